@@ -1,0 +1,152 @@
+"""Every environment variable that Keylodge reads: name, type, default.
+
+A variable may also be given as NAME_FILE, a path to read it from (Docker and
+systemd secrets). Values come from the environment first, then from `.env` in
+KEYLODGE_HOME. `.env.example` explains each one and is tested to match.
+"""
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+SCHEME: dict[str, tuple[type, object]] = {
+    "KEYLODGE_HOME": (str, ""),
+    "KEYLODGE_BIND": (str, "127.0.0.1"),
+    "KEYLODGE_PORT": (int, 8000),
+    "KEYLODGE_PUBLIC_URL": (str, ""),
+    "KEYLODGE_WRAPPING_KEY": (str, ""),
+    "KEYLODGE_TRUSTED_PROXIES": (int, 0),
+    "KEYLODGE_ALLOWED_PRIVATE_HOSTS": (list, []),
+    "KEYLODGE_WEB_PROCESSES": (int, 1),
+    "KEYLODGE_REQUIRE_MFA": (bool, False),
+    "KEYLODGE_STRICT_SESSIONS": (bool, False),
+    "KEYLODGE_LOG_LEVEL": (str, "INFO"),
+    "SECRET_KEY": (str, ""),
+    "DEBUG": (bool, False),
+    "DATABASE_URL": (str, ""),
+    "BROKER_URL": (str, ""),
+    "CACHE_URL": (str, ""),
+    "EMAIL_URL": (str, ""),
+    "DEFAULT_FROM_EMAIL": (str, "Keylodge <keylodge@localhost>"),
+}
+
+
+def default_home() -> Path:
+    """Return the folder that holds everything of an installation: `$XDG_DATA_HOME/keylodge`."""
+    data_home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(data_home) / "keylodge"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What the environment says, read once at start."""
+
+    read: environ.FileAwareEnv
+    home: Path
+
+
+def load() -> Environment:
+    """Read KEYLODGE_HOME, then `.env` inside it; a variable set in the process wins."""
+    home = Path(os.environ.get("KEYLODGE_HOME") or default_home()).expanduser().absolute()
+    read = environ.FileAwareEnv(**SCHEME)
+    dotenv = home / ".env"
+    if dotenv.is_file():
+        read.read_env(str(dotenv))
+    return Environment(read=read, home=home)
+
+
+def public_url(configured: str, port: int) -> str:
+    """Return PUBLIC_URL without a trailing slash.
+
+    Raises ImproperlyConfigured for anything that would send credentials in the
+    clear: http is accepted on a loopback name or address only.
+    """
+    url = (configured or f"http://localhost:{port}").rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
+        raise ImproperlyConfigured("KEYLODGE_PUBLIC_URL must look like https://keys.example.com, without a path.")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ImproperlyConfigured(
+            "KEYLODGE_PUBLIC_URL is http, which would send passwords and keys in the clear. "
+            "Use https, or a loopback address such as http://localhost:8000."
+        )
+    return url
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or address can only mean this machine."""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def secret_key(home: Path) -> str:
+    """Return Django's SECRET_KEY, made once in KEYLODGE_HOME with mode 0600.
+
+    It signs cookies and messages only. Nothing in the vault is derived from it.
+    """
+    path = home / "secret_key"
+    if path.is_file():
+        return path.read_text().strip()
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    made = secrets.token_urlsafe(50)
+    with os.fdopen(handle, "w") as out:
+        out.write(made)
+    return made
+
+
+def databases(read: environ.FileAwareEnv, home: Path) -> dict[str, dict[str, object]]:
+    """Return Django's DATABASES: SQLite files in KEYLODGE_HOME unless DATABASE_URL says otherwise.
+
+    On SQLite the call log is a file of its own, so that its batches never hold
+    the main file's write lock. On PostgreSQL one database holds both.
+    """
+    url = read("DATABASE_URL")
+    if url:
+        config = read.db_url_config(url)
+        if config["ENGINE"] != "django.db.backends.postgresql":
+            raise ImproperlyConfigured("DATABASE_URL must start with postgres://, or be left out for SQLite.")
+        config |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True, "DISABLE_SERVER_SIDE_CURSORS": False}
+        config.setdefault("OPTIONS", {}).setdefault("connect_timeout", 2)
+        config["OPTIONS"].setdefault("options", "-c lock_timeout=20s -c idle_in_transaction_session_timeout=60s")
+        return {"default": config}
+    return {"default": _sqlite(home / "keylodge.sqlite3", "FULL"), "calls": _sqlite(home / "calls.sqlite3", "NORMAL")}
+
+
+def _sqlite(path: Path, synchronous: str) -> dict[str, object]:
+    pragmas = f"PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous}; PRAGMA secure_delete=ON"
+    options = {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": pragmas}
+    return {"ENGINE": "django.db.backends.sqlite3", "NAME": str(path), "OPTIONS": options}
+
+
+def caches(read: environ.FileAwareEnv) -> dict[str, dict[str, object]]:
+    """Return Django's CACHES. Nothing secret and no limit counter is ever put there."""
+    url = read("CACHE_URL")
+    if url:
+        return {"default": read.cache_url_config(url)}
+    return {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+
+def mailers(read: environ.FileAwareEnv) -> dict[str, dict[str, object]]:
+    """Map EMAIL_URL to Django's MAILERS. Without it nothing is sent and Messages says so."""
+    url = read("EMAIL_URL")
+    if not url:
+        return {"default": {"BACKEND": "django.core.mail.backends.dummy.EmailBackend"}}
+    config = read.email_url_config(url)
+    options = {
+        "host": config.get("EMAIL_HOST"),
+        "port": config.get("EMAIL_PORT"),
+        "username": config.get("EMAIL_HOST_USER") or "",
+        "password": config.get("EMAIL_HOST_PASSWORD") or "",
+        "use_tls": bool(config.get("EMAIL_USE_TLS")),
+        "use_ssl": bool(config.get("EMAIL_USE_SSL")),
+        "timeout": 10,
+    }
+    return {"default": {"BACKEND": config["EMAIL_BACKEND"], "OPTIONS": options}}

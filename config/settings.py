@@ -1,0 +1,133 @@
+"""One settings file for every installation; what differs comes from `config/env.py`."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.utils.csp import CSP
+
+from config import env as _env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+_environment = _env.load()
+_read = _environment.read
+
+KEYLODGE_HOME = _environment.home
+KEYLODGE_BIND = _read("KEYLODGE_BIND")
+KEYLODGE_PORT = _read("KEYLODGE_PORT")
+KEYLODGE_PUBLIC_URL = _env.public_url(_read("KEYLODGE_PUBLIC_URL"), KEYLODGE_PORT)
+KEYLODGE_WRAPPING_KEY = _read("KEYLODGE_WRAPPING_KEY")
+KEYLODGE_TRUSTED_PROXIES = _read("KEYLODGE_TRUSTED_PROXIES")
+KEYLODGE_ALLOWED_PRIVATE_HOSTS = _read("KEYLODGE_ALLOWED_PRIVATE_HOSTS")
+KEYLODGE_WEB_PROCESSES = _read("KEYLODGE_WEB_PROCESSES")
+KEYLODGE_REQUIRE_MFA = _read("KEYLODGE_REQUIRE_MFA")
+KEYLODGE_STRICT_SESSIONS = _read("KEYLODGE_STRICT_SESSIONS")
+
+_public = urlsplit(KEYLODGE_PUBLIC_URL)
+IS_HTTPS = _public.scheme == "https"
+
+SECRET_KEY = _read("SECRET_KEY") or _env.secret_key(KEYLODGE_HOME)
+DEBUG = _read("DEBUG")
+ALLOWED_HOSTS = sorted({_public.hostname or "localhost", "localhost", "127.0.0.1", "[::1]"})
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+ASGI_APPLICATION = "config.asgi.application"
+AUTH_USER_MODEL = "secrets_vault.User"
+
+INSTALLED_APPS = [
+    "config",
+    "dashboard",
+    "integrations",
+    "secrets_vault",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.forms",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "django_htmx",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.csp",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+
+DATABASES = _env.databases(_read, KEYLODGE_HOME)
+DATABASE_ROUTERS = ["integrations.models.router.CallRouter"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CACHES = _env.caches(_read)
+MAILERS = _env.mailers(_read)
+DEFAULT_FROM_EMAIL = _read("DEFAULT_FROM_EMAIL")
+
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+LOGIN_URL = "/accounts/login/"
+LOGIN_REDIRECT_URL = "/"
+
+_prefix = "__Host-keylodge_" if IS_HTTPS else "keylodge_"
+SESSION_COOKIE_NAME = f"{_prefix}session"
+SESSION_COOKIE_SECURE = IS_HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_NAME = f"{_prefix}csrf"
+CSRF_COOKIE_SECURE = IS_HTTPS
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+OAUTH_COOKIE_NAME = f"{_prefix}oauth"
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = False
+SECURE_CSP = {
+    "default-src": [CSP.NONE],
+    "script-src": [CSP.SELF, CSP.NONCE],
+    "style-src": [CSP.SELF],
+    "font-src": [CSP.SELF],
+    "connect-src": [CSP.SELF],
+    "img-src": [CSP.SELF, "data:"],
+    "form-action": [CSP.SELF],
+    "base-uri": [CSP.NONE],
+    "frame-ancestors": [CSP.NONE],
+    "require-trusted-types-for": ["'script'"],
+}
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = KEYLODGE_HOME / "static"
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True

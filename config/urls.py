@@ -1,0 +1,7 @@
+"""The front doors."""
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("accounts/", include("allauth.urls")),
+]

@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class DashboardConfig(AppConfig):
+    """The upper floor: the pages a consultant looks at."""
+
+    name = "dashboard"

@@ -1,0 +1,74 @@
+"""What Keylodge has to say to people: mails, kept whether or not they could be sent."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from integrations.models.connection import Connection
+from secrets_vault.access import VisibleManager
+from secrets_vault.ids import uuid7
+from secrets_vault.models import Client, User
+
+
+class Message(models.Model):
+    """One mail to one person. `dedupe_key` says what it is about, so that nothing is said twice."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Waiting to be sent"
+        SENT = "sent", "Sent"
+        FAILED = "failed", "Could not be sent"
+        KEPT = "kept", "Kept here, not sent"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    dedupe_key = models.CharField(max_length=200, unique=True)
+    kind = models.CharField(max_length=40)
+    user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="mail")
+    to = models.EmailField()
+    client = models.ForeignKey(Client, null=True, on_delete=models.CASCADE, related_name="mail")
+    subject = models.CharField(max_length=200)
+    body = models.TextField()
+    state = models.CharField(max_length=16, choices=State, default=State.QUEUED)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField(db_index=True)
+    lease_owner = models.CharField(max_length=40, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    error_code = models.CharField(max_length=60, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    read_at = models.DateTimeField(null=True, blank=True)
+
+    objects = VisibleManager("client")
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["user", "-id"])]
+
+    def __str__(self) -> str:
+        return self.subject
+
+
+class AlertEpisode(models.Model):
+    """A trouble of one connection from its first mail to its recovery."""
+
+    class Kind(models.TextChoices):
+        NEEDS_RECONNECTING = "needs_reconnecting", "Needs reconnecting"
+        FAILING = "failing", "Calls fail"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="episodes")
+    kind = models.CharField(max_length=24, choices=Kind)
+    code = models.CharField(max_length=60, blank=True)
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = VisibleManager("connection__client")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection", "kind"], condition=models.Q(closed_at__isnull=True), name="one_open_episode"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} since {self.opened_at}"

@@ -1,0 +1,193 @@
+"""The call log: what happened, masked. No foreign keys; a file of its own on SQLite.
+
+Ids are UUIDv7, so they sort by time: lists read by keyset on `id`, and on PostgreSQL the table
+is partitioned by day on the same column. Only text that went through the masker comes here.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import models
+from django.db.models import Q
+
+from secrets_vault.access import VisibleManager
+from secrets_vault.ids import uuid7
+
+NO_TOKEN = UUID(int=0)
+
+
+class Outcome(models.TextChoices):
+    """How a call ended, for colours and filters."""
+
+    OK = "ok", "OK"
+    RECOVERED = "recovered", "OK after retries"
+    CLIENT_ERROR = "client_error", "Request refused"
+    AUTH = "auth", "Credential refused"
+    LIMITED = "limited", "Limit reached"
+    UPSTREAM_ERROR = "upstream_error", "Provider failed"
+    UNREACHABLE = "unreachable", "No connection"
+    TIMEOUT = "timeout", "Timed out"
+    REFUSED = "refused", "Refused by Keylodge"
+    CANCELLED = "cancelled", "Caller went away"
+
+
+FAILED_OUTCOMES = tuple(o.value for o in Outcome if o not in (Outcome.OK, Outcome.RECOVERED, Outcome.CANCELLED))
+
+
+class Call(models.Model):
+    """One call through the gateway. `id` is also its request id."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    at = models.DateTimeField()
+    client_id = models.UUIDField()
+    environment_id = models.UUIDField(null=True)
+    connection_id = models.UUIDField(null=True)
+    token_id = models.UUIDField(null=True)
+    token_name = models.CharField(max_length=120, blank=True)
+    provider_key = models.CharField(max_length=80, blank=True)
+    method = models.CharField(max_length=16)
+    host = models.CharField(max_length=255, blank=True)
+    path = models.TextField()
+    status = models.PositiveSmallIntegerField(null=True)
+    outcome = models.CharField(max_length=16, choices=Outcome)
+    code = models.CharField(max_length=60, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    total_ms = models.FloatField(default=0)
+    upstream_ms = models.FloatField(default=0)
+    request_bytes = models.BigIntegerField(default=0)
+    response_bytes = models.BigIntegerField(default=0)
+    group_id = models.UUIDField(null=True)
+    cause = models.TextField(blank=True)
+    request_head = models.TextField(blank=True)
+    request_body = models.TextField(blank=True)
+    response_head = models.TextField(blank=True)
+    response_body = models.TextField(blank=True)
+    timeline = models.JSONField(null=True)
+    reading = models.JSONField(null=True)
+    secret_version = models.PositiveIntegerField(null=True)
+    secret_age_s = models.FloatField(null=True)
+    caller_ip = models.CharField(max_length=45, blank=True)
+
+    objects = VisibleManager("client_id")
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["client_id", "-id"], name="call_client"),
+            models.Index(fields=["connection_id", "-id"], name="call_connection"),
+            models.Index(fields=["-id"], condition=Q(outcome__in=FAILED_OUTCOMES), name="call_failed"),
+            models.Index(fields=["group_id", "-id"], condition=Q(group_id__isnull=False), name="call_group"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path} {self.status or self.code}"
+
+
+class CallHour(models.Model):
+    """Calls of one connection and token in one hour, added to with every batch."""
+
+    connection_id = models.UUIDField()
+    client_id = models.UUIDField()
+    token_id = models.UUIDField(default=NO_TOKEN)
+    hour = models.DateTimeField()
+    calls = models.PositiveBigIntegerField(default=0)
+    failed = models.PositiveBigIntegerField(default=0)
+    limited = models.PositiveBigIntegerField(default=0)
+    repeated = models.PositiveBigIntegerField(default=0)
+    total_ms = models.FloatField(default=0)
+
+    objects = VisibleManager("client_id")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connection_id", "token_id", "hour"], name="one_row_an_hour")]
+        indexes = [models.Index(fields=["client_id", "hour"]), models.Index(fields=["hour"])]
+
+    def __str__(self) -> str:
+        return f"{self.calls} calls"
+
+
+class ErrorGroup(models.Model):
+    """Failed calls with the same cause on one connection."""
+
+    class State(models.TextChoices):
+        OPEN = "open", "Open"
+        SNOOZED = "snoozed", "Snoozed"
+        RESOLVED = "resolved", "Resolved"
+        CAME_BACK = "came_back", "Came back"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    key_hash = models.BinaryField(max_length=32, unique=True)
+    client_id = models.UUIDField()
+    environment_id = models.UUIDField(null=True)
+    connection_id = models.UUIDField()
+    provider_key = models.CharField(max_length=80)
+    status = models.PositiveSmallIntegerField(null=True)
+    code = models.CharField(max_length=60)
+    title = models.CharField(max_length=200)
+    method = models.CharField(max_length=16)
+    path_template = models.TextField()
+    cause = models.TextField()
+    remedy = models.TextField()
+    who = models.CharField(max_length=16)
+    count = models.PositiveBigIntegerField(default=0)
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    last_call_id = models.UUIDField()
+    state = models.CharField(max_length=16, choices=State, default=State.OPEN)
+    snoozed_until = models.DateTimeField(null=True)
+    state_changed_at = models.DateTimeField(null=True)
+
+    objects = VisibleManager("client_id")
+
+    class Meta:
+        ordering = ["-last_seen_at"]
+        indexes = [
+            models.Index(fields=["state", "-last_seen_at"]),
+            models.Index(fields=["client_id", "-last_seen_at"]),
+            models.Index(fields=["connection_id", "-last_seen_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class LimitReading(models.Model):
+    """The newest reading of one quota of a connection, from an answer's headers or our own count."""
+
+    class Source(models.TextChoices):
+        HEADERS = "headers", "Told by the provider"
+        DOCUMENTED = "documented", "Documented limit, our own count"
+
+    connection_id = models.UUIDField()
+    client_id = models.UUIDField()
+    bucket = models.CharField(max_length=60)
+    limit = models.BigIntegerField(null=True)
+    remaining = models.BigIntegerField(null=True)
+    window_s = models.PositiveIntegerField(null=True)
+    resets_at = models.DateTimeField(null=True)
+    read_at = models.DateTimeField()
+    source = models.CharField(max_length=16, choices=Source)
+
+    objects = VisibleManager("client_id")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connection_id", "bucket"], name="one_reading_per_bucket")]
+
+    def __str__(self) -> str:
+        return f"{self.bucket}: {self.remaining} of {self.limit}"
+
+
+class TokenWindow(models.Model):
+    """Calls leased to web processes in one window of one gateway token, by conditional update."""
+
+    token_id = models.UUIDField()
+    window = models.CharField(max_length=8)
+    starts_at = models.DateTimeField()
+    leased = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["token_id", "window", "starts_at"], name="one_token_window")]
+
+    def __str__(self) -> str:
+        return f"{self.leased} in a {self.window}"

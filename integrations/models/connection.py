@@ -1,0 +1,195 @@
+"""One client × environment × provider, and what it takes to connect it."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from secrets_vault.access import VisibleManager
+from secrets_vault.ids import uuid7
+from secrets_vault.models import Client, Environment, StoredSecret, User
+
+
+class CustomProvider(models.Model):
+    """A provider that the consultant describes: the same facts as a catalogue file, as JSON.
+
+    `key` is what connections store, like a catalogue key; it starts with "custom-" and never changes.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    key = models.SlugField(max_length=80, unique=True)
+    name = models.CharField(max_length=120)
+    client = models.ForeignKey(Client, null=True, blank=True, on_delete=models.CASCADE, related_name="providers")
+    facts = models.JSONField()
+    is_sandbox = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = VisibleManager("client")
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OAuthApp(models.Model):
+    """The client id and client secret that a provider gave us. The agency's own, or one client's
+    (`for_client`; `client_id` is OAuth's client, RFC 6749 section 2.2).
+
+    The secret half is a StoredSecret of kind `oauth_app` with the field `client_secret`.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=120, unique=True)
+    provider_key = models.CharField(max_length=80)
+    for_client = models.ForeignKey(Client, null=True, blank=True, on_delete=models.PROTECT, related_name="oauth_apps")
+    client_id = models.CharField("client id", max_length=300)
+    secret = models.ForeignKey(StoredSecret, null=True, on_delete=models.PROTECT, related_name="oauth_apps")
+    required_scopes = models.JSONField(default=list)
+    optional_scopes = models.JSONField(default=list)
+    is_broken = models.BooleanField(default=False)
+    broken_code = models.CharField(max_length=60, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = VisibleManager("for_client")
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Connection(models.Model):
+    """One client × environment × provider. Its slug is the gateway path and never changes.
+
+    `version` counts every write of the credential or the state; a writer that read an older
+    version loses (compare-and-swap). The refresh lease is a conditional update on this row.
+    """
+
+    class Kind(models.TextChoices):
+        API_KEY = "api_key", "API key"
+        BEARER = "bearer", "Bearer token"
+        BASIC = "basic", "User name and password"
+        OAUTH2 = "oauth2", "OAuth 2"
+
+    class Status(models.TextChoices):
+        NOT_CONNECTED = "not_connected", "Not connected"
+        UNTESTED = "untested", "Not tested yet"
+        CONNECTED = "connected", "Connected"
+        FAILING = "failing", "Failing"
+        NEEDS_RECONNECTING = "needs_reconnecting", "Needs reconnecting"
+        PAUSED = "paused", "Paused"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    slug = models.SlugField(max_length=80, unique=True)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="connections")
+    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="connections")
+    provider_key = models.CharField(max_length=80)
+    kind = models.CharField(max_length=16, choices=Kind)
+    label = models.CharField(max_length=120, blank=True)
+    secret = models.ForeignKey(
+        StoredSecret, null=True, blank=True, on_delete=models.PROTECT, related_name="connections"
+    )
+    oauth_app = models.ForeignKey(OAuthApp, null=True, blank=True, on_delete=models.PROTECT, related_name="connections")
+    variables = models.JSONField(default=dict)
+    status = models.CharField(max_length=20, choices=Status, default=Status.NOT_CONNECTED)
+    status_code = models.CharField(max_length=60, blank=True)
+    status_before_pause = models.CharField(max_length=20, blank=True)
+    status_since = models.DateTimeField(null=True, blank=True)
+    version = models.PositiveBigIntegerField(default=1)
+
+    account_id = models.CharField(max_length=200, blank=True)
+    account_name = models.CharField(max_length=200, blank=True)
+    expected_account_id = models.CharField(max_length=200, blank=True)
+    requested_scopes = models.JSONField(default=list)
+    granted_scopes = models.JSONField(default=list)
+    connected_at = models.DateTimeField(null=True, blank=True)
+    connected_by = models.CharField(max_length=160, blank=True)
+
+    access_expires_at = models.DateTimeField(null=True, blank=True)
+    refresh_expires_at = models.DateTimeField(null=True, blank=True)
+    refresh_due_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    refreshed_at = models.DateTimeField(null=True, blank=True)
+    refresh_failures = models.PositiveIntegerField(default=0)
+    refresh_lease_owner = models.CharField(max_length=40, blank=True)
+    refresh_lease_until = models.DateTimeField(null=True, blank=True)
+    refresh_intent_at = models.DateTimeField(null=True, blank=True)
+    refresh_intent_version = models.PositiveIntegerField(null=True, blank=True)
+
+    probed_at = models.DateTimeField(null=True, blank=True)
+    probe_due_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    probe_outcome = models.CharField(max_length=40, blank=True)
+    probe_status = models.PositiveSmallIntegerField(null=True, blank=True)
+
+    slow_down_percent = models.PositiveSmallIntegerField(default=80)
+    is_sandbox = models.BooleanField(default=False)
+    is_demo = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = VisibleManager("client")
+
+    class Meta:
+        ordering = ["slug"]
+        indexes = [models.Index(fields=["client", "status"])]
+
+    def __str__(self) -> str:
+        return self.label or self.slug
+
+
+class OAuthFlow(models.Model):
+    """One consent under way: the row behind `state` (RFC 6749 section 10.12). Consumed once, in ten minutes."""
+
+    state_hash = models.BinaryField(primary_key=True, max_length=32)
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="flows")
+    user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="+")
+    link = models.ForeignKey("ClientLink", null=True, on_delete=models.CASCADE, related_name="flows")
+    browser_hash = models.BinaryField(max_length=32)
+    provider_key = models.CharField(max_length=80)
+    issuer = models.CharField(max_length=300, blank=True)
+    redirect_uri = models.CharField(max_length=500)
+    sealed_verifier = models.BinaryField()
+    requested_scopes = models.JSONField(default=list)
+    connection_version = models.PositiveBigIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(db_index=True)
+    consumed_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=60, blank=True)
+
+    objects = VisibleManager("connection__client")
+
+    def __str__(self) -> str:
+        return f"consent for {self.connection_id}"
+
+
+class ClientLink(models.Model):
+    """A link that a client without an account opens: to connect (here), to hand over a key (later)."""
+
+    class Kind(models.TextChoices):
+        CONNECT = "connect", "Connect"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    kind = models.CharField(max_length=16, choices=Kind)
+    token_hash = models.BinaryField(max_length=32, unique=True)
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="links")
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="links")
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    opened_at = models.DateTimeField(null=True, blank=True)
+    used_at = models.DateTimeField(null=True, blank=True)
+    failed_at = models.DateTimeField(null=True, blank=True)
+    failed_code = models.CharField(max_length=60, blank=True)
+    sent_to = models.EmailField(blank=True)
+    language = models.CharField(max_length=8, default="en")
+
+    objects = VisibleManager("client")
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [models.Index(fields=["connection"], condition=Q(used_at__isnull=True), name="open_links")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} link"

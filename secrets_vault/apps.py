@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class SecretsVaultConfig(AppConfig):
+    """The cellar: whose secrets we hold, the locked boxes, who may open them, and the book of openings."""
+
+    name = "secrets_vault"
+    default_auto_field = "django.db.models.BigAutoField"

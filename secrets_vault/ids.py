@@ -1,0 +1,16 @@
+"""Identifiers that sort by the time they were made."""
+
+import os
+import time
+from uuid import UUID
+
+_MS = 1_000_000
+
+
+def uuid7(at_ms: int | None = None) -> UUID:
+    """Return a UUIDv7 (RFC 9562 section 5.7): 48 bits of Unix time in ms, then 74 random bits."""
+    now_ms = time.time_ns() // _MS if at_ms is None else at_ms
+    value = (now_ms & 0xFFFF_FFFF_FFFF) << 80 | int.from_bytes(os.urandom(10))
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return UUID(int=value)
