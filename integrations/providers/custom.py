@@ -1,0 +1,83 @@
+"""A provider that a consultant describes: the short table of `provision`, turned into facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+from urllib.parse import urlsplit
+
+from integrations.providers import templates
+from integrations.providers.reading import BadFacts
+from integrations.providers.shape import Provider
+
+FIELDS = ("base_url", "authorize_url", "token_url", "revoke_url", "issuer", "inject")
+BEARER = {"in": "header", "name": "Authorization", "template": "Bearer {token}"}
+BASIC = {"in": "header", "name": "Authorization", "template": "Basic {basic}"}
+
+
+def custom_from(
+    table: Mapping[str, Any], *, key: str, name: str, today: date, where: str = "custom", **more: Any
+) -> dict[str, Any]:
+    """Return the facts (JSON) of a described provider, checked. Raises BadFacts with field and reason.
+
+    `table` has base_url and perhaps authorize_url with token_url, revoke_url, issuer and inject = {in,
+    name, template}. `more` is any other fact of the shape, for callers that know it (the sandbox does).
+    """
+    for field in table:
+        if field not in FIELDS:
+            raise BadFacts(where, field, f"is not a known field (known: {', '.join(FIELDS)})")
+    facts: dict[str, Any] = {
+        "key": key,
+        "name": name,
+        "base_url": _url(table, "base_url", where=where).rstrip("/"),
+        "docs_url": "",
+        "checked_on": today.isoformat(),
+        "is_custom": True,
+        "injections": _injections(table, where=where),
+    } | more
+    facts.setdefault("allowed_hosts", [templates.host(facts["base_url"])])
+    if oauth := _oauth(table, where=where):
+        facts["oauth"] = oauth | facts.get("oauth", {})
+        facts["injections"]["oauth2"] = facts["injections"]["bearer"]
+    Provider.from_facts(facts, where=where)
+    return facts
+
+
+def plain_http_hosts(provider: Provider) -> tuple[str, ...]:
+    """Return the hosts that the provider names by plain http. Outbound refuses them unless they are allowed."""
+    oauth = provider.oauth
+    urls = [provider.base_url, *((oauth.authorize_url, oauth.token_url, oauth.revoke_url) if oauth else ())]
+    return tuple(dict.fromkeys(templates.host(url) for url in urls if urlsplit(url).scheme == "http"))
+
+
+def _url(table: Mapping[str, Any], field: str, *, where: str) -> str:
+    url = table.get(field, "")
+    if not isinstance(url, str) or not url:
+        raise BadFacts(where, field, "is missing" if url in ("", None) else "must be a text")
+    if problem := templates.url_problem(url) or _slot_problem(url):
+        raise BadFacts(where, field, problem)
+    return url
+
+
+def _slot_problem(url: str) -> str:
+    return "must not hold { or }" if "{" in url or "}" in url else ""
+
+
+def _injections(table: Mapping[str, Any], *, where: str) -> dict[str, Any]:
+    inject = table.get("inject", BEARER)
+    if not isinstance(inject, Mapping):
+        raise BadFacts(where, "inject", "must be a table with in, name and template")
+    return {"api_key": dict(inject), "bearer": dict(inject), "basic": dict(BASIC)}
+
+
+def _oauth(table: Mapping[str, Any], *, where: str) -> dict[str, Any]:
+    """Return the oauth table, or nothing where no OAuth address is given."""
+    given = [field for field in ("authorize_url", "token_url", "revoke_url") if table.get(field)]
+    if not given:
+        return {}
+    for field in ("authorize_url", "token_url"):
+        if field not in given:
+            raise BadFacts(where, field, f"is missing; {given[0]} needs it")
+    oauth = {field: _url(table, field, where=where) for field in given}
+    return oauth | ({"issuer": table["issuer"]} if table.get("issuer") else {})

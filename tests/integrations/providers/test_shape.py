@@ -1,0 +1,193 @@
+"""The shape refuses what it does not know, and a URL variable never leaves its slot."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from integrations.providers.custom import custom_from, plain_http_hosts
+from integrations.providers.parts import Injection, Variable
+from integrations.providers.reading import BadFacts
+from integrations.providers.shape import BadVariable, KindNotOffered, Provider
+
+HEADER = {"in": "header", "name": "Authorization", "template": "Bearer {token}"}
+GOOD: dict[str, Any] = {
+    "key": "acme",
+    "name": "Acme",
+    "base_url": "https://api.acme.test/v1",
+    "allowed_hosts": ["api.acme.test"],
+    "docs_url": "https://acme.test/docs",
+    "checked_on": "2026-11-21",
+    "injections": {"api_key": HEADER},
+}
+REGION = {"name": "region", "source": "form", "pattern": ".+", "label": "Region"}
+OAUTH = {"authorize_url": "https://acme.test/a", "token_url": "https://acme.test/t"}
+
+
+def provider(**more: Any) -> Provider:
+    """Return the good provider with some facts changed."""
+    return Provider.from_facts(GOOD | more, where="acme.toml")
+
+
+@pytest.mark.parametrize(
+    ("facts", "field", "reason"),
+    [
+        ({"colour": "red"}, "colour", "not a known field"),
+        ({"name": 7}, "name", "must be a text, not int"),
+        ({"retries_500": 1}, "retries_500", "true or false"),
+        ({"checked_on": "soon"}, "checked_on", "YYYY-MM-DD"),
+        ({"key": "Acme Inc"}, "key", "lower case"),
+        ({"allowed_hosts": "api.acme.test"}, "allowed_hosts", "must be a list"),
+        ({"allowed_hosts": ["other.test"]}, "allowed_hosts", "host of base_url"),
+        ({"base_url": "ftp://api.acme.test"}, "base_url", "https URL"),
+        ({"base_url": "https://u:p@api.acme.test"}, "base_url", "user name"),
+        ({"base_url": "https://api.acme.test\\@evil.test"}, "base_url", "characters"),
+        ({"base_url": "https://{shop}.acme.test"}, "base_url", "not listed: shop"),
+        ({"injections": {}}, "injections", "at least one"),
+        ({"injections": {"magic": HEADER}}, "injections", "magic is not one of"),
+        ({"injections": {"api_key": HEADER | {"name": "Bad Name"}}}, "injections.api_key.name", "header name"),
+        ({"injections": {"api_key": HEADER | {"template": "Bearer"}}}, "injections.api_key.template", "{token}"),
+        ({"injections": {"api_key": HEADER | {"template": "a\r\n{token}"}}}, "injections.api_key.template", "charac"),
+        ({"injections": {"oauth2": HEADER}}, "oauth", "belong together"),
+        ({"probe": {"method": "DELETE", "path": "/x"}}, "probe.method", "must be one of"),
+        ({"probe": {"method": "GET", "path": "//evil.test"}}, "probe.path", "one slash"),
+        ({"unconfirmed": ["oauth.magic"]}, "unconfirmed", "no fact oauth.magic"),
+        ({"variables": [REGION | {"pattern": "("}]}, "variables[0].pattern", "not a pattern"),
+        ({"variables": [REGION | {"pattern": "[a-z]+", "example": "EU"}]}, "variables[0].example", "match"),
+        ({"limits": [{"bucket": "b", "limit": 0, "window_s": 1, "per": "key"}]}, "limits[0].limit", "above 0"),
+        ({"key_formats": [{"kind": "api_key", "pattern": "sk_", "words": ""}]}, "key_formats[0].pattern", "anchored"),
+        ({"oauth": OAUTH | {"pkce": "refused"}}, "oauth.pkce_source", "page that says so"),
+    ],
+)
+def test_a_wrong_fact_is_refused_with_file_field_and_reason(facts: dict[str, Any], field: str, reason: str) -> None:
+    with pytest.raises(BadFacts) as refused:
+        provider(**facts)
+    assert (refused.value.where, refused.value.field) == ("acme.toml", field)
+    assert reason in refused.value.reason
+
+
+@pytest.mark.parametrize("missing", sorted(GOOD))
+def test_every_fact_without_a_default_must_be_there(missing: str) -> None:
+    with pytest.raises(BadFacts, match=f"{missing}: is missing"):
+        Provider.from_facts({k: v for k, v in GOOD.items() if k != missing}, where="acme.toml")
+
+
+def test_facts_cannot_be_changed() -> None:
+    with pytest.raises((AttributeError, TypeError)):
+        provider().name = "Other"  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        provider().injections["basic"] = None  # type: ignore[index]
+
+
+def test_a_kind_that_is_not_offered_is_refused() -> None:
+    assert provider().injection_for("api_key").slot == "header:authorization"
+    with pytest.raises(KindNotOffered):
+        provider().injection_for("oauth2")
+
+
+REGIONAL = {"base_url": "https://{region}.acme.test/{region}", "allowed_hosts": ["{region}.acme.test"]}
+
+
+def test_a_variable_fills_its_slots() -> None:
+    rendered = provider(**REGIONAL, variables=[REGION]).render({"region": "eu-1"})
+    assert rendered.base_url == "https://eu-1.acme.test/eu-1"
+    assert rendered.allowed_hosts == ("eu-1.acme.test",)
+    assert rendered.missing_variables == ()
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["evil.test/", "evil.test#", "evil.test?", "a@evil.test", "a:80", "a\\b", "a b", "a\r\nb", "..", ".a", "a.",
+     "-a", "a%2fb", "ä", "a..b", "[::1]", "{region}", "a\x00"],
+)  # fmt: skip
+def test_a_variable_cannot_leave_its_slot(value: str) -> None:
+    with pytest.raises(BadVariable):
+        provider(**REGIONAL, variables=[REGION | {"pattern": r"(?s).+"}]).render({"region": value})
+
+
+def test_a_variable_that_breaks_its_own_pattern_is_refused_with_an_example() -> None:
+    variable = REGION | {"pattern": "[a-z]{2}", "example": "eu"}
+    with pytest.raises(BadVariable, match="for example eu"):
+        provider(**REGIONAL, variables=[variable]).render({"region": "europe"})
+
+
+def test_a_missing_form_variable_is_named_by_its_label() -> None:
+    with pytest.raises(BadVariable, match="Region is missing"):
+        provider(**REGIONAL, variables=[REGION]).render({})
+
+
+def test_what_only_the_provider_can_tell_may_come_later() -> None:
+    later = provider(**REGIONAL, variables=[REGION | {"source": "token"}]).render({})
+    assert later.missing_variables == ("region",)
+    assert later.base_url.startswith("https://{region}.")
+
+
+def test_of_an_answer_that_is_a_url_only_the_host_is_kept() -> None:
+    variable = Variable(name="instance", source="token", pattern=r"[a-z.]+\.acme\.test", take="host")
+    assert variable.read("https://one.acme.test/x?y") == "one.acme.test"
+    with pytest.raises(ValueError, match="instance"):
+        variable.read("https://one.acme.test.evil.example/")
+
+
+def test_a_static_header_with_an_unknown_variable_is_not_sent() -> None:
+    facts: dict[str, Any] = {"static_headers": {"X-Org": "{org}", "X-Version": "1"}}
+    facts["variables"] = [{"name": "org", "source": "form", "pattern": "(?s).+", "is_optional": True}]
+    assert provider(**facts).render({}).static_headers == {"X-Version": "1"}
+    assert provider(**facts).render({"org": "o 1"}).static_headers["X-Org"] == "o 1"
+    with pytest.raises(BadVariable):
+        provider(**facts).render({"org": "o\r\nX-Evil: 1"})
+
+
+@pytest.mark.parametrize(
+    ("injection", "given", "value"),
+    [
+        (Injection("header", "Authorization", "Bearer {token}"), {"token": "abc"}, "Bearer abc"),
+        (Injection("query", "api_key"), {"token": "a{token}b"}, "a{token}b"),
+        (
+            Injection("header", "Authorization", "Basic {basic}"),
+            {"username": "sk", "password": ""},
+            "Basic c2s6",
+        ),
+    ],
+)
+def test_a_credential_is_put_into_its_template(injection: Injection, given: dict[str, str], value: str) -> None:
+    assert injection.value(**given) == value
+
+
+TODAY = date(2026, 11, 22)
+
+
+def test_a_described_provider_becomes_facts_of_the_same_shape() -> None:
+    table = {"base_url": "https://crm.test/api/", "inject": {"in": "query", "name": "key", "template": "{token}"}}
+    made = Provider.from_facts(custom_from(table, key="custom-crm", name="CRM", today=TODAY), where="row")
+    assert (made.base_url, made.allowed_hosts, made.is_custom) == ("https://crm.test/api", ("crm.test",), True)
+    assert made.injection_for("api_key").slot == "query:key"
+    assert made.kinds == ("api_key", "bearer", "basic")
+
+
+def test_a_described_provider_with_oauth_takes_a_consent() -> None:
+    table = {"base_url": "http://127.0.0.1:9000", **{k: f"http://127.0.0.1:9000/{k}" for k in OAUTH}}
+    made = Provider.from_facts(custom_from(table, key="custom-s", name="S", today=TODAY), where="row")
+    assert "oauth2" in made.kinds
+    assert plain_http_hosts(made) == ("127.0.0.1:9000",)
+
+
+@pytest.mark.parametrize(
+    ("table", "field", "reason"),
+    [
+        ({}, "base_url", "is missing"),
+        ({"base_url": "crm.test"}, "base_url", "https URL"),
+        ({"base_url": "https://{x}.test"}, "base_url", "{ or }"),
+        ({"base_url": "https://crm.test", "url": "x"}, "url", "not a known field"),
+        ({"base_url": "https://crm.test", "token_url": "https://crm.test/t"}, "authorize_url", "is missing"),
+        ({"base_url": "https://crm.test", "inject": "header"}, "inject", "must be a table"),
+        ({"base_url": "https://crm.test", "inject": {"in": "cookie", "name": "a"}}, "injections.api_key.in", "one of"),
+    ],
+)
+def test_a_bad_description_names_the_field(table: dict[str, Any], field: str, reason: str) -> None:
+    with pytest.raises(BadFacts) as refused:
+        custom_from(table, key="custom-x", name="X", today=TODAY)
+    assert refused.value.field == field
+    assert reason in refused.value.reason
