@@ -1,0 +1,132 @@
+"""Tells the consultant: what is kept under Messages, and mailed when there is a way to mail."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import IntegrityError, models, transaction
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from integrations.models import AlertEpisode, Connection, Message
+from secrets_vault.models import Client, User
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def can_mail() -> bool:
+    """Tell whether EMAIL_URL names a way to send."""
+    return not str(settings.MAILERS["default"]["BACKEND"]).endswith("dummy.EmailBackend")
+
+
+def say(
+    user: User,
+    kind: str,
+    *,
+    dedupe_key: str,
+    subject: str,
+    body: str,
+    client: Client | None = None,
+    now: datetime | None = None,
+) -> Message | None:
+    """Keep one message for a person and queue its mail; None when `dedupe_key` was said before.
+
+    Without SMTP, and for the sandbox and the demo, it is kept under Messages and never sent.
+    """
+    state = Message.State.QUEUED if can_mail() and not _is_play(client) else Message.State.KEPT
+    try:
+        with transaction.atomic():
+            message = Message.objects.create(
+                dedupe_key=dedupe_key,
+                kind=kind,
+                user=user,
+                to=user.email,
+                client=client,
+                subject=subject[:200],
+                body=body,
+                state=state,
+                due_at=now or timezone.now(),
+            )
+    except IntegrityError:
+        return None
+    return message
+
+
+def _is_play(client: Client | None) -> bool:
+    return client is not None and (client.is_sandbox or client.is_demo)
+
+
+def recipients(client: Client) -> list[User]:
+    """Return who hears about a client: the owner, and everyone who manages it."""
+    managing = models.Q(memberships__client=client, memberships__state="active", memberships__role="manager")
+    return list(User.objects.filter(models.Q(is_owner=True) | managing, is_active=True).distinct())
+
+
+def page_url(path: str) -> str:
+    """Return the absolute address of a page, from the configured address and never from a request."""
+    return f"{settings.KEYLODGE_PUBLIC_URL}{path}"
+
+
+def needs_reconnecting(connection: Connection, *, code: str, now: datetime) -> AlertEpisode | None:
+    """Open the trouble and mail its link once; None while the same trouble is open."""
+    return _open(connection, AlertEpisode.Kind.NEEDS_RECONNECTING, code=code, now=now)
+
+
+def failing(connection: Connection, *, code: str, now: datetime, failed: int) -> AlertEpisode | None:
+    """Open the trouble of many failed calls and mail it once; None while it is open."""
+    return _open(connection, AlertEpisode.Kind.FAILING, code=code, now=now, failed=failed)
+
+
+def recovered(connection: Connection, *, now: datetime, kinds: Iterable[str] = AlertEpisode.Kind.values) -> int:
+    """Close the open troubles of these kinds and mail that they are over; return how many."""
+    open_ones = list(AlertEpisode.objects.filter(connection=connection, kind__in=list(kinds), closed_at=None))
+    closed = 0
+    for episode in open_ones:
+        if AlertEpisode.objects.filter(pk=episode.pk, closed_at=None).update(closed_at=now):
+            _tell(episode, "recovered", now=now)
+            closed += 1
+    return closed
+
+
+def _open(connection: Connection, kind: str, *, code: str, now: datetime, failed: int = 0) -> AlertEpisode | None:
+    try:
+        with transaction.atomic():
+            episode = AlertEpisode.objects.create(connection=connection, kind=kind, code=code, opened_at=now)
+            _tell(episode, kind, now=now, failed=failed)
+    except IntegrityError:
+        return None
+    return episode
+
+
+def _tell(episode: AlertEpisode, kind: str, *, now: datetime, failed: int = 0) -> None:
+    """Make one message for each recipient, from `emails/<kind>.txt`: its first line is the subject."""
+    connection = episode.connection
+    context = {
+        "connection": connection,
+        "client": connection.client,
+        "environment": connection.environment,
+        "episode": episode,
+        "failed": failed,
+        "url": page_url(f"/connections/{connection.slug}/"),
+    }
+    subject, body = compose(kind, context)
+    for user in recipients(connection.client):
+        say(
+            user,
+            kind,
+            dedupe_key=f"{kind}:{episode.pk}:{user.pk}",
+            subject=subject,
+            body=body,
+            client=connection.client,
+            now=now,
+        )
+
+
+def compose(kind: str, context: dict[str, object]) -> tuple[str, str]:
+    """Return the subject and the body of `emails/<kind>.txt`, whose first line is the subject."""
+    text = render_to_string(f"emails/{kind}.txt", context).strip()
+    subject, _, body = text.partition("\n")
+    return subject.strip(), body.strip() + "\n"

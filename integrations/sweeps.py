@@ -1,0 +1,108 @@
+"""The timetable of background work. The rows are the jobs; a message to the worker is only a doorbell.
+
+A worker claims a sweep by one conditional update on its lease, so any number of
+workers may ring at once. A worker that dies leaves a lease that runs out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from secrets import token_hex
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from integrations.models import Sweep
+
+logger = logging.getLogger(__name__)
+
+LEASE_S = 300
+Work = Callable[[datetime], int]
+
+
+@dataclass(frozen=True)
+class Timetable:
+    """One kind of background work: how often, and what it does. `work(now)` returns how many it did."""
+
+    every_s: int
+    work: Work
+    words: str
+
+
+TIMETABLE: dict[str, Timetable] = {}
+
+
+def sweep(name: str, *, every_s: int, words: str) -> Callable[[Work], Work]:
+    """Enter a function in the timetable under a name that never changes."""
+
+    def enter(work: Work) -> Work:
+        TIMETABLE[name] = Timetable(every_s, work, words)
+        return work
+
+    return enter
+
+
+def tick(now: datetime) -> list[str]:
+    """Run every sweep that is due and free; return their names. A failing one does not stop the rest."""
+    _make_missing_rows(now)
+    owner = token_hex(8)
+    ran = []
+    for name, entry in TIMETABLE.items():
+        if _claim(name, entry, owner=owner, now=now):
+            _run(name, entry, owner=owner, now=now)
+            ran.append(name)
+    return ran
+
+
+def _make_missing_rows(now: datetime) -> None:
+    known = set(Sweep.objects.values_list("name", flat=True))
+    for name, entry in TIMETABLE.items():
+        if name not in known:
+            try:
+                with transaction.atomic():
+                    Sweep.objects.create(name=name, every_s=entry.every_s, due_at=now)
+            except IntegrityError:
+                continue
+
+
+def _claim(name: str, entry: Timetable, *, owner: str, now: datetime) -> bool:
+    """Take the lease. A due date or lease further ahead than it can be was set by a clock that jumped."""
+    is_due = Q(due_at__lte=now) | Q(due_at__gt=now + timedelta(seconds=entry.every_s + 60))
+    is_free = Q(lease_until=None) | Q(lease_until__lt=now) | Q(lease_until__gt=now + timedelta(seconds=LEASE_S + 60))
+    row = Sweep.objects.filter(is_due, is_free, name=name)
+    lease_until = now + timedelta(seconds=LEASE_S)
+    return bool(row.update(lease_owner=owner, lease_until=lease_until, started_at=now, every_s=entry.every_s))
+
+
+def _run(name: str, entry: Timetable, *, owner: str, now: datetime) -> None:
+    done, error_code = 0, ""
+    try:
+        done = entry.work(now)
+    except Exception as failed:
+        error_code = type(failed).__name__
+        logger.exception("sweep failed", extra={"sweep": name})
+    fields: dict[str, object] = {
+        "due_at": now + timedelta(seconds=entry.every_s),
+        "lease_until": None,
+        "finished_at": now,
+        "done": done,
+        "error_code": error_code,
+    }
+    if not error_code:
+        fields["ok_at"] = now
+    Sweep.objects.filter(name=name, lease_owner=owner).update(**fields)
+
+
+def newest_run() -> datetime | None:
+    """Return when any sweep last ended, for Today's warning that none ran for five minutes."""
+    return (
+        Sweep.objects.order_by("-finished_at").values_list("finished_at", flat=True).exclude(finished_at=None).first()
+    )
+
+
+def hurry(name: str, *, now: datetime) -> None:
+    """Make one sweep due now; the next tick runs it."""
+    Sweep.objects.filter(name=name).update(due_at=now)

@@ -1,0 +1,78 @@
+"""The timetable: due work is claimed once, a crash does not stop the rest, a jumped clock does not stop all."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from integrations import sweeps
+from integrations.models import Sweep
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def timetable(monkeypatch):
+    """An empty timetable that the test fills."""
+    table: dict[str, sweeps.Timetable] = {}
+    monkeypatch.setattr(sweeps, "TIMETABLE", table)
+    return table
+
+
+def counted(calls: list[datetime]) -> sweeps.Timetable:
+    return sweeps.Timetable(60, lambda now: calls.append(now) or len(calls), "Counts")
+
+
+def test_a_due_sweep_runs_and_is_due_again_after_its_time(timetable):
+    calls: list[datetime] = []
+    timetable["count"] = counted(calls)
+    assert sweeps.tick(NOW) == ["count"]
+    assert sweeps.tick(NOW + timedelta(seconds=59)) == []
+    assert sweeps.tick(NOW + timedelta(seconds=60)) == ["count"]
+    assert len(calls) == 2
+    assert Sweep.objects.get(name="count").ok_at == NOW + timedelta(seconds=60)
+
+
+def test_a_failing_sweep_is_written_down_and_the_next_one_runs(timetable):
+    def fail(now: datetime) -> int:
+        raise ZeroDivisionError
+
+    calls: list[datetime] = []
+    timetable["bad"] = sweeps.Timetable(60, fail, "Fails")
+    timetable["good"] = counted(calls)
+    sweeps.tick(NOW)
+    bad = Sweep.objects.get(name="bad")
+    assert (bad.error_code, bad.ok_at, bad.finished_at) == ("ZeroDivisionError", None, NOW)
+    assert calls == [NOW]
+
+
+def test_a_sweep_whose_lease_is_held_is_left_alone_until_the_lease_runs_out(timetable):
+    calls: list[datetime] = []
+    timetable["count"] = counted(calls)
+    Sweep.objects.create(
+        name="count", every_s=60, due_at=NOW, lease_owner="other", lease_until=NOW + timedelta(seconds=100)
+    )
+    assert sweeps.tick(NOW) == []
+    assert sweeps.tick(NOW + timedelta(seconds=101)) == ["count"]
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=2), timedelta(days=-2)])
+def test_a_clock_that_jumps_does_not_stop_the_timetable(timetable, jump):
+    calls: list[datetime] = []
+    timetable["count"] = counted(calls)
+    Sweep.objects.create(
+        name="count", every_s=60, due_at=NOW + jump, lease_owner="dead", lease_until=NOW + jump + timedelta(seconds=300)
+    )
+    assert sweeps.tick(NOW) == ["count"]
+
+
+def test_a_worker_that_lost_its_lease_does_not_overwrite_the_winner(timetable):
+    def slow(now: datetime) -> int:
+        Sweep.objects.filter(name="slow").update(lease_owner="winner")
+        return 7
+
+    timetable["slow"] = sweeps.Timetable(60, slow, "Slow")
+    sweeps.tick(NOW)
+    assert Sweep.objects.get(name="slow").done == 0
