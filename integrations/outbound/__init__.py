@@ -1,0 +1,35 @@
+"""The only room that opens a connection to the outside: address checks, deadlines, caps, bytes untouched."""
+
+from integrations.outbound.addresses import is_public
+from integrations.outbound.call import Answering, Caller
+from integrations.outbound.dial import Dialler, allowed_private_hosts
+from integrations.outbound.errors import (
+    BadRequest,
+    BodyTooLarge,
+    HostRefused,
+    InvalidAnswer,
+    OutboundError,
+    Unreachable,
+    UpstreamTimeout,
+)
+from integrations.outbound.origin import Origin, split_url
+from integrations.outbound.send import Answer, send
+
+__all__ = [
+    "Answer",
+    "Answering",
+    "BadRequest",
+    "BodyTooLarge",
+    "Caller",
+    "Dialler",
+    "HostRefused",
+    "InvalidAnswer",
+    "Origin",
+    "OutboundError",
+    "Unreachable",
+    "UpstreamTimeout",
+    "allowed_private_hosts",
+    "is_public",
+    "send",
+    "split_url",
+]

@@ -1,0 +1,280 @@
+"""One call: writes the head byte for byte, streams both ways, and ends by its deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from aiohttp import ClientError
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_parser import RawResponseMessage
+from aiohttp.streams import StreamReader
+
+from integrations.outbound.dial import Dialler
+from integrations.outbound.errors import InvalidAnswer, OutboundError, Unreachable, UpstreamTimeout
+from integrations.outbound.head import MAX_HEADER_LINE, MAX_HEADERS, checked_answer, written_head
+from integrations.outbound.origin import Origin
+from integrations.outbound.pool import Pool
+
+# A body may take longer than the deadline only while it moves at this pace: an upload or download of
+# any size passes, a drip does not.
+MIN_BYTES_PER_S = 16 * 1024
+SAFE_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})  # RFC 9110 section 9.2.2
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+class Deadline:
+    """When a call must have ended, on the monotonic clock; moves on with every byte that passes."""
+
+    __slots__ = ("at",)
+
+    def __init__(self, seconds: float) -> None:
+        self.at = time.monotonic() + seconds
+
+    def moved(self, count: int) -> None:
+        """Grant the time that `count` bytes need at the slowest pace we accept."""
+        self.at += count / MIN_BYTES_PER_S
+
+    @property
+    def left_s(self) -> float:
+        """Return the seconds left, never below 0."""
+        return max(0.0, self.at - time.monotonic())
+
+
+@dataclass(slots=True)
+class Upload:
+    """A body that is not kept: its chunks, once, and its length where the caller told it."""
+
+    chunks: AsyncIterator[bytes]
+    length: int | None = None
+
+
+Body = bytes | Upload | None
+
+
+class Caller:
+    """Makes calls on one event loop. Follows no redirect, keeps no cookie, decodes nothing, reads no proxy setting."""
+
+    def __init__(self, *, dialler: Dialler | None = None, pool: Pool | None = None) -> None:
+        self._dialler = dialler or Dialler()
+        self._pool = pool or Pool()
+
+    async def request(
+        self,
+        method: bytes,
+        origin: Origin,
+        *,
+        target: bytes,
+        headers: Headers,
+        body: Body,
+        deadline: Deadline,
+        allowed: frozenset[str] = frozenset(),
+        partition: str = "",
+    ) -> Answering:
+        """Send one request and return its answer as soon as the head is there; raises OutboundError.
+
+        `headers` go out as they are, after Host and before the framing, which is ours. `allowed` names
+        the hosts that may be private. Connections are only reused within one `partition`.
+        """
+        head = written_head(method, origin, target=target, headers=headers, framing=_framing(body))
+        key = (partition, origin)
+        is_repeatable = method in SAFE_METHODS and not isinstance(body, Upload)
+        kept = self._pool.take(key, is_repeatable=is_repeatable)
+        if kept is not None:
+            wire, opened_at = kept
+            try:
+                return await _Exchange(self._pool, key, wire, opened_at, deadline).run(method, head, body)
+            except Unreachable:
+                # The upstream closed a connection it had left open. A safe call goes out once more, freshly.
+                if not is_repeatable:
+                    raise
+        wire, opened_at = await self._dial(origin, deadline=deadline, allowed=allowed), time.monotonic()
+        return await _Exchange(self._pool, key, wire, opened_at, deadline).run(method, head, body)
+
+    async def _dial(self, origin: Origin, *, deadline: Deadline, allowed: frozenset[str]) -> ResponseHandler:
+        try:
+            async with asyncio.timeout_at(deadline.at):
+                return await self._dialler.open(origin, allowed=allowed)
+        except TimeoutError as error:
+            raise UpstreamTimeout("no connection by the deadline") from error
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        self._pool.close()
+
+
+def _framing(body: Body) -> Headers:
+    if body is None:
+        return ()
+    length = body.length if isinstance(body, Upload) else len(body)
+    if length is None:
+        return ((b"Transfer-Encoding", b"chunked"),)
+    return ((b"Content-Length", b"%d" % length),)
+
+
+class _Exchange:
+    """One request and answer on one connection."""
+
+    def __init__(
+        self, pool: Pool, key: tuple[str, Origin], wire: ResponseHandler, opened_at: float, deadline: Deadline
+    ) -> None:
+        self.pool, self.key, self.wire, self.opened_at = pool, key, wire, opened_at
+        self.deadline = deadline
+        self.pump: asyncio.Task[None] | None = None
+
+    async def run(self, method: bytes, head: bytes, body: Body) -> Answering:
+        """Write, and return the answer once its head is checked. Whatever fails closes the connection."""
+        try:
+            self.wire.set_response_params(
+                skip_payload=method == b"HEAD",
+                read_until_eof=True,
+                auto_decompress=False,
+                max_line_size=MAX_HEADER_LINE,
+                max_field_size=MAX_HEADER_LINE,
+                max_headers=MAX_HEADERS,
+            )
+            async with asyncio.timeout_at(self.deadline.at) as scope:
+                message, payload = await self._sent_and_read(head, body, scope)
+            return Answering(message, payload, self)
+        except TimeoutError as error:
+            self.drop()
+            raise UpstreamTimeout("no answer by the deadline", was_sent=True) from error
+        except HttpProcessingError as error:
+            self.drop()
+            raise InvalidAnswer("the answer is not HTTP", was_sent=True) from error
+        except (ClientError, OSError) as error:
+            self.drop()
+            raise Unreachable("the connection broke before an answer", was_sent=True) from error
+        except BaseException:
+            self.drop()
+            raise
+
+    async def _sent_and_read(
+        self, head: bytes, body: Body, scope: asyncio.Timeout
+    ) -> tuple[RawResponseMessage, StreamReader]:
+        transport = self.wire.transport
+        if transport is None:
+            raise Unreachable("the connection was closed", was_sent=True)
+        if isinstance(body, Upload):
+            transport.write(head)
+            self.pump = asyncio.create_task(self._pumped(body, scope))
+        else:
+            transport.write(head + body if body else head)
+        while True:
+            message, payload = await self._next_head()
+            if not 100 <= message.code < 200 or message.code == 101:
+                checked_answer(message)
+                return message, payload
+
+    async def _next_head(self) -> tuple[RawResponseMessage, StreamReader]:
+        if self.pump is None or self.pump.done():
+            return await self.wire.read()
+        reading = asyncio.ensure_future(self.wire.read())
+        try:
+            await asyncio.wait({self.pump, reading}, return_when=asyncio.FIRST_COMPLETED)
+            if self.pump.done():
+                self.pump.result()
+            return await reading
+        finally:
+            reading.cancel()
+
+    async def _pumped(self, body: Upload, scope: asyncio.Timeout) -> None:
+        """Send the chunks as they come. An upstream that stops reading may still answer, so that is no error."""
+        sent = 0
+        async for chunk in body.chunks:
+            if not chunk:
+                continue
+            sent += len(chunk)
+            if not await self._written(chunk if body.length is not None else b"%x\r\n%b\r\n" % (len(chunk), chunk)):
+                return
+            self.deadline.moved(len(chunk))
+            if not scope.expired() and scope.when() is not None:
+                scope.reschedule(self.deadline.at)
+        if body.length is None:
+            await self._written(b"0\r\n\r\n")
+        elif sent != body.length:
+            self.wire.force_close()
+
+    async def _written(self, data: bytes) -> bool:
+        transport = self.wire.transport
+        if transport is None:
+            return False
+        transport.write(data)
+        try:
+            await self.wire._drain_helper()
+        except (ClientError, OSError):
+            self.wire.force_close()
+            return False
+        return True
+
+    def finish(self) -> None:
+        """Give the connection back after the whole answer was read."""
+        if self.pump is not None and not self.pump.done():
+            self.drop()
+        else:
+            self.pool.put(self.key, self.wire, opened_at=self.opened_at)
+
+    def drop(self) -> None:
+        """Close the connection and stop the upload."""
+        if self.pump is not None:
+            self.pump.cancel()
+        self.wire.abort()
+
+
+class Answering:
+    """An answer whose body has yet to come. Read `chunks()` to the end, or call `close()`."""
+
+    def __init__(self, message: RawResponseMessage, payload: StreamReader, exchange: _Exchange) -> None:
+        self.status = message.code
+        self.headers: list[tuple[bytes, bytes]] = list(message.raw_headers)
+        self._payload = payload
+        self._exchange: _Exchange | None = exchange
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body as it arrives; raises InvalidAnswer when it is cut short, UpstreamTimeout at the deadline.
+
+        Time that the reader of the chunks takes does not count against the upstream.
+        """
+        exchange = self._exchange
+        if exchange is None:
+            return
+        deadline = exchange.deadline
+        try:
+            while data := await self._next_chunk(deadline):
+                deadline.moved(len(data))
+                handed_over_at = time.monotonic()
+                yield data
+                deadline.at += time.monotonic() - handed_over_at
+            exchange.finish()
+            self._exchange = None
+        finally:
+            self.close()
+
+    async def _next_chunk(self, deadline: Deadline) -> bytes:
+        try:
+            async with asyncio.timeout_at(deadline.at):
+                return await self._payload.readany()
+        except TimeoutError as error:
+            raise UpstreamTimeout("the body did not end by the deadline", was_sent=True) from error
+        except (ClientError, OSError, HttpProcessingError) as error:
+            raise InvalidAnswer("the body was cut short", was_sent=True) from error
+
+    async def read(self, max_bytes: int, error: type[OutboundError]) -> bytes:
+        """Return the whole body; raises `error` above `max_bytes`."""
+        kept = bytearray()
+        async for chunk in self.chunks():
+            kept += chunk
+            if len(kept) > max_bytes:
+                self.close()
+                raise error("the answer is too large", was_sent=True)
+        return bytes(kept)
+
+    def close(self) -> None:
+        """Give up the rest of the body."""
+        if self._exchange is not None:
+            self._exchange.drop()
+            self._exchange = None
