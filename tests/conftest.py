@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from importlib import import_module
+
 import pytest
+from django.db import connection
+
+from secrets_vault import keys
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -11,3 +17,35 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for mark in item.iter_markers("django_db"):
             mark.kwargs.setdefault("databases", "__all__")
+
+
+@pytest.fixture(autouse=True)
+def vault(request: pytest.FixtureRequest, _django_db_marker: None) -> Iterator[None]:
+    """Give every database test an open vault of its own."""
+    mark = request.node.get_closest_marker("django_db")
+    if mark is None and not DATABASE_FIXTURES & set(request.fixturenames):
+        yield
+        return
+    keys.forget()
+    keys.initialise()
+    yield
+    keys.forget()
+    if _is_committed(request, mark):
+        empty_the_book()
+
+
+DATABASE_FIXTURES = {"db", "transactional_db", "django_db_reset_sequences", "django_db_serialized_rollback"}
+
+
+def _is_committed(request: pytest.FixtureRequest, mark: pytest.Mark | None) -> bool:
+    names = {"transactional_db", "live_server", "django_db_reset_sequences"}
+    return bool(mark and mark.kwargs.get("transaction")) or bool(names & set(request.fixturenames))
+
+
+def empty_the_book() -> None:
+    """Remove the events of a test that committed: the triggers would refuse Django's flush."""
+    migration = import_module("secrets_vault.migrations.0002_audit_append_only")
+    with connection.schema_editor() as editor:
+        migration.allow_changes(None, editor)
+        editor.execute("DELETE FROM secrets_vault_auditevent")
+        migration.refuse_changes(None, editor)

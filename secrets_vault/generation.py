@@ -1,0 +1,87 @@
+"""A number that grows whenever something cached elsewhere may have changed.
+
+On one machine it is eight bytes in a file that every process maps: reading it costs no system call,
+so the gateway looks at it on every call. `bump()` takes effect after the transaction commits. With
+PostgreSQL it also sends a NOTIFY, and a listener on every machine counts its own file up.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import struct
+import threading
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection, transaction
+
+CHANNEL = "keylodge_generation"
+FLOOR_S = 1.0
+_COUNTER = struct.Struct("<Q")
+_guard = threading.Lock()
+_mapped: tuple[Path, int, mmap.mmap] | None = None
+
+
+def current() -> int:
+    """Return the generation that this machine knows of."""
+    return int(_COUNTER.unpack_from(_map()[2])[0])
+
+
+def bump() -> None:
+    """Tell every process, once this transaction has committed, to drop what it keeps in memory."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])  # delivered at commit
+    transaction.on_commit(count_up)
+
+
+def count_up() -> None:
+    """Count this machine's file up at once."""
+    with _guard:
+        _path, handle, counter = _map()
+        fcntl.lockf(handle, fcntl.LOCK_EX)
+        try:
+            _COUNTER.pack_into(counter, 0, _COUNTER.unpack_from(counter)[0] + 1)
+        finally:
+            fcntl.lockf(handle, fcntl.LOCK_UN)
+
+
+def start_listener() -> threading.Thread | None:
+    """Follow the other machines' changes. For the web process and the worker; None without PostgreSQL."""
+    if connection.vendor != "postgresql":
+        return None
+    thread = threading.Thread(target=_listen_for_ever, name="generation", daemon=True)
+    thread.start()
+    return thread
+
+
+def _listen_for_ever() -> None:
+    import psycopg
+
+    parameters = connection.copy().get_connection_params()
+    wanted = {k: v for k, v in parameters.items() if k in ("dbname", "user", "password", "host", "port", "options")}
+    while True:
+        try:
+            with psycopg.connect(**wanted, autocommit=True, connect_timeout=2) as listening:
+                listening.execute(f"LISTEN {CHANNEL}")
+                count_up()  # whatever was said while nobody listened
+                for _ in listening.notifies():
+                    count_up()
+        except psycopg.Error:
+            # Deaf: assume a change every second rather than miss a revocation.
+            threading.Event().wait(FLOOR_S)
+            count_up()
+
+
+def _map() -> tuple[Path, int, mmap.mmap]:
+    global _mapped
+    path = Path(settings.KEYLODGE_HOME) / "generation"
+    if _mapped is None or _mapped[0] != path:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if os.fstat(handle).st_size < _COUNTER.size:
+            os.ftruncate(handle, _COUNTER.size)  # grows with zeroes; a second process does the same
+        _mapped = path, handle, mmap.mmap(handle, _COUNTER.size)
+    return _mapped

@@ -1,0 +1,44 @@
+"""THE door: nothing is stored, used, shown or destroyed but through here, and each act is written in the book."""
+
+from secrets_vault.vault.columns import open_text, seal_text
+from secrets_vault.vault.ending import delete, destroy, retire, undelete
+from secrets_vault.vault.finding import find_value, fingerprint, keyed_hash, same_value
+from secrets_vault.vault.opening import copy_value, reveal, use
+from secrets_vault.vault.policy import Policy, bind_policy, check_policy
+from secrets_vault.vault.storing import (
+    change_fields,
+    describe,
+    mark_verified,
+    promote,
+    replace,
+    restore,
+    store,
+    store_elsewhere,
+)
+
+__all__ = [
+    "Policy",
+    "bind_policy",
+    "change_fields",
+    "check_policy",
+    "copy_value",
+    "delete",
+    "describe",
+    "destroy",
+    "find_value",
+    "fingerprint",
+    "keyed_hash",
+    "mark_verified",
+    "open_text",
+    "promote",
+    "replace",
+    "restore",
+    "retire",
+    "reveal",
+    "same_value",
+    "seal_text",
+    "store",
+    "store_elsewhere",
+    "undelete",
+    "use",
+]

@@ -1,0 +1,36 @@
+"""Sealed columns that are no StoredSecret: an OAuth verifier, a session, a TOTP seed."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from secrets_vault import keyring, keys
+from secrets_vault.envelope import Place, open_blob, seal
+from secrets_vault.models import Client
+from secrets_vault.secret import Secret
+
+
+def seal_text(text: str | bytes | Secret, *, field: str, row_id: UUID, client: Client | None = None) -> bytes:
+    """Return the blob of a text for one column of one row, under the agency's keyring unless a client is given.
+
+    `field` names table and column ("oauthflow.sealed_verifier"); the same three must be given to open it.
+    """
+    plain = text if isinstance(text, Secret) else Secret(text)
+    term, key = keyring.sealing_key(client.pk if client else None)
+    return seal(plain.expose_bytes(), key=key, term=term, place=_place(field, row_id=row_id, client=client))
+
+
+def open_text(blob: bytes | memoryview, *, field: str, row_id: UUID, client: Client | None = None) -> Secret:
+    """Return what `seal_text` sealed. Raises Unreadable when it was changed, moved or sealed elsewhere."""
+    place = _place(field, row_id=row_id, client=client)
+    return Secret(open_blob(bytes(blob), key_of=keyring.opening_key, place=place))
+
+
+def _place(field: str, *, row_id: UUID, client: Client | None) -> Place:
+    return Place(
+        installation=keys.unlock().installation_id,
+        client=client.pk if client else None,
+        row=row_id,
+        field=field,
+        content_type="column",
+    )

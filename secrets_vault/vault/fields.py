@@ -1,0 +1,132 @@
+"""The sealed fields of one version: which names a kind has, what a list may show, sealing and opening."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+
+from secrets_vault import keyring, keys
+from secrets_vault.envelope import Place, open_blob, seal
+from secrets_vault.errors import BadInput, NoValue
+from secrets_vault.models import SecretField, SecretVersion, StoredSecret
+from secrets_vault.secret import Secret, mask
+from secrets_vault.vault.finding import fingerprint_to_store
+
+Kind = StoredSecret.Kind
+
+FIELD_NAMES: dict[str, tuple[str, ...]] = {
+    Kind.API_KEY: ("api_key",),
+    Kind.BEARER: ("token",),
+    Kind.BASIC: ("username", "password"),
+    Kind.OAUTH_TOKENS: ("access_token", "refresh_token", "id_token"),
+    Kind.OAUTH_APP: ("client_secret",),
+    Kind.NOTE: ("note",),
+}
+ONE_OF_THESE = {Kind.BASIC: "password", Kind.OAUTH_TOKENS: "access_token"}
+FREELY_NAMED = (Kind.KEY_VALUE_SET, Kind.SYSTEM)
+
+MOST_FIELDS = 500
+LONGEST_NAME = 200
+LONGEST_VALUE_BYTES = 256 * 1024
+
+TOKEN_FIELDS = frozenset({"api_key", "token", "access_token", "refresh_token", "client_secret"})
+TOKEN_WORDS = ("KEY", "TOKEN", "SECRET")
+NEVER_WORDS = ("PASS", "PWD", "PIN", "OTP", "SEED", "COOKIE", "SIGNATURE", "PRIVATE", "RECOVERY", "URL", "URI", "DSN")
+
+
+def check_fields(kind: str, fields: Mapping[str, Secret]) -> None:
+    """Raise BadInput unless these are fields that a secret of this kind has."""
+    if not fields or len(fields) > MOST_FIELDS:
+        raise BadInput(f"A secret holds between 1 and {MOST_FIELDS} values, not {len(fields)}.")
+    for name, value in fields.items():
+        _check_field(kind, name, value)
+    needed = ONE_OF_THESE.get(Kind(kind))
+    if needed and needed not in fields:
+        raise BadInput(f"A {Kind(kind).label} needs the field {needed}.")
+
+
+def _check_field(kind: str, name: str, value: Secret) -> None:
+    if kind not in FREELY_NAMED and name not in FIELD_NAMES.get(kind, ()):
+        raise BadInput(f"A {Kind(kind).label} has no field named {name!r}.")
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise BadInput(f"The name of a value has 1 to {LONGEST_NAME} printable characters.")
+    if not isinstance(value, Secret):
+        raise TypeError(f"the value of {name} must be a Secret")
+    if not value and kind not in FREELY_NAMED:
+        raise BadInput(f"The {name} is empty.")
+    if len(value.expose_bytes()) > LONGEST_VALUE_BYTES:
+        raise BadInput(f"The value of {name} is longer than 256 KiB.")
+
+
+def masked_form(kind: str, name: str, value: Secret) -> str:
+    """Return what a list shows of a value: a tail of tokens only, decided when the value is stored."""
+    try:
+        return mask(value.expose(), is_token=is_token_field(kind, name))
+    except UnicodeDecodeError:
+        return mask("", is_token=False)
+
+
+def is_token_field(kind: str, name: str) -> bool:
+    """Tell whether a field is of the class whose last four characters may be shown."""
+    if kind not in FREELY_NAMED:
+        return name in TOKEN_FIELDS
+    spelled = name.upper()
+    return any(word in spelled for word in TOKEN_WORDS) and not any(word in spelled for word in NEVER_WORDS)
+
+
+def write_fields(stored: StoredSecret, version: SecretVersion, fields: Mapping[str, Secret]) -> str:
+    """Seal the fields of a new version and return the hash of its ciphertext, for the book."""
+    rows = [
+        SecretField(
+            version=version,
+            name=name,
+            position=position,
+            blob=seal_field(stored, version.number, name, value),
+            fingerprint=fingerprint_to_store(value, is_secret=name != "username"),
+            masked=masked_form(stored.kind, name, value),
+        )
+        for position, (name, value) in enumerate(fields.items())
+    ]
+    SecretField.objects.bulk_create(rows)
+    return ciphertext_hash(rows)
+
+
+def seal_field(stored: StoredSecret, number: int, name: str, value: Secret) -> bytes:
+    """Return the blob of one field of one version."""
+    term, key = keyring.sealing_key(stored.client_id)
+    return seal(value.expose_bytes(), key=key, term=term, place=place_of(stored, number, name))
+
+
+def open_field(stored: StoredSecret, version: SecretVersion, row: SecretField) -> Secret:
+    """Return the value of one field. Raises Unreadable, and leaves the row as it is."""
+    place = place_of(stored, version.number, row.name)
+    return Secret(open_blob(bytes(row.blob), key_of=keyring.opening_key, place=place))
+
+
+def open_fields(stored: StoredSecret, version: SecretVersion) -> dict[str, Secret]:
+    """Return every field of a version by name, in its order. Raises Unreadable when one does not open."""
+    opened = {row.name: open_field(stored, version, row) for row in version.fields.all()}
+    if not opened:
+        raise NoValue("There is no value here: it is kept elsewhere, or was destroyed.")
+    return opened
+
+
+def place_of(stored: StoredSecret, number: int, name: str) -> Place:
+    """Return where a field lives, by ids that never change."""
+    return Place(
+        installation=keys.unlock().installation_id,
+        client=stored.client_id,
+        environment=stored.environment_id,
+        row=stored.pk,
+        number=number,
+        field=name,
+    )
+
+
+def ciphertext_hash(rows: list[SecretField]) -> str:
+    """Return SHA-256 over the names and blobs of one version, in hex: an old row put back is seen."""
+    digest = sha256()
+    for row in sorted(rows, key=lambda row: row.name):
+        for part in (row.name.encode(), bytes(row.blob)):
+            digest.update(len(part).to_bytes(4) + part)
+    return digest.hexdigest()

@@ -1,0 +1,68 @@
+"""Opening values: a machine uses one, a person reveals or copies one. The book is written first."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+
+from secrets_vault import audit
+from secrets_vault.actor import Actor
+from secrets_vault.errors import NoValue
+from secrets_vault.models import SecretField, SecretVersion, StoredSecret
+from secrets_vault.secret import Secret
+from secrets_vault.vault.fields import open_field, open_fields
+
+
+def use(stored: StoredSecret, *, actor: Actor, purpose: str, version: SecretVersion | None = None) -> dict[str, Secret]:
+    """Return the values by field name, for a machine that spends them. The current version unless one is given.
+
+    The first use of each version is written in the book before anything is opened; later ones are not.
+    Raises NoValue, Unreadable, or AuditUnavailable.
+    """
+    chosen = _choose(stored, version)
+    if chosen.first_used_at is None:
+        _tell_first_use(stored, chosen, actor=actor, purpose=purpose)
+    return open_fields(stored, chosen)
+
+
+def reveal(stored: StoredSecret, field: str, *, actor: Actor, version: SecretVersion | None = None) -> Secret:
+    """Return one value for a person to look at. The page asks for the password again before it calls this."""
+    return _show_to_a_person("secret.revealed", stored, field, actor=actor, version=version)
+
+
+def copy_value(stored: StoredSecret, field: str, *, actor: Actor, version: SecretVersion | None = None) -> Secret:
+    """Return one value for a person's clipboard, without showing it."""
+    return _show_to_a_person("secret.copied", stored, field, actor=actor, version=version)
+
+
+def _show_to_a_person(
+    action: str, stored: StoredSecret, field: str, *, actor: Actor, version: SecretVersion | None
+) -> Secret:
+    chosen = _choose(stored, version)
+    row = SecretField.objects.filter(version=chosen, name=field).first()
+    if row is None:
+        raise NoValue(f"This version has no value named {field}.")
+    # Durable: the event is committed before the value is opened, and no caller can roll it back.
+    with transaction.atomic(durable=True):
+        details = {"field": field, "version": chosen.number}
+        audit.record(action, actor=actor, client=stored.client_id, subject=stored, details=details)
+    return open_field(stored, chosen, row)
+
+
+def _choose(stored: StoredSecret, version: SecretVersion | None) -> SecretVersion:
+    if stored.deleted_at is not None:
+        raise NoValue("This secret was deleted.")
+    chosen = version or stored.current
+    if chosen is None or chosen.secret_id != stored.pk:
+        raise NoValue("This secret has no such version.")
+    return chosen
+
+
+def _tell_first_use(stored: StoredSecret, version: SecretVersion, *, actor: Actor, purpose: str) -> None:
+    now = timezone.now()
+    with transaction.atomic():
+        first = SecretVersion.objects.filter(pk=version.pk, first_used_at=None).update(first_used_at=now)
+        if first:
+            details = {"version": version.number, "purpose": purpose}
+            audit.record("secret.used_first", actor=actor, client=stored.client_id, subject=stored, details=details)
+    version.first_used_at = now
