@@ -1,0 +1,17 @@
+"""What an upstream's answer says about its limits. Pure: headers and a clock in, readings out."""
+
+from integrations.limits.quota import Reading
+from integrations.limits.reading import documented_limits, read_limits
+from integrations.limits.signals import error_codes, is_limit, never_repeat
+from integrations.limits.units import retry_after_s, wait_s
+
+__all__ = [
+    "Reading",
+    "documented_limits",
+    "error_codes",
+    "is_limit",
+    "never_repeat",
+    "read_limits",
+    "retry_after_s",
+    "wait_s",
+]

@@ -1,0 +1,143 @@
+"""Read what is left of a provider's limits from the headers of one answer."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+from integrations.limits import ietf, units
+from integrations.limits.quota import Reading
+from integrations.providers.shape import Provider
+
+Headers = Mapping[str, str] | Iterable[tuple[bytes, bytes]]
+DIALECTS_FILE = Path(__file__).with_name("dialects.toml")
+USED_OF = re.compile(r"(?:^|[=\s,;])(\d{1,18})\s*/\s*(\d{1,18})", re.ASCII)
+PERCENT = re.compile(r'"(?:call_count|total_cputime|total_time|acc_id_util_pct)"\s*:\s*(\d{1,4}(?:\.\d+)?)', re.ASCII)
+PAIR = re.compile(r"(\w+)\s*=\s*(\d+)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Which headers say what about one bucket. `form` names values that hold several numbers at once."""
+
+    bucket: str
+    limit: str = ""
+    remaining: str = ""
+    used: str = ""
+    reset: str = ""
+    reset_unit: str = ""
+    window_s: int | None = None
+    window_ms_header: str = ""
+    window_s_header: str = ""
+    bucket_header: str = ""
+    value: str = ""
+    form: str = ""
+    is_rolling: bool = False
+
+
+def read_limits(headers: Headers, *, status: int, now: datetime, provider: Provider) -> list[Reading]:
+    """Return what one answer says about the provider's limits, one reading a bucket.
+
+    The provider's dialect is tried first, then the families that many vendors share. A 429 that names
+    only a wait gives a reading of the bucket "wait" with nothing remaining.
+    """
+    folded = fold(headers)
+    readings = _read_rows(dialects().get(provider.rate_limit_dialect, ()), folded, now=now)
+    readings = readings or ietf.read(folded, now=now) or _read_rows(dialects()["generic"], folded, now=now)
+    wait = units.wait_s(folded, now=now)
+    if status == 429 and wait is not None and not any(reading.remaining == 0 for reading in readings):
+        readings.append(Reading("wait", remaining=0, resets_at=now + timedelta(seconds=wait)))
+    return readings
+
+
+def documented_limits(provider: Provider, *, kind: str = "", environment: str = "") -> list[Reading]:
+    """Return the limits that the provider's pages name, for a kind of credential in live or test mode.
+
+    Where several rows name one bucket, the first that fits counts: the facts list the smallest plan first.
+    """
+    readings: dict[str, Reading] = {}
+    for limit in provider.limits:
+        fits_kind = not kind or not limit.kinds or kind in limit.kinds
+        fits_mode = not environment or not limit.environment or environment == limit.environment
+        if fits_kind and fits_mode and limit.bucket not in readings:
+            readings[limit.bucket] = Reading(limit.bucket, limit.limit, None, limit.window_s, None, "documented")
+    return list(readings.values())
+
+
+def fold(headers: Headers) -> dict[str, str]:
+    """Return headers by lower-case name. A name sent twice is joined by a comma (RFC 9110 section 5.3)."""
+    if isinstance(headers, Mapping):
+        return {name.lower(): value for name, value in headers.items()}
+    folded: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        folded[name] = f"{folded[name]}, {value}" if name in folded else value
+    return folded
+
+
+@cache
+def dialects() -> Mapping[str, tuple[Row, ...]]:
+    """Return the header rows of every dialect, from dialects.toml."""
+    tables = tomllib.loads(DIALECTS_FILE.read_text(encoding="utf-8"))
+    return {name: tuple(Row(**row) for row in rows) for name, rows in tables.items()}
+
+
+def _read_rows(rows: Iterable[Row], headers: Mapping[str, str], *, now: datetime) -> list[Reading]:
+    readings: dict[str, Reading] = {}
+    for row in rows:
+        for reading in _read_row(row, headers, now=now):
+            readings.setdefault(reading.bucket, reading)
+    return list(readings.values())
+
+
+def _read_row(row: Row, headers: Mapping[str, str], *, now: datetime) -> Iterator[Reading]:
+    if row.form:
+        yield from _read_form(row, headers.get(row.value, ""), now=now)
+        return
+    limit, remaining = units.count(headers.get(row.limit)), units.count(headers.get(row.remaining))
+    limit = limit or None  # some vendors send 0 or -1 for "not known"
+    if remaining is None and limit is not None and (used := units.count(headers.get(row.used))) is not None:
+        remaining = max(0, limit - used)
+    if remaining is None and limit is None:
+        return
+    window_s = _window_s(row, headers)
+    yield Reading(_bucket(row, headers), limit, remaining, window_s, _resets_at(row, headers, window_s, now=now))
+
+
+def _bucket(row: Row, headers: Mapping[str, str]) -> str:
+    name = headers.get(row.bucket_header, "").strip().lower()[:60]
+    return name if re.fullmatch(r"[\w .:/-]+", name, re.ASCII) else row.bucket
+
+
+def _window_s(row: Row, headers: Mapping[str, str]) -> int | None:
+    if (window_ms := units.count(headers.get(row.window_ms_header))) is not None:
+        return max(1, round(window_ms / 1000))
+    if (window_s := units.count(headers.get(row.window_s_header))) is not None:
+        return window_s or None
+    in_limit = re.search(r";\s*w=(\d{1,9})", headers.get(row.limit, ""))
+    return int(in_limit[1]) if in_limit else row.window_s
+
+
+def _resets_at(row: Row, headers: Mapping[str, str], window_s: int | None, *, now: datetime) -> datetime | None:
+    """Return the reset; of a rolling window without one, the moment when it is surely empty."""
+    if row.reset in headers:
+        return units.reset_at(headers[row.reset], now=now, unit=row.reset_unit)
+    return now + timedelta(seconds=window_s) if row.is_rolling and window_s else None
+
+
+def _read_form(row: Row, value: str, *, now: datetime) -> Iterator[Reading]:
+    if row.form == "used_of_limit" and (match := USED_OF.search(value)):
+        used, limit = int(match[1]), int(match[2])
+        yield Reading(row.bucket, limit, max(0, limit - used), row.window_s)
+    elif row.form == "percent" and (percents := [float(number) for number in PERCENT.findall(value)]):
+        yield Reading(row.bucket, 100, max(0, 100 - round(max(percents))), row.window_s)
+    elif row.form == "pairs" and (pairs := dict(PAIR.findall(value))):
+        resets = pairs.get("resets") or pairs.get("reset")
+        at = units.reset_at(resets, now=now) if resets else None
+        limit_text = pairs.get("total") or pairs.get("limit")
+        yield Reading(row.bucket, units.count(limit_text), units.count(pairs.get("remaining")), row.window_s, at)

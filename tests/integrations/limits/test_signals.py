@@ -1,0 +1,77 @@
+"""A limit is known however a provider says it, and money that is gone is not mistaken for one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from integrations.limits import error_codes, is_limit, never_repeat
+from integrations.providers.parts import LimitSignal
+from integrations.providers.registry import get_provider
+
+OPENAI_QUOTA = (
+    b'{"error": {"message": "You exceeded your current quota, please check your plan and billing details.",'
+    b' "type": "insufficient_quota", "param": null, "code": "insufficient_quota"}}'
+)
+HUBSPOT_BURST = (
+    b'{"status":"error","message":"You have reached your ten_secondly_rolling limit.",'
+    b'"errorType":"RATE_LIMIT","correlationId":"c","policyName":"TEN_SECONDLY_ROLLING"}'
+)
+
+
+@pytest.mark.parametrize("status", [429, 420, 509, 529])
+def test_some_statuses_always_mean_a_limit(status: int) -> None:
+    assert is_limit(status, {}, b"")
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "limited"),
+    [
+        ({"X-RateLimit-Remaining": "0"}, b"", True),
+        ({"Retry-After": "60"}, b"", True),
+        ({"X-RateLimit-Remaining": "7"}, b"rate limit", False),
+        ({}, b'{"message":"rate limit"}', False),
+    ],
+)
+def test_a_403_is_a_limit_only_when_its_headers_say_so(headers: dict[str, str], body: bytes, limited: bool) -> None:
+    assert is_limit(403, headers, body) is limited
+
+
+def test_a_provider_may_say_limit_with_a_status_of_its_own() -> None:
+    provider = replace(get_provider("openai"), limit_signals=(LimitSignal(200, ("ratelimited",)),))
+    assert is_limit(200, {}, b'{"ok":false,"error":"ratelimited"}', provider=provider)
+    assert not is_limit(200, {}, b'{"ok":true,"text":"ratelimited"}', provider=provider)
+    assert not is_limit(200, {}, b'{"ok":false,"error":"ratelimited"}', provider=get_provider("openai"))
+
+
+@pytest.mark.parametrize(
+    ("body", "codes"),
+    [
+        (OPENAI_QUOTA, ("insufficient_quota",)),
+        (OPENAI_QUOTA[:140], ("insufficient_quota",)),
+        (HUBSPOT_BURST, ("error", "RATE_LIMIT", "TEN_SECONDLY_ROLLING")),
+        ('[{"message":"x","errorCode":"REQUEST_LIMIT_EXCEEDED"}]', ("REQUEST_LIMIT_EXCEEDED",)),
+        (b"<html>code</html>", ()),
+        (b"\xff\xfe", ()),
+        (b"", ()),
+    ],
+)
+def test_codes_are_found_in_whole_and_cut_bodies(body: bytes | str, codes: tuple[str, ...]) -> None:
+    assert error_codes(body) == codes
+
+
+@pytest.mark.parametrize(
+    ("codes", "key", "useless"),
+    [
+        ("insufficient_quota", "openai", True),
+        (error_codes(OPENAI_QUOTA), "openai", True),
+        (("RATE_LIMIT", "DAILY"), "hubspot", True),
+        (("RATE_LIMIT", "DAILY"), "openai", False),
+        (error_codes(HUBSPOT_BURST), "hubspot", False),
+        ("rate_limit_exceeded", "openai", False),
+        ((), "openai", False),
+    ],
+)
+def test_a_repeat_that_cannot_help_is_known(codes: str | tuple[str, ...], key: str, useless: bool) -> None:
+    assert never_repeat(codes, provider=get_provider(key)) is useless
