@@ -71,7 +71,7 @@ def opening_key(term_id: UUID) -> bytes:
 def open_new_term(client_id: UUID | None) -> UUID:
     """Begin a new term: new messages are sealed under it, older ones still open under theirs."""
     with transaction.atomic():
-        KeyTerm.objects.filter(client_id=client_id, state=KeyTerm.State.ACTIVE).update(state=KeyTerm.State.DECRYPT_ONLY)
+        _active_rows(client_id).update(state=KeyTerm.State.DECRYPT_ONLY)
         term_id = _make_term(client_id)
         generation.bump()
     _ring.active.pop(client_id, None)

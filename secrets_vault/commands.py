@@ -1,0 +1,55 @@
+"""The base of every command: JSON on stdout, words on stderr, and the exit codes of the contract.
+
+0 done, 1 the check found something, 2 bad input or settings, 3 vault locked or wrong key.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any, ClassVar
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand
+from django.db import OperationalError, ProgrammingError
+
+from secrets_vault.errors import VaultError
+
+FOUND_SOMETHING = 1
+BAD_INPUT = 2
+
+
+class KeylodgeCommand(BaseCommand):
+    """A command answers with what `run()` returns, as one line of JSON; None prints nothing.
+
+    An error in `answered` ends the command with its sentence and its `exit_code`, else 2. A check that
+    found something sets `self.exit_code = FOUND_SOMETHING`.
+    """
+
+    requires_system_checks: ClassVar[list[str]] = []  # type: ignore[misc]
+    answered: ClassVar[tuple[type[Exception], ...]] = (VaultError, ImproperlyConfigured)
+    exit_code = 0
+
+    def run(self, **options: Any) -> object | None:
+        """Do the work and return what goes to stdout."""
+        raise NotImplementedError
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run, print, and end with the contract's exit code."""
+        self.exit_code = 0
+        try:
+            answer = self.run(**options)
+        except self.answered as error:
+            self.say(str(error))
+            sys.exit(getattr(error, "exit_code", BAD_INPUT))
+        except (OperationalError, ProgrammingError) as error:
+            self.say(f"The database is not ready ({type(error).__name__}). Start Keylodge once with `make run`.")
+            sys.exit(BAD_INPUT)
+        if answer is not None:
+            self.stdout.write(json.dumps(answer, ensure_ascii=False, sort_keys=False))
+        if self.exit_code:
+            sys.exit(self.exit_code)
+
+    def say(self, words: str) -> None:
+        """Write a sentence to stderr, in no colour of alarm."""
+        self.stderr.write(words, self.style.NOTICE)
