@@ -1,11 +1,78 @@
 """The Celery app and its timetable. A message is a doorbell: the work is in tables."""
 
-import os
+from __future__ import annotations
 
-from celery import Celery
+import logging
+import os
+import queue
+import threading
+import time
+from typing import Any
+
+from celery import Celery, Task
+from django.db import transaction
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-app = Celery("keylodge")
+logger = logging.getLogger(__name__)
+
+QUIET_AFTER_FAILURE_S = 10.0
+WAITING_BELLS = 1000
+
+
+class Ringer:
+    """Sends messages from a thread of its own, so that a slow or absent broker delays no caller.
+
+    It fails open, because nothing rests on a message: after a failure it drops what comes
+    for ten seconds, and the sweep finds the work in the tables.
+    """
+
+    def __init__(self) -> None:
+        self._bells: queue.Queue[tuple[Task, tuple[Any, ...]]] = queue.Queue(WAITING_BELLS)
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._quiet_until = 0.0
+
+    def ring(self, task: Task, args: tuple[Any, ...]) -> None:
+        """Have a message sent soon, or dropped when the broker is out of order."""
+        self._start()
+        try:
+            self._bells.put_nowait((task, args))
+        except queue.Full:
+            logger.warning("doorbell dropped, too many are waiting", extra={"task": task.name})
+
+    def _start(self) -> None:
+        """Start the thread once; a forked process starts its own."""
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._send_all, name="doorbell", daemon=True)
+                self._thread.start()
+
+    def _send_all(self) -> None:
+        while True:
+            task, args = self._bells.get()
+            if time.monotonic() >= self._quiet_until:
+                self._send(task, args)
+
+    def _send(self, task: Task, args: tuple[Any, ...]) -> None:
+        try:
+            task.apply_async(args, retry=False)
+        except Exception as problem:  # noqa: BLE001  # a broker may fail in any way; the sweep is the safety
+            self._quiet_until = time.monotonic() + QUIET_AFTER_FAILURE_S
+            logger.warning("doorbell not sent", extra={"task": task.name, "problem": type(problem).__name__})
+
+
+ringer = Ringer()
+
+
+class Doorbell(Task):
+    """The base of every task: `refresh.ring(connection_id)` asks for it soon, after the transaction commits."""
+
+    def ring(self, *args: Any) -> None:
+        """Ask a worker to do this soon. Returns at once and never raises."""
+        transaction.on_commit(lambda: ringer.ring(self, args), robust=True)
+
+
+app = Celery("keylodge", task_cls=Doorbell)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["integrations"])

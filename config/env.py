@@ -20,6 +20,7 @@ SCHEME: dict[str, tuple[type, object]] = {
     "KEYLODGE_PORT": (int, 8000),
     "KEYLODGE_PUBLIC_URL": (str, ""),
     "KEYLODGE_WRAPPING_KEY": (str, ""),
+    "KEYLODGE_ALLOWED_HOSTS": (list, []),
     "KEYLODGE_TRUSTED_PROXIES": (int, 0),
     "KEYLODGE_ALLOWED_PRIVATE_HOSTS": (list, []),
     "KEYLODGE_WEB_PROCESSES": (int, 1),
@@ -83,23 +84,43 @@ def is_loopback(host: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
 
 
+def debug(wanted: bool, *, public_host: str, bind: str) -> bool:
+    """Return whether DEBUG is on. Raises ImproperlyConfigured when anyone but this machine could reach it."""
+    if wanted and not (is_loopback(public_host) and is_loopback(bind)):
+        raise ImproperlyConfigured("DEBUG needs a loopback KEYLODGE_BIND and KEYLODGE_PUBLIC_URL. Turn DEBUG off.")
+    return wanted
+
+
 def secret_key(home: Path) -> str:
     """Return Django's SECRET_KEY, made once in KEYLODGE_HOME with mode 0600.
 
     It signs cookies and messages only. Nothing in the vault is derived from it.
     """
     path = home / "secret_key"
-    if path.is_file():
-        return path.read_text().strip()
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.is_file():
+            _write_once(path, secrets.token_urlsafe(50))
         return path.read_text().strip()
-    made = secrets.token_urlsafe(50)
+    except OSError as problem:
+        raise ImproperlyConfigured(
+            f"KEYLODGE_HOME is {home}, which cannot be used: {problem.strerror}. "
+            "Set KEYLODGE_HOME to a folder that this user may write."
+        ) from None
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Write a file of mode 0600 whole or not at all, and leave one that is already there as it is."""
+    making = path.with_name(f"{path.name}.{os.getpid()}")
+    handle = os.open(making, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w") as out:
-        out.write(made)
-    return made
+        out.write(text)
+    try:
+        os.link(making, path)
+    except FileExistsError:  # another process of ours was first: its key counts
+        pass
+    finally:
+        making.unlink()
 
 
 def databases(read: environ.FileAwareEnv, home: Path) -> dict[str, dict[str, object]]:
@@ -132,6 +153,25 @@ def caches(read: environ.FileAwareEnv) -> dict[str, dict[str, object]]:
     if url:
         return {"default": read.cache_url_config(url)}
     return {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+
+def broker(read: environ.FileAwareEnv, home: Path) -> tuple[str, dict[str, object]]:
+    """Return the broker's URL and options: files in KEYLODGE_HOME, or Valkey, Redis or RabbitMQ by BROKER_URL.
+
+    A broker that hangs may cost a caller one second, never more: messages are doorbells.
+    """
+    url = read("BROKER_URL")
+    if not url:
+        folder = str(home / "broker")
+        Path(folder).mkdir(mode=0o700, exist_ok=True)
+        options = {"data_folder_in": folder, "data_folder_out": folder, "control_folder": folder}
+        return "filesystem://", options | {"polling_interval": 0.1, "store_processed": False}
+    url = url.replace("valkeys://", "rediss://", 1).replace("valkey://", "redis://", 1)
+    if not url.startswith(("redis://", "rediss://", "amqp://", "amqps://")):
+        raise ImproperlyConfigured("BROKER_URL must start with redis://, valkey:// or amqp://, or be left out.")
+    if url.startswith("amqp"):
+        return url, {"connect_timeout": 1, "read_timeout": 1, "write_timeout": 1}
+    return url, {"socket_connect_timeout": 1, "socket_timeout": 1, "max_retries": 1}
 
 
 def mailers(read: environ.FileAwareEnv) -> dict[str, dict[str, object]]:

@@ -6,7 +6,9 @@ from urllib.parse import urlsplit
 from django.utils.csp import CSP
 
 from config import env as _env
+from config.hardening import harden as _harden
 
+_harden()
 BASE_DIR = Path(__file__).resolve().parent.parent
 _environment = _env.load()
 _read = _environment.read
@@ -17,6 +19,7 @@ KEYLODGE_PORT = _read("KEYLODGE_PORT")
 KEYLODGE_PUBLIC_URL = _env.public_url(_read("KEYLODGE_PUBLIC_URL"), KEYLODGE_PORT)
 KEYLODGE_WRAPPING_KEY = _read("KEYLODGE_WRAPPING_KEY")
 KEYLODGE_TRUSTED_PROXIES = _read("KEYLODGE_TRUSTED_PROXIES")
+KEYLODGE_ALLOWED_HOSTS = _read("KEYLODGE_ALLOWED_HOSTS")
 KEYLODGE_ALLOWED_PRIVATE_HOSTS = _read("KEYLODGE_ALLOWED_PRIVATE_HOSTS")
 KEYLODGE_WEB_PROCESSES = _read("KEYLODGE_WEB_PROCESSES")
 KEYLODGE_REQUIRE_MFA = _read("KEYLODGE_REQUIRE_MFA")
@@ -26,8 +29,8 @@ _public = urlsplit(KEYLODGE_PUBLIC_URL)
 IS_HTTPS = _public.scheme == "https"
 
 SECRET_KEY = _read("SECRET_KEY") or _env.secret_key(KEYLODGE_HOME)
-DEBUG = _read("DEBUG")
-ALLOWED_HOSTS = sorted({_public.hostname or "localhost", "localhost", "127.0.0.1", "[::1]"})
+DEBUG = _env.debug(_read("DEBUG"), public_host=_public.hostname or "", bind=KEYLODGE_BIND)
+ALLOWED_HOSTS = sorted({_public.hostname or "localhost", "localhost", "127.0.0.1", "[::1]", *KEYLODGE_ALLOWED_HOSTS})
 
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -51,9 +54,11 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.middleware.common_headers",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "config.middleware.canonical_host",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -108,6 +113,14 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# TLS ends at a proxy of the owner's. A browser cannot send this header across origins, so it needs no trusted hop.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_HTTPS else None
+SECURE_SSL_REDIRECT = IS_HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^readyz$"]
+PERMISSIONS_POLICY = (
+    "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), microphone=(), midi=(), "
+    "payment=(), usb=(), publickey-credentials-create=(self), publickey-credentials-get=(self)"
+)
 SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = False
 SECURE_CSP = {
@@ -126,6 +139,28 @@ SECURE_CSP = {
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = KEYLODGE_HOME / "static"
+WHITENOISE_USE_FINDERS = True  # files are served as they are in the checkout; there is no build step
+WHITENOISE_AUTOREFRESH = False
+
+# A form's upload may hold secrets: it stays in memory and is never spooled to a temporary file.
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+FILE_UPLOAD_MAX_MEMORY_SIZE = DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
+
+CSRF_FAILURE_VIEW = "config.errors.forbidden"
+DEFAULT_EXCEPTION_REPORTER = "config.errors.ReferenceOnly"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "config.errors.NothingShown"
+
+CELERY_BROKER_URL, CELERY_BROKER_TRANSPORT_OPTIONS = _env.broker(_read, KEYLODGE_HOME)
+CELERY_BROKER_CONNECTION_TIMEOUT = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"

@@ -2,6 +2,14 @@
 
 from django.urls import include, path
 
+from config.health import readyz
+
 urlpatterns = [
+    path("readyz", readyz),
     path("accounts/", include("allauth.urls")),
 ]
+
+handler400 = "config.errors.bad_request"
+handler403 = "config.errors.forbidden"
+handler404 = "config.errors.not_found"
+handler500 = "config.errors.server_error"

@@ -1,0 +1,78 @@
+"""The front door: the few answers given here, everything else as Django's pages in threads."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from config.wsgi import application as wsgi  # isort: skip  # sets Django up before anything below imports a model
+
+from django.conf import settings
+
+from config.answers import Receive, Scope, Send, answer, problem, with_safe_headers
+from config.pages import Pages
+from config.proxies import caller_address
+
+DRAIN_WITHIN_S = 20.0
+PERMISSIONS = (b"permissions-policy", settings.PERMISSIONS_POLICY.encode())
+HSTS = (b"strict-transport-security", f"max-age={settings.SECURE_HSTS_SECONDS}".encode())
+EXTRA_HEADERS = [PERMISSIONS, HSTS] if settings.IS_HTTPS else [PERMISSIONS]
+
+pages = Pages(wsgi)
+in_flight: set[asyncio.Task[None]] = set()
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one request, or follow the server's start and stop."""
+    if scope["type"] == "lifespan":
+        await lifespan(receive, send)
+    elif scope["type"] == "http":
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  # an ASGI server always calls from a task
+        in_flight.add(task)
+        try:
+            await answer_one(from_caller(scope), receive, send)
+        finally:
+            in_flight.discard(task)
+
+
+async def answer_one(scope: Scope, receive: Receive, send: Send) -> None:
+    """Choose the floor that answers this path."""
+    path = scope["path"]
+    if is_under(path, "/hooks"):
+        await problem(send, 404, code="endpoint_not_found", title="There is no such webhook endpoint.")
+    elif path == "/healthz":
+        await answer(send, 200, b"ok", media=b"text/plain; charset=utf-8")
+    else:
+        await pages(scope, receive, with_safe_headers(send, EXTRA_HEADERS))
+
+
+def is_under(path: str, folder: str) -> bool:
+    """Tell whether a path is a folder or inside it."""
+    return path == folder or path.startswith(f"{folder}/")
+
+
+def from_caller(scope: Scope) -> Scope:
+    """Return the scope with the caller's address in place of our own proxy's."""
+    hops = settings.KEYLODGE_TRUSTED_PROXIES
+    client = scope.get("client")
+    if not hops or not client:
+        return scope
+    return {**scope, "client": (caller_address(client[0], scope["headers"], hops=hops), client[1])}
+
+
+async def lifespan(receive: Receive, send: Send) -> None:
+    """Follow the server's start; at its stop let the requests in flight finish."""
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await drain()
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+async def drain() -> None:
+    """Wait until every request in flight has been answered, at most 20 s."""
+    if in_flight:
+        await asyncio.wait(set(in_flight), timeout=DRAIN_WITHIN_S)

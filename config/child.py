@@ -1,0 +1,42 @@
+"""One child of the supervisor: `python -m config.child web|worker|beat`."""
+
+import os
+import signal
+import sys
+
+from config.run import follow_the_supervisor
+
+
+def _web() -> None:
+    from config.web import serve
+
+    serve()
+
+
+def _worker() -> None:
+    from config.celery import app
+
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    app.worker_main(["worker", "--pool", "threads", "--concurrency", "4", "--loglevel", "INFO", *quiet])
+
+
+def _beat() -> None:
+    """Run the timetable. It keeps no file: what is due is in the tables."""
+    from config.celery import app
+
+    app.start(["beat", "--scheduler", "celery.beat:Scheduler", "--pidfile", "", "--loglevel", "INFO"])
+
+
+CHILDREN = {"web": _web, "worker": _worker, "beat": _beat}
+
+
+def main() -> None:
+    """Run the named child until it is asked to stop."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor alone decides
+    follow_the_supervisor()
+    CHILDREN[sys.argv[1]]()
+
+
+if __name__ == "__main__":
+    main()

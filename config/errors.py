@@ -1,0 +1,94 @@
+"""What a visitor and a log see of an error: a reference, never a value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString, mark_safe
+from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
+
+TEXTS = {
+    400: ("This request could not be read", "Go back, reload the page and try again."),
+    403: (
+        "This form has expired or came from elsewhere",
+        "Go back, reload the page and send it again. If it happens again, check that your browser accepts our cookies.",
+    ),
+    404: ("There is nothing here", "It may have been removed, or it is not yours to see. Start again from Today."),
+    500: (
+        "Something broke on our side",
+        "Nothing you typed was shown to anyone. Try again; if it stays broken, look for this reference in the log.",
+    ),
+}
+
+
+def error_page(request: HttpRequest, status: int) -> HttpResponse:
+    """Return the page for a status: what happened, what to do, and the reference to find it in the log."""
+    title, advice = TEXTS[status]
+    reference = getattr(request, "reference", "")
+    page = render_to_string("errors/error.html", {"title": title, "advice": advice, "reference": reference})
+    return HttpResponse(page, status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer 400."""
+    return error_page(request, 400)
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None, reason: str = "") -> HttpResponse:
+    """Answer 403, also for a failed CSRF check."""
+    return error_page(request, 403)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer 404, the same for what is absent and for what is somebody else's."""
+    return error_page(request, 404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer 500."""
+    return error_page(request, 500)
+
+
+class NothingShown(SafeExceptionReporterFilter):
+    """Hides every variable, setting, cookie and form field from Django's own reports."""
+
+    def is_active(self, request: HttpRequest | None) -> bool:
+        """Filter always: Django's own filter rests when DEBUG is on."""
+        return True
+
+    def get_safe_settings(self) -> dict[str, Any]:
+        """Show no setting."""
+        return {}
+
+    def get_safe_request_meta(self, request: HttpRequest) -> dict[str, Any]:
+        """Show no header."""
+        return {}
+
+    def get_safe_cookies(self, request: HttpRequest) -> dict[str, Any]:
+        """Show no cookie."""
+        return {}
+
+    def get_post_parameters(self, request: HttpRequest | None) -> dict[str, Any]:
+        """Show no form field."""
+        return {}
+
+    def get_traceback_frame_variables(self, request: HttpRequest | None, tb_frame: Any) -> Any:
+        """Show no local variable."""
+        return []
+
+
+class ReferenceOnly(ExceptionReporter):
+    """Django's technical error page, replaced: with DEBUG on, the console has the traceback and the page has not."""
+
+    def get_traceback_html(self) -> SafeString:
+        """Return our own page, with the type of the error as the only detail."""
+        title, advice = TEXTS[500]
+        context = {"title": title, "advice": advice, "reference": getattr(self.request, "reference", "")}
+        context["error_type"] = getattr(self.exc_type, "__name__", "")
+        return render_to_string("errors/error.html", context)
+
+    def get_traceback_text(self) -> SafeString:
+        """Return the same in words."""
+        return mark_safe(f"{TEXTS[500][0]}. Reference: {getattr(self.request, 'reference', '')}")  # noqa: S308  # ours

@@ -1,0 +1,52 @@
+"""`/readyz`: whether this installation can do its work, and by code what it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import DatabaseError, connections
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.http import require_safe
+
+
+def database_answers() -> bool:
+    """Tell whether every database answers a query."""
+    for alias in settings.DATABASES:
+        with connections[alias].cursor() as cursor:
+            cursor.execute("SELECT 1")
+    return True
+
+
+def tables_are_current() -> bool:
+    """Tell whether every migration has run."""
+    for alias in settings.DATABASES:
+        executor = MigrationExecutor(connections[alias])
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            return False
+    return True
+
+
+CHECKS: dict[str, Callable[[], bool]] = {
+    "database": database_answers,
+    "migrations": tables_are_current,
+}
+
+
+def missing() -> list[str]:
+    """Return the codes of what is missing, stopping at the first: each check rests on the one before."""
+    for code, check in CHECKS.items():
+        try:
+            if not check():
+                return [code]
+        except DatabaseError:
+            return [code]
+    return []
+
+
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Answer 200 or 503 with `{"ready", "missing"}`. An absent owner, mail or backup is never missing."""
+    codes = missing()
+    return JsonResponse({"ready": not codes, "missing": codes}, status=503 if codes else 200)

@@ -1,0 +1,83 @@
+"""`./keylodge serve`, which is what `make run` calls: the whole installation in one process group."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib
+import importlib.util
+from pathlib import Path
+from typing import IO, Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
+
+from config.run import Child, Supervisor, port_is_free, wait_until_open
+
+
+class Command(BaseCommand):
+    help = "Run web, worker and beat until Ctrl-C."
+    requires_system_checks = "__all__"
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Prepare the installation, then supervise it."""
+        home = Path(settings.KEYLODGE_HOME)
+        held = hold_home(home)
+        bind, port = settings.KEYLODGE_BIND, settings.KEYLODGE_PORT
+        if not port_is_free(bind, port):
+            raise CommandError(
+                f"Port {port} on {bind} is in use. Stop what uses it, or set KEYLODGE_PORT to another port.",
+                returncode=2,
+            )
+        prepare(home)
+        webs = [Child("web") for _ in range(max(1, settings.KEYLODGE_WEB_PROCESSES))]
+        supervisor = Supervisor([*webs, Child("worker"), Child("beat")], say=self._say)
+        supervisor.run(when_started=lambda: self._welcome(supervisor, bind, port))
+        self._say("Keylodge has stopped.")
+        held.close()
+
+    def _welcome(self, supervisor: Supervisor, bind: str, port: int) -> None:
+        if not wait_until_open(bind, port, until=supervisor.stopping.is_set):
+            return
+        self._say(f"Keylodge is running at {settings.KEYLODGE_PUBLIC_URL} (Ctrl-C stops it)")
+        if (link := owner_link()) is not None:
+            self._say(f"Make the owner's account with this link, once, within the hour: {link}")
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
+
+
+def hold_home(home: Path) -> IO[str]:
+    """Take KEYLODGE_HOME for this process; a second Keylodge on the same files is refused."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    held = (home / "running.lock").open("a+")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise CommandError(
+            f"Keylodge is already running on {home}. Stop it first, or set KEYLODGE_HOME to another folder.",
+            returncode=2,
+        ) from None
+    return held
+
+
+def prepare(home: Path) -> None:
+    """Bring the tables up to date and open the keys, before anything listens."""
+    for alias in settings.DATABASES:
+        call_command("migrate", database=alias, interactive=False, verbosity=0)
+
+    connections.close_all()
+
+
+def owner_link() -> str | None:
+    """Return a new one-time link that makes the owner, or None when there is a user."""
+    from secrets_vault.models import User
+
+    if User.objects.exists():
+        return None
+    if importlib.util.find_spec("secrets_vault.people") is None:
+        return None
+    setup_link = importlib.import_module("secrets_vault.people.setup_link")
+    return str(setup_link.make_setup_url())

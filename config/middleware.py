@@ -1,0 +1,61 @@
+"""What every page's answer has in common, whoever wrote the page."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth.signals import user_logged_out
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+View = Callable[[HttpRequest], HttpResponse]
+
+ANY_HOST = ("/api/", "/readyz", "/static/")
+PERMISSIONS_POLICY = settings.PERMISSIONS_POLICY
+
+
+def common_headers(get_response: View) -> View:
+    """Give every request a reference, and every answer its Permissions-Policy and `no-store`.
+
+    The reference is all that an error page says; the log says the same one beside the
+    cause. Static files set a Cache-Control of their own and keep it.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        request.reference = secrets.token_hex(6)  # type: ignore[attr-defined]
+        response = get_response(request)
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
+        response.headers.setdefault("Cache-Control", "no-store")
+        if getattr(request, "has_logged_out", False):
+            response.headers["Clear-Site-Data"] = '"cache", "storage"'
+        return response
+
+    return middleware
+
+
+@receiver(user_logged_out)
+def note_logout(request: HttpRequest | None, **_signal: object) -> None:
+    """Remember on the request that it ended a session, so that the browser is told to forget its copies."""
+    if request is not None:
+        request.has_logged_out = True  # type: ignore[attr-defined]
+
+
+def canonical_host(get_response: View) -> View:
+    """Send a page visit under another of our host names to PUBLIC_URL.
+
+    Providers and passkeys know one address; a session begun under 127.0.0.1 would be
+    missing when HubSpot sends the browser back to localhost.
+    """
+    canonical = urlsplit(settings.KEYLODGE_PUBLIC_URL).hostname
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        host = urlsplit(f"//{request.get_host()}").hostname
+        moves = request.method in ("GET", "HEAD") and not request.path.startswith(ANY_HOST)
+        if moves and host != canonical:
+            return HttpResponseRedirect(settings.KEYLODGE_PUBLIC_URL + request.get_full_path())
+        return get_response(request)
+
+    return middleware

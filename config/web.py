@@ -1,0 +1,37 @@
+"""The web server: granian inside this process, so that one process to end is all there is."""
+
+import asyncio
+import logging
+import signal
+
+from django.conf import settings
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.server.embed import Server
+
+BACKLOG = 1024
+
+
+def serve() -> None:
+    """Serve until SIGTERM, then let the requests in flight finish."""
+    from config.asgi import application
+
+    server = Server(
+        application,
+        address=settings.KEYLODGE_BIND,
+        port=settings.KEYLODGE_PORT,
+        interface=Interfaces.ASGI,
+        http=HTTPModes.http1,  # one protocol, one way to write a request: what Caddy and every caller can speak
+        websockets=False,
+        backlog=BACKLOG,
+        backpressure=BACKLOG,
+        http1_settings=HTTP1Settings(header_read_timeout=20_000, max_buffer_size=256 * 1024),
+        log_dictconfig={"loggers": {}},
+    )
+    logging.getLogger("_granian").setLevel(logging.ERROR)
+    asyncio.run(_serve(server))
+
+
+async def _serve(server: Server) -> None:
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stop)
+    await server.serve()

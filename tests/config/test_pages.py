@@ -1,0 +1,95 @@
+"""The bridge between the ASGI server and Django's pages: every body arrives whole, with its length."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from config import pages
+from config.proxies import caller_address
+
+
+def call(app, *, headers=(), messages):
+    """Send one request to an ASGI application and return the status, the headers and the body."""
+    sent = []
+    waiting = iter(messages)
+
+    async def receive():
+        return next(waiting)
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/form", "query_string": b"", "http_version": "1.1"}
+    asyncio.run(app({**scope, "headers": list(headers), "scheme": "http"}, receive, send))
+    body = b"".join(message.get("body", b"") for message in sent[1:])
+    return sent[0]["status"], dict(sent[0]["headers"]), body
+
+
+def echo(environ, start_response):
+    """A WSGI application that answers with what it was told and what it could read."""
+    body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [environ["CONTENT_LENGTH"].encode(), b" ", body, b" ", str("HTTP_X_FORWARDED_PROTO" in environ).encode()]
+
+
+CHUNKS = [
+    {"type": "http.request", "body": b"name=", "more_body": True},
+    {"type": "http.request", "body": b"Ada", "more_body": False},
+]
+
+
+@pytest.mark.parametrize("headers", [[(b"content-length", b"8")], [(b"transfer-encoding", b"chunked")]])
+def test_a_body_reaches_the_page_whole_however_it_was_framed(headers):
+    status, _headers, body = call(pages.Pages(echo), headers=headers, messages=CHUNKS)
+    assert (status, body) == (200, b"8 name=Ada False")
+
+
+def test_a_header_with_an_underscore_cannot_pass_for_another():
+    _status, _headers, body = call(pages.Pages(echo), headers=[(b"x_forwarded_proto", b"https")], messages=CHUNKS)
+    assert body.endswith(b"False")
+
+
+def test_a_body_that_announces_too_much_is_refused_before_it_is_read():
+    headers = [(b"content-length", str(pages.MAX_BODY_BYTES + 1).encode())]
+    assert call(pages.Pages(echo), headers=headers, messages=[])[0] == 413
+
+
+def test_an_endless_chunked_body_is_refused_at_the_cap():
+    chunk = {"type": "http.request", "body": b"x" * 1024 * 1024, "more_body": True}
+    assert call(pages.Pages(echo), messages=[chunk] * 9)[0] == 413
+
+
+@pytest.mark.parametrize(
+    "messages", [[*CHUNKS[:1], {"type": "http.disconnect"}], [{"type": "http.request", "body": b"name=A"}]]
+)
+def test_a_body_cut_short_is_refused(messages):
+    assert call(pages.Pages(echo), headers=[(b"content-length", b"8")], messages=messages)[0] == 400
+
+
+def test_an_error_outside_django_is_an_answer_of_ours():
+    def broken(environ, start_response):
+        raise RuntimeError("secret value")
+
+    status, headers, body = call(pages.Pages(broken), messages=CHUNKS)
+    assert status == 500
+    assert headers[b"x-content-type-options"] == b"nosniff"
+    assert b"secret value" not in body
+
+
+@pytest.mark.parametrize(
+    ("hops", "forwarded", "caller"),
+    [
+        (0, b"1.2.3.4", "10.0.0.1"),
+        (1, b"6.6.6.6, 1.2.3.4", "1.2.3.4"),
+        (2, b"6.6.6.6, 1.2.3.4, 10.1.1.1", "1.2.3.4"),
+        (1, b"", "10.0.0.1"),
+        (2, b"1.2.3.4", "10.0.0.1"),
+        (1, b"nonsense", "10.0.0.1"),
+        (1, b"2001:db8::1", "2001:db8::1"),
+    ],
+)
+def test_the_caller_is_who_the_last_trusted_proxy_saw(hops, forwarded, caller):
+    headers = [(b"x-forwarded-for", forwarded)] if forwarded else []
+    assert caller_address("10.0.0.1", headers, hops=hops) == caller
