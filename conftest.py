@@ -12,6 +12,6 @@ os.environ["KEYLODGE_HOME"] = tempfile.mkdtemp(prefix="keylodge-tests-")
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 start_engines()
 
-import django
+import django  # noqa: E402  # reads the settings
 
 django.setup()

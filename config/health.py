@@ -10,6 +10,9 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
+from secrets_vault import keys
+from secrets_vault.errors import VaultError
+
 
 def database_answers() -> bool:
     """Tell whether every database answers a query."""
@@ -28,9 +31,16 @@ def tables_are_current() -> bool:
     return True
 
 
+def keys_open() -> bool:
+    """Tell whether the wrapping key opens this installation's root key."""
+    keys.unlock()
+    return True
+
+
 CHECKS: dict[str, Callable[[], bool]] = {
     "database": database_answers,
     "migrations": tables_are_current,
+    "keys": keys_open,
 }
 
 
@@ -40,7 +50,7 @@ def missing() -> list[str]:
         try:
             if not check():
                 return [code]
-        except DatabaseError:
+        except (DatabaseError, VaultError):
             return [code]
     return []
 

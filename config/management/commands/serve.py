@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from config.run import Child, Supervisor, port_is_free, wait_until_open
+from secrets_vault import keys
 
 
 class Command(BaseCommand):
@@ -67,7 +68,7 @@ def prepare(home: Path) -> None:
     """Bring the tables up to date and open the keys, before anything listens."""
     for alias in settings.DATABASES:
         call_command("migrate", database=alias, interactive=False, verbosity=0)
-
+    keys.initialise(home)
     connections.close_all()
 
 
