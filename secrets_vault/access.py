@@ -25,7 +25,10 @@ def _granted(user: User, roles: tuple[str, ...], path: str) -> Q:
     """Return the condition that an active membership of this user gives one of the roles."""
     from secrets_vault.models import Membership
 
-    clients = Membership.objects.filter(user=user, role__in=roles, state="active").values("client_id")
+    clients: Any = Membership.objects.filter(user=user, role__in=roles, state="active").values("client_id")
+    if path.endswith("_id"):
+        # A bare id, not a foreign key: the table may be in another database, where no subquery reaches.
+        clients = list(clients.values_list("client_id", flat=True))
     return Q(**{"pk__in" if path == "self" else f"{path}__in": clients})
 
 

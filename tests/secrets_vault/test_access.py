@@ -2,6 +2,7 @@
 
 import pytest
 
+from integrations.models import CallHour
 from secrets_vault.access import can_manage, visible_clients
 from secrets_vault.models import Client, Environment
 from tests.factories import make_client, make_membership, make_user
@@ -45,3 +46,11 @@ def test_an_inactive_owner_sees_nothing():
     owner = make_user("Olga", is_owner=True, is_active=False)
     make_client("acme")
     assert not visible_clients(owner).exists()
+
+
+def test_the_call_log_is_narrowed_without_a_subquery_into_another_database():
+    ada, acme, other = make_user("Ada"), make_client("acme"), make_client("other")
+    make_membership(ada, acme)
+    for client in (acme, other):
+        CallHour.objects.create(connection_id=client.pk, client_id=client.pk, hour="2026-11-22T09:00Z")
+    assert [row.client_id for row in CallHour.objects.visible_to(ada)] == [acme.pk]
