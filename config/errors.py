@@ -21,14 +21,26 @@ TEXTS = {
         "Nothing you typed was shown to anyone. Try again; if it stays broken, look for this reference in the log.",
     ),
 }
+NOT_ALLOWED = (
+    "You may not do this",
+    "Your account may look at this but not change it. The owner of this Keylodge can give you the right.",
+)
 
 
 def error_page(request: HttpRequest, status: int) -> HttpResponse:
     """Return the page for a status: what happened, what to do, and the reference to find it in the log."""
-    title, advice = TEXTS[status]
-    reference = getattr(request, "reference", "")
-    page = render_to_string("errors/error.html", {"title": title, "advice": advice, "reference": reference})
-    return HttpResponse(page, status=status)
+    return _page(request, status, *TEXTS[status])
+
+
+def _page(request: HttpRequest, status: int, title: str, advice: str) -> HttpResponse:
+    """Return the page, or, when htmx asked for a fragment, one notice that it puts where notices are shown."""
+    said = {"title": title, "advice": advice, "reference": getattr(request, "reference", "")}
+    if request.headers.get("HX-Request") != "true" or request.headers.get("HX-Boosted") == "true":
+        return HttpResponse(render_to_string("errors/error.html", said), status=status)
+    notice = HttpResponse(render_to_string("errors/error.html#notice", said), status=status)
+    notice.headers["HX-Retarget"] = "#notices"
+    notice.headers["HX-Reswap"] = "innerHTML"
+    return notice
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -37,8 +49,8 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None, reason: str = "") -> HttpResponse:
-    """Answer 403, also for a failed CSRF check."""
-    return error_page(request, 403)
+    """Answer 403: to who may not do this, or (with a reason) to a failed CSRF check."""
+    return error_page(request, 403) if reason else _page(request, 403, *NOT_ALLOWED)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

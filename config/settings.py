@@ -66,6 +66,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "dashboard.middleware.HtmxRedirectMiddleware",
+    "dashboard.middleware.TimeZoneMiddleware",
     "allauth.account.middleware.AccountMiddleware",
 ]
 
@@ -80,6 +82,12 @@ TEMPLATES = [
                 "django.template.context_processors.csp",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "dashboard.navigation.frame",
+            ],
+            "builtins": [
+                "django.templatetags.static",
+                "dashboard.templatetags.parts",
+                "dashboard.templatetags.charts",
             ],
         },
     },

@@ -7,6 +7,7 @@ from config.health import readyz
 urlpatterns = [
     path("readyz", readyz),
     path("accounts/", include("allauth.urls")),
+    path("", include("dashboard.urls")),
 ]
 
 handler400 = "config.errors.bad_request"

@@ -1,0 +1,39 @@
+"""The bases of every form on a page. Markup is in templates/django/forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+
+class _Plain:
+    """Labels without a colon; the first field with an error takes the focus."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("label_suffix", "")
+        super().__init__(*args, **kwargs)
+
+    def full_clean(self) -> None:
+        super().full_clean()  # type: ignore[misc]
+        for name in self._errors or {}:  # type: ignore[attr-defined]
+            if name in self.fields:  # type: ignore[attr-defined]
+                self.fields[name].widget.attrs["autofocus"] = True  # type: ignore[attr-defined]
+                break
+
+
+class PageForm(_Plain, forms.Form):
+    """A form that a page shows."""
+
+
+class PageModelForm(_Plain, forms.ModelForm):
+    """A form for one row."""
+
+
+class FilterForm(_Plain, forms.Form):
+    """Filters of a list, sent by GET. Whatever is wrong in an address is ignored, never an error page."""
+
+    def chosen(self) -> dict[str, Any]:
+        """Return the filters that are set and valid."""
+        self.is_valid()
+        return {name: value for name, value in self.cleaned_data.items() if value not in (None, "", [])}

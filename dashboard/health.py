@@ -1,0 +1,61 @@
+"""How clients and connections are doing, in one word, for lists of many of them."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.db.models import Count
+
+from dashboard.navigation import OPEN_STATES
+from dashboard.words import STATUS_TONES
+from integrations.models import Connection, ErrorGroup
+
+if TYPE_CHECKING:
+    from secrets_vault.models import Client, User
+
+RANK = {"bad": 0, "warn": 1, "info": 2, "ok": 3, "": 4}
+WORDS = {"bad": "Broken", "warn": "Attention", "info": "Setting up", "ok": "Healthy", "": "No connections"}
+
+
+@dataclass
+class Health:
+    """The state of one client: its connections and how many error groups are open."""
+
+    connections: list[Connection] = field(default_factory=list)
+    open_errors: int = 0
+
+    @property
+    def tone(self) -> str:
+        """Return the tone of the worst connection; open errors alone ask for attention."""
+        tones = [STATUS_TONES.get(connection.status, "") for connection in self.connections]
+        worst = min(tones, key=lambda tone: RANK[tone], default="")
+        return "warn" if self.open_errors and RANK[worst] > RANK["warn"] else worst
+
+    @property
+    def word(self) -> str:
+        """Return the state in a word."""
+        return WORDS[self.tone]
+
+
+def health_of(clients: Iterable[Client], user: User) -> dict[UUID, Health]:
+    """Return the health of each client, in two queries however many there are."""
+    ids = [client.pk for client in clients]
+    found: defaultdict[UUID, Health] = defaultdict(Health)
+    found.update({pk: Health() for pk in ids})
+    for connection in Connection.objects.visible_to(user).filter(client_id__in=ids).select_related("environment"):
+        found[connection.client_id].connections.append(connection)
+    for client_id, count in error_counts(ids).items():
+        found[client_id].open_errors = count
+    for health in found.values():
+        health.connections.sort(key=lambda row: RANK[STATUS_TONES.get(row.status, "")])
+    return dict(found)
+
+
+def error_counts(client_ids: Iterable[UUID]) -> Counter[UUID]:
+    """Count the open error groups of clients that the caller has already found visible."""
+    rows = ErrorGroup.objects.filter(client_id__in=list(client_ids), state__in=OPEN_STATES)
+    return Counter(dict(rows.order_by().values_list("client_id").annotate(n=Count("id"))))

@@ -1,0 +1,107 @@
+"""The rail: one line per page. A page appears as soon as its URL exists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from django.urls import NoReverseMatch, reverse
+
+from integrations.models import ErrorGroup, Message
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+    from secrets_vault.models import User
+
+OPEN_STATES = (ErrorGroup.State.OPEN, ErrorGroup.State.CAME_BACK)
+
+
+def open_errors(user: User) -> int:
+    """Count the error groups that nobody has settled."""
+    return int(ErrorGroup.objects.visible_to(user).filter(state__in=OPEN_STATES).count())
+
+
+def unread_messages(user: User) -> int:
+    """Count the messages this person has not opened."""
+    return int(Message.objects.filter(user=user, read_at__isnull=True).count())
+
+
+@dataclass(frozen=True)
+class Place:
+    """A page in the rail. `letter` goes there after `g`; `counted` gives the number beside it."""
+
+    label: str
+    icon: str
+    url_name: str
+    letter: str
+    counted: Callable[[User], int] | None = None
+    is_on_phone: bool = False
+
+    @property
+    def url(self) -> str:
+        """Return the address, or nothing while the page does not exist."""
+        try:
+            return reverse(self.url_name)
+        except NoReverseMatch:
+            return ""
+
+
+PLACES = (
+    Place("Today", "layout-dashboard", "dashboard:today", "t", is_on_phone=True),
+    Place("Clients", "users", "dashboard:clients", "c", is_on_phone=True),
+    Place("Connections", "plug", "dashboard:connections", "n"),
+    Place("Vault", "key-round", "dashboard:vault", "v"),
+    Place("Errors", "triangle-alert", "dashboard:errors", "e", open_errors, is_on_phone=True),
+    Place("Limits", "gauge", "dashboard:limits", "l"),
+    Place("Rotations", "calendar-clock", "dashboard:rotations", "r", is_on_phone=True),
+    Place("Audit trail", "list-checks", "dashboard:audit", "a"),
+    Place("Sandbox", "flask-conical", "dashboard:sandbox", "b"),
+    Place("Settings", "settings", "dashboard:settings", "s"),
+)
+
+
+@dataclass(frozen=True)
+class ShownPlace:
+    """A place as the rail shows it to one person."""
+
+    place: Place
+    url: str
+    count: int
+    is_current: bool
+
+
+class Frame:
+    """What the frame around a page shows. Each part is read when a template asks, at most once a request."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+
+    @cached_property
+    def places(self) -> list[ShownPlace]:
+        """Return the pages that exist, with their counts."""
+        path = self._request.path
+        existing = [(place, place.url) for place in PLACES if place.url]
+        matching = [url for _, url in existing if path == url or (url != "/" and path.startswith(url))]
+        current = max(matching, key=len, default="")
+        return [
+            ShownPlace(place, url, place.counted(self._request.user) if place.counted else 0, url == current)  # type: ignore[arg-type]
+            for place, url in existing
+        ]
+
+    @cached_property
+    def phone_places(self) -> list[ShownPlace]:
+        """Return the places of the bottom bar."""
+        return [shown for shown in self.places if shown.place.is_on_phone]
+
+    @cached_property
+    def unread(self) -> int:
+        """Return how many messages wait for this person."""
+        return unread_messages(self._request.user)  # type: ignore[arg-type]
+
+
+def frame(request: HttpRequest) -> dict[str, Frame]:
+    """Context processor: give every template the frame; nothing is read until it is used."""
+    return {"frame": Frame(request)}

@@ -1,0 +1,106 @@
+"""Clients: the list, and the form that adds one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError
+from django.db.models import Q
+from django.shortcuts import redirect
+from django.utils.text import slugify
+
+from dashboard.forms import FilterForm, PageForm
+from dashboard.health import health_of
+from dashboard.paging import page_of
+from dashboard.render import PageRequest, render_page
+from secrets_vault.clients import create_client
+from secrets_vault.models import Client
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpResponse
+
+
+class ClientFilter(FilterForm):
+    """What the list can be narrowed by."""
+
+    q = forms.CharField(
+        label="Name", required=False, max_length=120, widget=forms.TextInput(attrs={"type": "search", "id": "filter"})
+    )
+    show = forms.ChoiceField(label="Show", required=False, choices=[("", "Active"), ("archived", "Archived")])
+
+
+class NewClient(PageForm):
+    """A client and its environments."""
+
+    name = forms.CharField(max_length=120, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    slug = forms.SlugField(
+        label="Short name",
+        max_length=60,
+        required=False,
+        help_text="Lower-case letters, digits and hyphens, as in “acme”. It stands in addresses and never changes. "
+        "Left empty, it is made from the name.",
+    )
+    environments = forms.MultipleChoiceField(
+        choices=[("production", "Production"), ("staging", "Staging")],
+        initial=["production", "staging"],
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Each holds secrets and connections of its own. More can be added later.",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Make the short name, and refuse one that is taken."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        slug = cleaned.get("slug") or slugify(cleaned.get("name", ""))[:60].strip("-")
+        if not slug and cleaned.get("name"):
+            self.add_error("slug", "The name has no letters to make a short name from. Type one, as in “acme”.")
+        elif slug != slug.lower():
+            self.add_error("slug", "Use lower-case letters only.")
+        elif Client.objects.filter(slug=slug).exists():
+            self.add_error("slug", taken(slug))
+        return cleaned | {"slug": slug}
+
+
+def taken(slug: str) -> str:
+    """Say that a short name is in use, without saying by whom: it may be a client one cannot see."""
+    return f"“{slug}” is already in use. Choose another short name, such as “{slug}-2”."
+
+
+@login_required
+def clients(request: PageRequest) -> HttpResponse:
+    """List the clients by name, with the state of their connections."""
+    filters = ClientFilter(request.GET)
+    page = page_of(filtered(Client.objects.visible_to(request.user), filters.chosen()), request, by="pk")
+    health = health_of(page.rows, request.user)
+    context = {"page": page, "rows": [(client, health[client.pk]) for client in page], "filters": filters}
+    return render_page(request, "dashboard/clients.html", context, part="list")
+
+
+def filtered(rows: QuerySet[Client], chosen: dict[str, Any]) -> QuerySet[Client]:
+    """Narrow a list of clients by what the filter form says."""
+    rows = rows.filter(archived_at__isnull=chosen.get("show") != "archived").prefetch_related("environments")
+    if q := chosen.get("q"):
+        rows = rows.filter(Q(name__icontains=q) | Q(slug__icontains=q))
+    return rows
+
+
+@login_required
+def new_client(request: PageRequest) -> HttpResponse:
+    """Add a client. Only the owner may: a manager's rights are given client by client."""
+    if not request.user.is_owner:
+        raise PermissionDenied
+    form = NewClient(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            client = create_client(**form.cleaned_data)
+        except IntegrityError:  # somebody took the short name between the check and here
+            form.add_error("slug", taken(form.cleaned_data["slug"]))
+        else:
+            messages.success(request, f"{client.name} is added.")
+            return redirect("dashboard:client", slug=client.slug)
+    status = 422 if form.is_bound else 200
+    return render_page(request, "dashboard/new_client.html", {"form": form}, status=status)

@@ -1,0 +1,56 @@
+"""Pages of a long list by keyset: the last row's key instead of an OFFSET, so that page 900 costs what page 1 does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ValidationError
+
+if TYPE_CHECKING:
+    from django.db.models import Model, QuerySet
+    from django.http import HttpRequest
+
+PAGE_SIZE = 50
+
+
+@dataclass(frozen=True)
+class Page[Row: "Model"]:
+    """Some rows of a list; `after` is the key with which the next page starts, empty at the end."""
+
+    rows: list[Row]
+    after: str
+    is_first: bool
+
+    @property
+    def has_more(self) -> bool:
+        """Tell whether rows follow."""
+        return bool(self.after)
+
+    def __iter__(self) -> Any:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def page_of[Row: "Model"](
+    rows: QuerySet[Row], request: HttpRequest, *, by: str = "-pk", size: int = PAGE_SIZE, name: str = "after"
+) -> Page[Row]:
+    """Return the page of `rows` that `?after=` asks for.
+
+    `by` is one unique, indexed column, with "-" for newest first. A key that is not one (a typed
+    or an old address) gives the first page.
+    """
+    column, compare = by.lstrip("-"), "lt" if by.startswith("-") else "gt"
+    after = request.GET.get(name, "")
+    ordered = rows.order_by(by)
+    is_first = True
+    if after:
+        try:
+            ordered, is_first = ordered.filter(**{f"{column}__{compare}": after}), False
+        except (ValidationError, ValueError, TypeError):
+            after = ""
+    found = list(ordered[: size + 1])
+    next_key = str(getattr(found[size - 1], column)) if len(found) > size else ""
+    return Page(rows=found[:size], after=next_key, is_first=is_first)

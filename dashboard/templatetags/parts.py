@@ -1,0 +1,140 @@
+"""Small parts of pages as template tags: icons, badges, logos, times. They are built in: no `{% load %}`."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+
+from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from dashboard.words import STATUS_TONES, TONE_ICONS, ago_words, last_provider_word, short_environment
+
+register = template.Library()
+
+# Drawings in static/logos.svg that can be read at 16 pixels. Every other provider gets a monogram.
+LOGOS = frozenset(
+    {"hubspot", "stripe", "make", "airtable", "notion", "shopify", "google_sheets", "github", "mailchimp", "anthropic"}
+)
+
+
+@register.simple_tag
+def icon(name: str, label: str = "") -> SafeString:
+    """Return an icon of the sprite; with a label it is announced, without it is decoration."""
+    said = format_html(' role="img" aria-label="{}"', label) if label else SafeString(' aria-hidden="true"')
+    return format_html('<svg class="i"{}><use href="{}#{}"/></svg>', said, static("icons.svg"), name)
+
+
+@register.simple_tag
+def badge(tone: str, word: str, icon_name: str = "") -> SafeString:
+    """Return a badge: `tone` is ok, warn, bad, info or "" and never stands without its word and icon."""
+    name = icon_name or TONE_ICONS.get(tone, "")
+    return format_html('<span class="badge {}">{}{}</span>', tone, icon(name) if name else "", word)
+
+
+@register.simple_tag
+def status_badge(connection: object) -> SafeString:
+    """Return the badge of a connection's status."""
+    status = getattr(connection, "status", "")
+    return badge(STATUS_TONES.get(status, ""), getattr(connection, "get_status_display", lambda: status)())
+
+
+@register.simple_tag
+def env_badge(environment: object) -> SafeString:
+    """Return an environment's short name; production is red everywhere."""
+    slug = str(getattr(environment, "slug", environment) or "")
+    kind = " prod" if getattr(environment, "is_production", slug == "production") else ""
+    if not slug:
+        return SafeString("")
+    return format_html('<span class="env{}" title="{}">{}</span>', kind, slug, short_environment(slug))
+
+
+@register.simple_tag
+def provider_logo(key: str, name: str = "", tone: str = "") -> SafeString:
+    """Return a provider's tile: its drawing where we may show one, else a monogram. Say its name beside it."""
+    if key in LOGOS:
+        return format_html(
+            '<span class="logo {}"><svg aria-hidden="true"><use href="{}#{}"/></svg></span>',
+            tone,
+            static("logos.svg"),
+            key,
+        )
+    return format_html(
+        '<span class="logo {}"><svg aria-hidden="true" viewBox="0 0 28 28">'
+        '<text x="14" y="18.5" text-anchor="middle">{}</text></svg></span>',
+        tone,
+        monogram(name or last_provider_word(key)),
+    )
+
+
+def monogram(name: str) -> str:
+    """Return two letters for a name: the first of two words or inner capitals, else its first two."""
+    words = re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])", name) or ["?"]
+    if len(words) > 1:
+        return (words[0][0] + words[1][0]).upper()
+    return words[0][:2].capitalize()
+
+
+@register.simple_tag
+def local_time(at: datetime | None, style: str = "full", empty: str = "never") -> SafeString:
+    """Return a moment in the viewer's zone, with UTC as its title. `style`: full, short, time or day."""
+    if at is None:
+        return SafeString(empty)
+    formats = {"full": "j M Y, H:i", "short": "j M, H:i", "time": "H:i:s", "day": "j M Y"}
+    words = date_format(timezone.localtime(at), formats[style])
+    return _time(at, words)
+
+
+@register.simple_tag
+def ago(at: datetime | None, empty: str = "never") -> SafeString:
+    """Return how long ago, or in how long, a moment is: "4 min ago", "in 3 h"."""
+    if at is None:
+        return SafeString(empty)
+    return _time(at, ago_words(at, now=timezone.now()), kind=" data-ago")
+
+
+def _time(at: datetime, words: str, *, kind: str = "") -> SafeString:
+    utc = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return format_html('<time datetime="{}" title="{}"{}>{}</time>', utc, utc, SafeString(kind), words)
+
+
+@register.simple_tag
+def age_ring(made_on: date | None, limit_days: int = 90, today: date | None = None) -> SafeString:
+    """Return a ring that fills as a secret ages, with the age in words; an unknown age says so."""
+    if made_on is None:
+        return format_html('<span class="age">{} age not known</span>', icon("circle-help"))
+    days = ((today or timezone.localdate()) - made_on).days
+    share = min(1.0, max(0.0, days / max(1, limit_days)))
+    tone = "bad" if days >= limit_days else "warn" if share >= 0.85 else "ok"
+    return format_html(
+        '<span class="age"><svg class="ring {}" viewBox="0 0 20 20" aria-hidden="true"><circle cx="10" cy="10" r="8"/>'
+        '<circle class="v" cx="10" cy="10" r="8" stroke-dasharray="{} 100"/></svg>{} {} old</span>',
+        tone,
+        f"{share * 50.27:.1f}",
+        days,
+        "day" if days == 1 else "days",
+    )
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """Return seconds in words a person reads at a glance: "22 s", "3 h 12 min"."""
+    if seconds is None:
+        return ""
+    whole = int(timedelta(seconds=seconds).total_seconds())
+    if whole < 60:
+        return f"{whole} s"
+    hours, minutes = divmod(whole // 60, 60)
+    if hours >= 48:
+        return f"{hours // 24} days"
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
+
+
+@register.filter
+def tone(status: str) -> str:
+    """Return the tone of a connection's status: ok, warn, bad or info."""
+    return STATUS_TONES.get(status, "")

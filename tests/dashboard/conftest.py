@@ -1,0 +1,54 @@
+"""The cast: Ada manages Acme, Ben may only look, Cora is a stranger, Olive owns the installation."""
+
+import pytest
+from django.test import Client as Browser
+
+from tests.factories import make_client, make_membership, make_user
+
+
+@pytest.fixture
+def acme(db):
+    return make_client("acme", name="Acme")
+
+
+@pytest.fixture
+def ada(acme):
+    user = make_user("Ada")
+    make_membership(user, acme, "manager")
+    return user
+
+
+@pytest.fixture
+def ben(acme):
+    user = make_user("Ben")
+    make_membership(user, acme, "viewer")
+    return user
+
+
+@pytest.fixture
+def cora(db):
+    return make_user("Cora")
+
+
+@pytest.fixture
+def olive(db):
+    return make_user("Olive", is_owner=True)
+
+
+@pytest.fixture
+def browser_of(settings):
+    """Return a function that gives a signed-in browser; how sessions are stored is not the pages' affair."""
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+
+    def signed_in(user):
+        browser = Browser(SERVER_NAME="localhost")
+        browser.force_login(user)
+        return browser
+
+    return signed_in
+
+
+@pytest.fixture
+def client():
+    """A browser that nobody has signed in with, at the address Keylodge answers on."""
+    return Browser(SERVER_NAME="localhost")
