@@ -1,0 +1,66 @@
+"""The masker for the parts of an HTTP call: body, head, URL, path."""
+
+from collections.abc import Iterable
+
+from secrets_vault.masking import headers
+from secrets_vault.masking.known import KnownValues
+from secrets_vault.masking.masker import WITHHELD, MaskedText, Masker
+from secrets_vault.masking.names import classify
+from secrets_vault.masking.spans import Span, render
+
+Known = Iterable[str] | KnownValues | Masker
+
+
+def _masker(known: Known) -> Masker:
+    return known if isinstance(known, Masker) else Masker(known)
+
+
+def mask_text(
+    text: str | bytes, *, media: str | None = None, known: Known = (), encoding: str | None = None
+) -> MaskedText:
+    """Return a text masked. Bytes are a body: decoded (`encoding` is its Content-Encoding), masked, cut to 64 KB."""
+    masker = _masker(known)
+    if isinstance(text, bytes):
+        return masker.mask_body(text, media=media, encoding=encoding)
+    return masker.mask(text, media=media)
+
+
+def mask_head(head: Iterable[tuple[bytes, bytes]], known: Known = ()) -> MaskedText:
+    """Return headers as `Name: value` lines, masked by their names, their schemes and the known values."""
+    masker = _masker(known)
+    try:
+        return MaskedText("\n".join(_header(name, value, masker) for name, value in head))
+    except Exception:  # noqa: BLE001 - masking fails closed
+        return MaskedText(WITHHELD)
+
+
+def _header(raw_name: bytes, raw_value: bytes, masker: Masker) -> str:
+    name = raw_name.decode("latin-1")
+    value = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in raw_value.decode("latin-1"))
+    if not value:
+        return f"{masker.mask(name)}:"
+    line = f"{name}: {value}"
+    start = len(name) + 2
+    spans = [*masker.spans(line), *_by_name(name, line, start)]
+    return render(line, spans, masker.log_key)
+
+
+def _by_name(name: str, line: str, start: int) -> Iterable[Span]:
+    role, known = headers.role_of(name), classify(name)
+    if role == "auth":
+        return headers.auth_value(line, start, len(line))
+    if role == "cookie":
+        return headers.cookie_value(line, start, len(line))
+    if known and not known.only_if:
+        return (Span(start, len(line), known.kind),)
+    return ()
+
+
+def mask_url(url: str, known: Known = ()) -> MaskedText:
+    """Return a whole URL masked: userinfo, query, fragment, capability paths."""
+    return _masker(known).mask(url)
+
+
+def mask_path(path: str, known: Known = ()) -> MaskedText:
+    """Return a path with its query, masked."""
+    return _masker(known).mask(path)

@@ -1,0 +1,178 @@
+"""HTTP headers: what of `Authorization`, `Cookie` and `Set-Cookie` may stay, per scheme."""
+
+import re
+from collections.abc import Iterator
+
+from secrets_vault.masking.names import words_of
+from secrets_vault.masking.spans import Kind, Span
+from secrets_vault.masking.values import is_nothing
+
+_SCHEMES = [
+    "bearer",
+    "token",
+    "apikey",
+    "api-key",
+    "key",
+    "basic",
+    "digest",
+    "negotiate",
+    "ntlm",
+    "oauth",
+    "hawk",
+    "dpop",
+    "sharedkey",
+    "sharedkeylite",
+    "geniekey",
+    "sharedaccesssignature",
+    "splunk",
+    "ssws",
+    "zoho-oauthtoken",
+    "googlelogin",
+    "aws4-hmac-sha256",
+    "aws",
+    "bot",
+    "klaviyo-api-key",
+    "discogs",
+    "mac",
+    "signature",
+    "hmac",
+    "hmac-sha256",
+    "jwt",
+    "pat",
+    "apitoken",
+    "access_token",
+    "user",
+    "private-token",
+    "snowflake",
+    "nonce",
+    "epic",
+    "scram-sha-256",
+    "mutual",
+    "vapid",
+    "webpush",
+    "ghost",
+    "apitoken",
+    "x-api-key",
+    "flyv1",
+    "credential",
+    "wrap",
+]
+_SCHEME = re.compile(
+    rf"\s*(?P<scheme>{'|'.join(re.escape(s) for s in _SCHEMES)})(?:[ :=]+|%20|\+)\s*(?P<rest>\S.*)", re.I | re.S
+)
+_ANY_SCHEME = re.compile(
+    r"(?<![\w\-])(?P<scheme>bearer|basic|dpop|negotiate|ntlm|ssws|geniekey|splunk|zoho-oauthtoken|aws4-hmac-sha256|sharedkey)"
+    r"(?:[ \t]+|%20|: ?)(?P<rest>[A-Za-z0-9\-._~+/=%|!:]{6,})",
+    re.I,
+)
+_NO_TAIL = frozenset(
+    [
+        "basic",
+        "digest",
+        "negotiate",
+        "ntlm",
+        "hawk",
+        "sharedkey",
+        "sharedkeylite",
+        "signature",
+        "hmac",
+        "hmac-sha256",
+        "mac",
+    ]
+)
+_COOKIE = re.compile(r"([^=;\s,]+)=(\"[^\"]*\"|[^;]*)")
+_ATTRIBUTE = frozenset(
+    [
+        "path",
+        "domain",
+        "expires",
+        "max-age",
+        "samesite",
+        "secure",
+        "httponly",
+        "priority",
+        "partitioned",
+        "version",
+        "comment",
+    ]
+)
+_AUTH_NAMES = frozenset(["authorization", "proxyauthorization", "xauthorization", "authheader", "authorizationheader"])
+_COOKIE_NAMES = frozenset(["cookie", "cookies", "setcookie", "cookie2", "setcookie2", "xcookie"])
+_LINE = re.compile(
+    r"(?:^|[\n\"'|>{,]|\\n|\\r)[> <*\t]*(?P<name>(?:proxy-|x-|set-)?(?:authorization|cookie2?))[ \t]*:[ \t]*", re.I
+)
+_WORDS_ONLY = re.compile(r"[A-Za-z]+[.,;:]?\Z")
+
+
+def role_of(name: str) -> str:
+    """Return "auth" or "cookie" for the headers whose values have a form of their own, else nothing."""
+    word = "".join(words_of(name))
+    if word in _AUTH_NAMES:
+        return "auth"
+    return "cookie" if word in _COOKIE_NAMES else ""
+
+
+def auth_value(text: str, start: int, end: int) -> Iterator[Span]:
+    """Yield what to cover in an Authorization value: everything but a known scheme's name."""
+    value = text[start:end].rstrip()
+    end = start + len(value)
+    if is_nothing(value):
+        return
+    found = _SCHEME.match(value)
+    if found is None:
+        at = start + len(value) - len(value.lstrip())
+        yield Span(at, end, Kind.TOKEN if " " not in value.strip() else Kind.SECRET)
+        return
+    rest = found["rest"]
+    if is_nothing(rest):
+        return
+    plain = found["scheme"].lower() not in _NO_TAIL and not re.search(r"[ ,]", rest)
+    yield Span(start + found.start("rest"), end, Kind.TOKEN if plain else Kind.SECRET)
+
+
+def cookie_value(text: str, start: int, end: int) -> Iterator[Span]:
+    """Yield every cookie's value of a Cookie or Set-Cookie value; attributes such as Path stay readable."""
+    any_pair = False
+    for found in _COOKIE.finditer(text, start, end):
+        any_pair = True
+        name = found[1].strip().lower()
+        if name in _ATTRIBUTE or not found[2].strip():
+            continue
+        lead = len(found[2]) - len(found[2].lstrip())
+        yield Span(found.start(2) + lead, found.start(2) + len(found[2].rstrip()), Kind.SECRET)
+    if not any_pair and text[start:end].strip():
+        yield Span(start, end, Kind.SECRET)
+
+
+def find_headers(text: str) -> Iterator[Span]:
+    """Yield the secrets of Authorization and Cookie lines, and of a scheme named in running text."""
+    for found in _LINE.finditer(text):
+        start = found.end()
+        end = _value_end(text, start, found[0])
+        role = cookie_value if "cookie" in found["name"].lower() else auth_value
+        yield from role(text, start, end)
+    for found in _ANY_SCHEME.finditer(text):
+        rest = found["rest"].rstrip(".,:;")
+        if is_nothing(rest) or _WORDS_ONLY.match(rest) or not _made(found["scheme"], rest):
+            continue
+        kind = Kind.SECRET if found["scheme"].lower() in _NO_TAIL else Kind.TOKEN
+        yield Span(found.start("rest"), found.start("rest") + len(rest), kind)
+
+
+def _made(scheme: str, rest: str) -> bool:
+    """Tell a credential from a word: "Basic 1-2-3 course" and "bearer-token" are words."""
+    if any(c.isdigit() for c in rest) or any(c in "+/=_~%" for c in rest):
+        return not re.fullmatch(r"[a-z]+[-_/][a-z\-_/]+|[\d.,:\-/%]+", rest)
+    return any(c.isupper() for c in rest[1:])
+
+
+def _value_end(text: str, start: int, lead: str) -> int:
+    """A header value ends with its line, a quote that was open before the name, or an escaped line break."""
+    end = text.find("\n", start)
+    end = len(text) if end < 0 else end
+    stops = [end]
+    quote = next((c for c in lead if c in "\"'"), "")
+    if quote:
+        stops.append(text.find(quote, start, end))
+    stops += [text.find(mark, start, end) for mark in ("\\r\\n", "\\n", "\r")]
+    return min(s for s in stops if s >= 0)

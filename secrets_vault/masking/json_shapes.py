@@ -1,0 +1,185 @@
+"""JSON's own ways to pair a name with a value: siblings, two-item lists, private parts of a JWK."""
+
+import re
+from collections.abc import Iterator
+
+from secrets_vault.masking import headers
+from secrets_vault.masking.names import JWK_PRIVATE, PAIR_NAMES, PAIR_VALUES, NameClass, classify, pair_word
+from secrets_vault.masking.scan import block_end, string_end
+from secrets_vault.masking.spans import Kind, Span
+from secrets_vault.masking.values import is_nothing, is_prose, passes
+
+_MEMBER = re.compile(
+    r"[\"'](?P<key>[\w \-]{1,24})[\"']\s*[:=]>?\s*(?:[bu](?=[\"']))?(?P<q>[\"'])(?P<name>[^\"'\\\n]{1,80})(?P=q)"
+)
+_ANY_MEMBER = re.compile(r"[\"'](?P<key>[\w \-]{1,24})[\"']\s*[:=]>?\s*(?:[bu](?=[\"']))?(?=(?P<v>[\"'{\[\d\-]))")
+_LIST_PAIR = re.compile(r"(?P<open>[\[(])\s*b?(?P<q>[\"'])(?P<name>[^\"'\\\n]{1,80})(?P=q)\s*,\s*b?(?P<v>[\"'\d])")
+_FLAG_ITEM = re.compile(r"(?P<q>[\"'])(?P<name>--?[A-Za-z][\w\-]{1,60})(?P=q)\s*,\s*(?P<v>[\"'])")
+_JWK = re.compile(r"[\"']kty[\"']\s*:\s*[\"'](?:RSA|EC|OKP|oct|AKP)[\"']")
+_WORD = re.compile(r"[a-z]+(?:[_ ][a-z]+)*\Z|[a-z]+(?:[A-Z][a-z]+)+\Z")
+_CODE_NEIGHBOUR = re.compile(r"[\"'](?:message|msg|type|error|status|detail|title|reason|description)[\"']\s*:", re.I)
+REACH = 65536
+
+
+def find_json_shapes(text: str) -> Iterator[Span]:
+    """Yield values whose name stands beside them rather than before a colon."""
+    if '"' not in text and "'" not in text:
+        return
+    for found in _MEMBER.finditer(text):
+        if pair_word(found["key"]) in PAIR_NAMES:
+            known = classify(found["name"])
+            if known:
+                yield from _sibling(text, found, known)
+    yield from _lists(text)
+    for found in _JWK.finditer(text):
+        yield from _private_parts(text, found)
+
+
+def object_around(text: str, at: int) -> tuple[int, int]:
+    """Return the braces around a position. Quoted braces on the way back are taken as they come: it may only widen."""
+    depth = 0
+    for start in range(at - 1, max(-1, at - REACH), -1):
+        if text[start] == "}":
+            depth += 1
+        elif text[start] == "{":
+            if depth == 0:
+                return start, block_end(text, start)
+            depth -= 1
+    return max(0, at - 256), min(len(text), at + 4096)
+
+
+def _members(text: str, start: int, end: int) -> Iterator[re.Match[str]]:
+    """Yield the members of one object, those of nested objects left out."""
+    at = start + 1
+    while True:
+        found = _ANY_MEMBER.search(text, at, end)
+        if found is None:
+            return
+        opened = text.find("{", at, found.start())
+        if opened >= 0:
+            at = max(block_end(text, opened), at + 1)
+            continue
+        yield found
+        at = _value_end(text, found)
+
+
+def _value_end(text: str, found: re.Match[str]) -> int:
+    mark = found["v"]
+    if mark in "\"'":
+        return min(len(text), string_end(text, found.end() + 1, mark) + 1)
+    if mark in "{[":
+        return block_end(text, found.end())
+    ended = re.compile(r"[,}\]\s]").search(text, found.end())
+    return ended.start() if ended else len(text)
+
+
+def _sibling(text: str, named: re.Match[str], known: NameClass) -> Iterator[Span]:
+    start, end = object_around(text, named.start())
+    for found in _members(text, start, end):
+        if pair_word(found["key"]) not in PAIR_VALUES:
+            continue
+        first, last = found.end(), _value_end(text, found)
+        if found["v"] in "\"'":
+            yield from named_value(text, first + 1, last - 1, named["name"], known)
+        elif known.only_if in ("", "text") and text[first:last].strip("[]{} \n"):
+            yield Span(first, last, Kind.SECRET, '"')
+
+
+def named_value(text: str, start: int, end: int, name: str, known: NameClass) -> Iterator[Span]:
+    """Yield what to cover in the quoted value of a sensitive name."""
+    value = text[start:end]
+    if is_nothing(value) or not passes(value, known.only_if):
+        return
+    role = headers.role_of(name)
+    if role == "auth":
+        yield from headers.auth_value(text, start, end)
+    elif role == "cookie":
+        yield from headers.cookie_value(text, start, end)
+    else:
+        yield Span(start, end, known.kind)
+
+
+def _lists(text: str) -> Iterator[Span]:
+    for pattern in (_LIST_PAIR, _FLAG_ITEM):
+        for found in pattern.finditer(text):
+            known = classify(found["name"].strip("-"))
+            if known is None:
+                continue
+            yield from _second_item(text, found, known, is_flag=pattern is _FLAG_ITEM)
+
+
+def _second_item(text: str, found: re.Match[str], known: NameClass, *, is_flag: bool) -> Iterator[Span]:
+    start, mark = found.end(), found["v"]
+    if mark.isdigit():
+        number = re.compile(r"\d+(?=\s*[\])])").match(text, start - 1)
+        if number:
+            yield Span(*number.span(), Kind.SECRET, '"')
+        return
+    end = string_end(text, start, mark)
+    value = text[start:end]
+    if not is_flag:
+        closed = re.compile(r"[\"']\s*,?\s*[\])]").match(text, end)
+        if not closed or is_prose(value) or _is_field_name(value):
+            return
+    if is_flag and value.startswith("-"):
+        return
+    yield from named_value(text, start, end, found["name"], known)
+
+
+def _is_field_name(value: str) -> bool:
+    return value.lower() in _FIELD_NAMES or (_WORD.match(value) is not None and classify(value) is not None)
+
+
+_FIELD_NAMES = frozenset(
+    [
+        "email",
+        "username",
+        "user",
+        "name",
+        "id",
+        "login",
+        "firstname",
+        "lastname",
+        "first_name",
+        "last_name",
+        "phone",
+        "address",
+        "title",
+        "password_confirm",
+        "role",
+        "roles",
+        "url",
+        "host",
+        "port",
+        "database",
+        "db",
+        "account",
+        "group",
+        "groups",
+        "created_at",
+        "updated_at",
+        "status",
+        "type",
+        "token",
+        "secret",
+        "string",
+        "text",
+    ]
+)
+
+
+def _private_parts(text: str, jwk: re.Match[str]) -> Iterator[Span]:
+    start, end = object_around(text, jwk.start())
+    for found in _members(text, start, end):
+        if found["key"] in JWK_PRIVATE:
+            first, last = found.end(), _value_end(text, found)
+            if found["v"] in "\"'":
+                yield Span(first + 1, last - 1, Kind.SECRET)
+            else:
+                yield Span(first, last, Kind.SECRET, '"')
+
+
+def is_error_code(text: str, at: int) -> bool:
+    """Tell whether a `code` member has a message or a type beside it: then it names an error, not a grant."""
+    start, end = object_around(text, at)
+    return bool(_CODE_NEIGHBOUR.search(text, start, min(end, start + 4096)))

@@ -1,0 +1,425 @@
+"""Secrets known by their own look, wherever they stand: vendor prefixes, JWT, PEM, AGE, PuTTY, otpauth, hashes."""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+
+import ahocorasick
+
+from secrets_vault.masking.spans import Kind, Span
+from secrets_vault.masking.values import HEX, UUID, entropy, transitions
+
+# Prefix, then six characters or more: the length stays open, so that a token cut short is still found.
+_STRONG = [
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "glpat-",
+    "gloas-",
+    "gldt-",
+    "glrt-",
+    "glcbt-",
+    "glptt-",
+    "glft-",
+    "glsoat-",
+    "glimt-",
+    "glagent-",
+    "xoxb-",
+    "xoxp-",
+    "xoxa-",
+    "xoxr-",
+    "xoxs-",
+    "xoxo-",
+    "xoxc-",
+    "xoxd-",
+    "xoxe-",
+    "xoxe.",
+    "xapp-",
+    "xwfp-",
+    "shpat_",
+    "shpca_",
+    "shppa_",
+    "shpua_",
+    "shpss_",
+    "sk_live_",
+    "sk_test_",
+    "sk_prod_",
+    "rk_live_",
+    "rk_test_",
+    "rk_prod_",
+    "whsec_",
+    "sk-ant-",
+    "sk-proj-",
+    "sk-svcacct-",
+    "sk-admin-",
+    "sk-or-v1-",
+    "sk-ak-",
+    "sk-lf-",
+    "sk-or-",
+    "pat-na1-",
+    "pat-na2-",
+    "pat-eu1-",
+    "pat-ap1-",
+    "pat-na3-",
+    "pat-eu2-",
+    "xkeysib-",
+    "xsmtpsib-",
+    "lin_api_",
+    "lin_oauth_",
+    "figd_",
+    "figo_",
+    "npm_",
+    "pypi-AgE",
+    "dop_v1_",
+    "doo_v1_",
+    "dor_v1_",
+    "ATATT3",
+    "ATCTT3",
+    "ATSTT3",
+    "PMAK-",
+    "NRAK-",
+    "NRJS-",
+    "NRII-",
+    "sq0atp-",
+    "sq0csp-",
+    "sntryu_",
+    "sntrys_",
+    "sbp_",
+    "sb_secret_",
+    "gsk_",
+    "pplx-",
+    "pcsk_",
+    "pina_",
+    "CFPAT-",
+    "KeapAK-",
+    "pdl_live_apikey_",
+    "pdl_sdbx_apikey_",
+    "hvs.",
+    "hvb.",
+    "hvr.",
+    "AGE-SECRET-KEY-",
+    "klg_",
+    "tskey-",
+    "dckr_pat_",
+    "dckr_oat_",
+    "flwseck_test-",
+    "FLWSECK",
+    "glsa_",
+    "dt0c01.",
+    "dp.pt.",
+    "dp.st.",
+    "dp.ct.",
+    "dp.sa.",
+    "nfp_",
+    "pscale_tkn_",
+    "pscale_oauth_",
+    "pscale_pw_",
+    "rubygems_",
+    "shippo_live_",
+    "shippo_test_",
+    "sgp_",
+    "squ_",
+    "sqp_",
+    "sqa_",
+    "waka_",
+    "GOCSPX-",
+    "access-sandbox-",
+    "access-production-",
+    "access-development-",
+    "nvapi-",
+    "tvly-",
+    "ptlc_",
+    "ptla_",
+    "EZAK",
+    "EZTK",
+    "CLOJARS_",
+    "gsk-",
+    "tly-",
+    "rzp_live_",
+    "rzp_test_",
+    "HRKU-",
+    "fm2_",
+    "fm1r_",
+    "fo1_",
+    "lnkd_",
+    "secret-token:",
+    "ntn_",
+    "vcp_",
+    "r8_",
+    "phx_",
+    "tfp_",
+    "hf_",
+    "ya29.",
+    "AIza",
+    "1//0",
+    "xai-",
+    "pit-",
+    "dapi",
+    "sl.B",
+    "sl.u",
+    "SG.",
+    "bkua_",
+    "ops_eyJ",
+    "rnd_",
+    "postman-",
+    "cio_",
+    "apify_api_",
+    "cohere_",
+    "jina_",
+    "fc-",
+    "pul-",
+    "ion_",
+    "duffel_live_",
+    "duffel_test_",
+    "frameio-u-",
+    "ddp_",
+    "zpka_",
+    "ATTA",
+    "LTAI",
+    "Atza|",
+    "Atzr|",
+    "amzn.mws.",
+    "EAAA",
+    "EAAC",
+    "EAAB",
+    "EAAG",
+    "EAAL",
+    "EAAH",
+    "sk_car_",
+    "wpl_",
+    "WPL_AP",
+    "mkey-",
+    "rdme_",
+    "tgp_v1_",
+]
+_BODY = re.compile(r"[A-Za-z0-9_\-.~+/=|!]{6,}")
+# Prefixes short or common enough to open ordinary words: what follows must look made, not written.
+_WEAK: dict[str, re.Pattern[str]] = {
+    "sk-": re.compile(r"sk-(?=[A-Za-z0-9_\-]{0,40}\d)[A-Za-z0-9_\-]{6,}"),
+    "sk_": re.compile(r"sk_(?=[a-z0-9]{0,20}\d)[A-Za-z0-9]{16,}"),
+    "pk_": re.compile(r"pk_(?:\d+_[A-Z0-9]{6,}|[0-9a-f]{20,}|[A-Za-z0-9]{6}_[0-9a-f]{6,})"),
+    "key-": re.compile(r"key-[0-9a-f]{16,}"),
+    "re_": re.compile(r"re_[A-Za-z0-9]{6,}_[A-Za-z0-9]{6,}"),
+    "ck_": re.compile(r"ck_[0-9a-f]{20,}"),
+    "cs_": re.compile(r"cs_[0-9a-f]{20,}"),
+    "api_": re.compile(r"api_[A-Za-z0-9]{20,}\.[A-Za-z0-9]{6,}"),
+    "cal_": re.compile(r"cal_(?:live_|test_)?[0-9a-f]{16,}"),
+    "kit_": re.compile(r"kit_[0-9a-f]{16,}"),
+    "live_": re.compile(r"live_(?=[A-Za-z_=\-]*\d)[A-Za-z0-9_=\-]{20,}"),
+    "test_": re.compile(r"test_(?=[A-Za-z=]*\d)(?=[a-z0-9=]*[A-Z])[A-Za-z0-9=]{24,}"),
+    "access_": re.compile(r"access_(?=[A-Za-z]*\d)[A-Za-z0-9]{24,}"),
+    "sandbox_": re.compile(r"sandbox_(?=[A-Za-z_=\-]*\d)[A-Za-z0-9_=\-]{24,}"),
+    "secret_": re.compile(r"secret_(?=[A-Za-z]*\d)[A-Za-z0-9]{20,}"),
+    "AKIA": re.compile(r"AKIA[A-Z0-9]{6,}"),
+    "ASIA": re.compile(r"ASIA(?=[A-Z]*\d)[A-Z0-9]{8,}"),
+    "ABIA": re.compile(r"ABIA(?=[A-Z]*\d)[A-Z0-9]{12,}"),
+    "ACCA": re.compile(r"ACCA(?=[A-Z]*\d)[A-Z0-9]{12,}"),
+    "ABSK": re.compile(r"ABSK[A-Za-z0-9+/=]{20,}"),
+    "ATBB": re.compile(r"ATBB(?=[A-Za-z]*\d)[A-Za-z0-9]{16,}"),
+    "EAA": re.compile(r"EAA(?=[A-Za-z]*\d)[A-Za-z0-9_\-]{22,}"),
+    "AQ.": re.compile(r"AQ\.(?=[A-Za-z_\-]*\d)[A-Za-z0-9_\-]{16,}"),
+    "act.": re.compile(r"act\.(?=[A-Za-z!.]*\d)[A-Za-z0-9!.]{24,}"),
+    "00D": re.compile(r"00D[A-Za-z0-9]{9,15}![A-Za-z0-9._]{6,}"),
+    "5Aep": re.compile(r"5Aep[A-Za-z0-9._]{20,}"),
+    "v1.0-": re.compile(r"v1\.0-[0-9a-f]{16,}(?:-[0-9a-f]+)?"),
+    "md-": re.compile(r"md-(?=[A-Za-z_\-]*\d)[A-Za-z0-9_\-]{22}(?![A-Za-z0-9_\-])"),
+    "dG9r": re.compile(r"dG9r[A-Za-z0-9+/=_\-]{30,}"),
+    "AAAA": re.compile(r"A{20,}[A-Za-z0-9%]{20,}"),
+    "_secret_": re.compile(r"_secret_[A-Za-z0-9]{10,}"),
+    "SK": re.compile(r"SK[0-9a-f]{32}(?![0-9a-f])"),
+    "IG": re.compile(r"IG(?=[A-Za-z]*\d)[A-Za-z0-9_\-]{60,}"),
+    "1000.": re.compile(r"1000\.[0-9a-f]{16,}\.[0-9a-f]{6,}"),
+    "Q~": re.compile(r"Q~[A-Za-z0-9_~.\-]{10,}"),
+    "-us": re.compile(r"-us\d{1,2}(?![\w\-])"),
+    ":AA": re.compile(r":AA[A-Za-z0-9_\-]{20,}"),
+    "patA": re.compile(r"pat[A-Za-z0-9]{14}\.[0-9a-f]{6,}"),
+    ".atlasv1.": re.compile(r"\.atlasv1\.[A-Za-z0-9_\-=]{6,}"),
+    ".pt.": re.compile(r"\.pt\.[A-Za-z0-9_\-]{30,}"),
+    "RT1-": re.compile(r"RT1-[A-Za-z0-9\-]{16,}"),
+    "AB11": re.compile(r"AB11[A-Za-z0-9\-]{24,}"),
+    "key": re.compile(r"key(?=[A-Za-z]*\d)(?=[a-z0-9]*[A-Z])[A-Za-z0-9]{14}(?![A-Za-z0-9])"),
+    "pat": re.compile(r"pat(?=[A-Za-z]*\d)[A-Za-z0-9]{14}\.[0-9a-f]{6,}"),
+}
+# What must stand directly before a weak hit that is the middle of a token, and where the token starts.
+_BEFORE = {
+    "Q~": re.compile(r"[A-Za-z0-9_~.]{3}\d\Z"),
+    "-us": re.compile(r"(?<![0-9a-f])[0-9a-f]{20,32}\Z"),
+    ":AA": re.compile(r"(?<!\d)\d{5,16}\Z"),
+    ".atlasv1.": re.compile(r"[A-Za-z0-9]{6,}\Z"),
+    ".pt.": re.compile(r"(?<!\d)\d{3,}\Z"),
+    "_secret_": re.compile(r"(?:pi|seti|cs|src)_[A-Za-z0-9]+\Z"),
+}
+_LEFT_OPEN = frozenset(_BEFORE)
+_JWT = re.compile(r"eyJ[A-Za-z0-9_\-+/]{6,}={0,2}(?:\.[A-Za-z0-9_\-+/=]*)*")
+_SPACED_JWT = re.compile(
+    r"ey[AB][A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}(?:\.[A-Za-z0-9_\-]*)*|ewog[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]*"
+)
+_PEM_LABEL = r"(?:[A-Z0-9]+ )*PRIVATE (?:KEY|MESSAGE)(?: BLOCK)?"
+_PEM = re.compile(
+    rf"(?:-----BEGIN |---- BEGIN ){_PEM_LABEL}-{{4,5}}"
+    rf"(?:.*?-----END {_PEM_LABEL}-----|.*?---- END {_PEM_LABEL} ----"
+    r"|(?:\s|\\+[nr]|[\"'+>|#*, ]|(?:Proc-Type|DEK-Info|Comment|Version|Hash|Charset): [^\n\\]*)*"
+    r"(?:[A-Za-z0-9+/=]{16,}(?:\s|\\+[nr]|[\"'+>|#*, ])*)*(?:[A-Za-z0-9+/]{2,15}={0,2}(?![^\s\"'\\\-]))?)",
+    re.S,
+)
+_PEM_END = re.compile(
+    rf"(?:[A-Za-z0-9+/=]{{16,}}(?:\s|\\[nr])+)*[A-Za-z0-9+/=]{{2,}}(?:\s|\\[nr])*-----END {_PEM_LABEL}-----"
+)
+_PUTTY = re.compile(r"PuTTY-User-Key-File-\d.*?(?:Private-MAC: *[0-9a-f]+|\Z)", re.S)
+_OTPAUTH = re.compile(r"otpauth(?:-migration)?://[^\s\"'<>]+")
+_LOOSE = re.compile(
+    r"\$(?:2[abxy]|5|6|1|y|apr1|argon2\w*|scrypt|pbkdf2[\w\-]*|sha1|P|H)\$[A-Za-z0-9./,=+$]{12,}"
+    r"|(?:pbkdf2_sha\d+|scrypt|argon2\w*|bcrypt_sha256)\$[A-Za-z0-9./,=+$]{20,}"
+    r"|(?<![A-Za-z0-9_\-.])[MNO][A-Za-z\d_\-]{22,27}\.[A-Za-z\d_\-]{6}\.[A-Za-z\d_\-]{20,}"
+    r"|(?<!\d)\d{15,16}\|[0-9A-Za-z_\-]{24,}"
+    r"|(?<![0-9a-f])[0-9a-f]{24}:[0-9a-f]{64}(?![0-9a-f])"
+    r"|(?<!\d)[12]/\d{10,}(?:/\d+)?:[0-9a-f]{16,}"
+    r"|LS0tLS1CRUdJTi[A-Za-z0-9+/=\s]{16,}|0tLS1CRUdJTi[A-Za-z0-9+/=]{16,}|LS0tQkVHSU4[A-Za-z0-9+/=]{16,}"
+)
+_RUN = re.compile(r"[A-Za-z0-9+/_\-]{32,}={0,2}")
+_KEPT_BEFORE = re.compile(
+    r"(?:(?:request|trace|span|correlation|transaction|operation|message|event|amz|invocation|activity|thread)[\w\-]*id"
+    r"|x-amz-id-2|etag|traceparent|tracestate|cf-ray|integrity|nonce|digest|checksum|hash|cursor|page[_\-]?token|after|"
+    r"before|starting_after|next|fingerprint|sha\d{1,3}|md5|rev|revision|commit|digest-alg|msgid|message-id|id)"
+    r"[\"']?\s*[:=]\s*[\"']?(?:W/)?\\?[\"'<]?\Z|sha(?:1|256|384|512)[\-:=]\Z|base64,\Z|\bh1:\Z",
+    re.I,
+)
+_CURSOR_BEFORE = re.compile(
+    r"(?:cursor|page[_\-]?token|after|before|continuation\w*|next|offset)[\"']?\s*[:=]\s*[\"']?\Z", re.I
+)
+_PUBLIC = re.compile(r"(?:pk_live_|pk_test_|phc_|sb_publishable_|AAAAB3NzaC1|AAAAC3NzaC1|AAAAE2VjZHNh|MII[A-Z])")
+_PUBLIC_BLOCK = re.compile(
+    r"-----BEGIN (?:CERTIFICATE|PUBLIC KEY|PGP PUBLIC KEY BLOCK|PGP SIGNATURE)[^-]*-----.*?-----END [^-]+-----", re.S
+)
+
+
+def _automaton() -> ahocorasick.Automaton:
+    made = ahocorasick.Automaton()
+    for prefix in _STRONG:
+        made.add_word(prefix, (prefix, len(prefix)))
+    for prefix in _WEAK:
+        made.add_word(prefix, (prefix, len(prefix)))
+    made.make_automaton()
+    return made
+
+
+_PREFIXES = _automaton()
+
+
+def find_tokens(text: str) -> Iterator[Span]:
+    """Yield every secret that its own look gives away."""
+    yield from _prefixed(text)
+    if "eyJ" in text:
+        yield from _jwts(text)
+    if "ey" in text or "ewog" in text:
+        yield from (Span(*m.span(), Kind.TOKEN) for m in _SPACED_JWT.finditer(text) if _is_spaced_jwt(m[0]))
+    if "PRIVATE" in text:
+        yield from (Span(*m.span(), Kind.SECRET) for m in _PEM.finditer(text))
+        yield from (Span(*m.span(), Kind.SECRET) for m in _PEM_END.finditer(text))
+    if "PuTTY" in text:
+        yield from (Span(*m.span(), Kind.SECRET) for m in _PUTTY.finditer(text))
+    if "otpauth" in text:
+        yield from (Span(*m.span(), Kind.SECRET) for m in _OTPAUTH.finditer(text))
+    yield from (Span(*m.span(), Kind.SECRET) for m in _LOOSE.finditer(text))
+    yield from _high_entropy(text)
+
+
+def _prefixed(text: str) -> Iterator[Span]:
+    for last, (prefix, size) in _PREFIXES.iter(text):
+        start = last - size + 1
+        weak = _WEAK.get(prefix)
+        if weak is None:
+            body = _BODY.match(text, last + 1)
+            if body and not (prefix.isalpha() and body[0].isalpha() and body[0].islower()):
+                yield Span(start, _trim(text, start, body.end()), Kind.TOKEN)
+            continue
+        found = weak.match(text, start)
+        if found is None:
+            continue
+        if prefix in _LEFT_OPEN:
+            before = _BEFORE[prefix].search(text, max(0, start - 64), start)
+            if before is None:
+                continue
+            start = before.start()
+        elif start and (text[start - 1].isalnum()) and prefix not in ("00D", "1000."):
+            if not (prefix == "sk-" and sum(c.isdigit() for c in found[0]) >= 3 and len(found[0]) >= 20):
+                continue
+        elif start and text[start - 1].isalnum():
+            continue
+        yield Span(start, found.end(), Kind.TOKEN)
+
+
+def _trim(text: str, start: int, end: int) -> int:
+    """Leave the full stop that ends a sentence outside of a token."""
+    while end > start and text[end - 1] in ".|!":
+        end -= 1
+    return end
+
+
+def _jwts(text: str) -> Iterator[Span]:
+    for found in _JWT.finditer(text):
+        value = found[0]
+        if "." not in value.rstrip("."):
+            if _CURSOR_BEFORE.search(text, max(0, found.start() - 40), found.start()) or _is_plain_json(value):
+                continue
+        elif len(value) < 20:
+            continue
+        yield Span(found.start(), _trim(text, found.start(), found.end()), Kind.TOKEN)
+
+
+def decode_base64(value: str) -> bytes | None:
+    """Return the bytes of a base64 or base64url text, padded or not; None if it is neither."""
+    bare = value.rstrip("=").replace("-", "+").replace("_", "/")
+    bare = bare[: len(bare) - 1] if len(bare) % 4 == 1 else bare
+    try:
+        return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _is_plain_json(value: str) -> bool:
+    """Tell whether this is a whole base64 JSON object other than a JOSE header, such as a page cursor."""
+    raw = decode_base64(value) or b""
+    return raw.startswith(b'{"') and raw.rstrip().endswith(b"}") and b'"alg"' not in raw and b'"typ"' not in raw
+
+
+def _is_spaced_jwt(value: str) -> bool:
+    raw = decode_base64(value.split(".")[0]) or b""
+    return raw.lstrip().startswith(b"{") and b'"' in raw
+
+
+def _high_entropy(text: str) -> Iterator[Span]:
+    for found in _RUN.finditer(text):
+        value = found[0]
+        if not _is_mixed(value) or _PUBLIC.match(value) or HEX.match(value) or UUID.match(value):
+            continue
+        if _KEPT_BEFORE.search(text, max(0, found.start() - 48), found.start()):
+            continue
+        for start, end in _pieces(value):
+            piece = value[start:end]
+            if _is_mixed(piece) and entropy(piece) >= 4.2 and transitions(piece) >= 0.33:
+                yield Span(found.start() + start, found.start() + end, Kind.TOKEN)
+
+
+def _pieces(value: str) -> Iterator[tuple[int, int]]:
+    """Yield the whole run, or, where it reads like a path, its long segments."""
+    segments = [s for s in value.split("/") if s]
+    wordy = sum(len(s) for s in segments if transitions(s) < 0.3 or len(s) < 12)
+    if len(segments) < 2 or wordy * 3 < len(value):
+        yield 0, len(value)
+        return
+    at = 0
+    for segment in value.split("/"):
+        if len(segment) >= 32:
+            yield at, at + len(segment)
+        at += len(segment) + 1
+
+
+def _is_mixed(value: str) -> bool:
+    lower, upper = any(c.islower() for c in value), any(c.isupper() for c in value)
+    digits = sum(c.isdigit() for c in value)
+    return len(value) > 31 and bool(digits) and ((lower and upper) or ((lower or upper) and digits >= 4))

@@ -1,0 +1,172 @@
+"""URLs and connection strings: passwords before the host, and addresses that are themselves the secret."""
+
+import re
+from collections.abc import Iterator
+from urllib.parse import unquote
+
+from secrets_vault.masking.spans import Kind, Span
+from secrets_vault.masking.values import is_nothing, is_random
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]{1,30}:(?:\\?/){2}(?P<rest>[^\s\"'<>`]+)")
+_HOST = r"(?:[\w.\-]+|\[[0-9a-fA-F:.]+\])(?::\d+)?(?:[/?#,;)\\]|$)"
+_STRICT_END = re.compile(r"[/?#]")
+_AT_HOST = re.compile(r"@(?=" + _HOST + ")")
+_PORT = re.compile(r"\d{1,5}(?:[/?#]|$)")
+_GO_DSN = re.compile(r"(?<![\w/])[\w.\-]+:(?P<pw>[^\s\"'`]+)@(?:tcp|udp|unix)\(")
+_ORACLE = re.compile(
+    r"(?:thin|oci8?):(?P<user>[\w.\-]+)/(?P<pw>[^\s\"']+)@(?=[\w/\-(])|(?:sqlplus|sqlldr|expdp|impdp)\s+[\w.\-]+/(?P<pw2>[^\s\"'@]+)(?:@|\s|$)"
+)
+_BARE_USERINFO = re.compile(
+    r"(?<![\w/:.@+\-])(?P<user>[\w.+\-]+):(?P<pw>[^\s:@/\"'<>]{3,})@(?:[\w\-]+\.)*[\w\-]+(?::\d{2,5}|/\w)"
+)
+_NOT_USER = frozenset(
+    [
+        "mailto",
+        "sip",
+        "sips",
+        "to",
+        "from",
+        "cc",
+        "bcc",
+        "user",
+        "email",
+        "mail",
+        "acct",
+        "xmpp",
+        "http",
+        "https",
+        "ssh",
+        "git",
+        "by",
+        "author",
+        "reply-to",
+        "image",
+        "tag",
+    ]
+)
+
+_CAPABILITY = re.compile(
+    r"hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers|commands|actions)/(?P<slack>[^\s\"'<>`?#\\)\]]+)"
+    r"|discord(?:app)?\.com/api/(?:v\d+/)?webhooks/\d+/(?P<discord>[^\s\"'<>`?#\\)\]]+)"
+    r"|(?:[\w.\-]*webhook\.office\.com|outlook\.office(?:365)?\.com)/webhook(?:b2)?/(?P<teams>[^\s\"'<>`?#\\)\]]+)"
+    r"|(?:hooks|hook|catch|mcp|actions)\.zapier\.com/(?:hooks/(?:catch|standard)/(?:v\d/)?\d+/|hooks/|api/mcp/s/|[\w/]*?/)(?P<zapier>[^\s\"'<>`?#\\)\]]+)"
+    r"|hook\.(?:[\w\-]+\.)?(?:make|integromat|celonis)\.com/(?P<make>[^\s\"'<>`?#\\)\]]+)"
+    r"|api\.telegram\.org/(?:file/)?bot(?P<telegram>[^\s\"'<>`?#\\/)\]]+)"
+    r"|maker\.ifttt\.com/trigger/[^/\s]+/(?:json/)?with/key/(?P<ifttt>[\w\-]+)"
+    r"|(?P<pipedream>\b[\w\-]{6,})\.m\.pipedream\.net"
+    r"|connect\.pabbly\.com/(?:workflow|webhook)/(?:sendwebhookdata|listener)/(?P<pabbly>[^\s\"'<>`?#\\)\]]+)"
+    r"|webhook\.site/(?P<site>[0-9a-f\-]{20,})"
+    r"|(?:webhooks?|hooks)\.(?:workato|airtable|integrately|activepieces|tray|n8n|mattermost|rocket|us|frontapp)[\w.\-]*/"
+    r"(?:webhooks?/|workflows/|rest/|hooks/|services/)*(?P<other>[^\s\"'<>`?#\\)\]]{6,})"
+    r"|hc-ping\.com/(?P<ping>[^\s\"'<>`?#\\)\]]{12,})"
+    r"|(?:events|integrations?)\.pagerduty\.com/integration/(?P<pagerduty>\w+)"
+    r"|calendar\.google\.com/calendar/ical/[^/\s]+/private-(?P<ical>\w+)"
+    r"|script\.google\.com/(?:a/)?macros/(?:[\w.]+/)?s/(?P<script>[\w\-]{12,})"
+    r"|cloud\.activepieces\.com/api/v1/webhooks/(?P<pieces>[\w\-]+)"
+    r"|(?:uptime\.betterstack\.com|betteruptime\.com)/api/v1/heartbeat/(?P<heart>\w+)"
+    r"|/(?:rest/\d+/)(?P<bitrix>[a-z0-9]{12,})(?=/)",
+    re.I,
+)
+_WEBHOOK_PATH = re.compile(r"/webhook(?:-test|-waiting)?/(?P<id>[^\s\"'<>`?#\\)\],;&]+)")
+_TELEGRAM_PATH = re.compile(r"/bot(?P<t>\d{5,}(?::|%3A)[\w\-]{6,})", re.I)
+_AMZ = re.compile(
+    r"[?&;](?:amp;)?(?:X-(?:Amz|Goog)-(?:Signature|Security-Token|Credential)|Signature|sig|AWSAccessKeyId|GoogleAccessId|Policy|"
+    r"se?cret|skoid|oauth_signature|oauth_token|hdnts|hdnea|__token__|hmac|hash_key|apikey|api_key|Key-Pair-Id)=(?P<v>[^&\s\"'<>`#;]+)",
+    re.I,
+)
+_QUERY_KEY = re.compile(
+    r"[?&](?:amp;)?(?P<n>key|code|auth|sid|session|k|t|tk|tok|hash|x-auth|appid|api)=(?P<v>[^&\s\"'<>`#;]+)", re.I
+)
+_ODBC_BRACES = re.compile(r"(?:pwd|password)\s*=\s*(?P<v>\{(?:[^}]|\}\})*\}?)", re.I)
+_ODBC_QUOTED = re.compile(r";\s*(?:pwd|password)\s*=\s*(?P<v>(?:[^;\"'\s]|[ ](?!\w+=))+)", re.I)
+
+
+def find_urls(text: str) -> Iterator[Span]:
+    """Yield passwords in authority parts, capability paths, signatures of presigned addresses."""
+    if "://" in text or ":\\/\\/" in text:
+        for found in _URL.finditer(text):
+            yield from _userinfo(found["rest"], found.start("rest"), text[found.start() : found.start() + 8].lower())
+    if "webhook" in text:
+        for found in _WEBHOOK_PATH.finditer(text):
+            yield Span(*_trimmed(text, *found.span("id")), Kind.SECRET)
+    yield from _capabilities(text)
+    if "@" in text:
+        yield from _without_scheme(text)
+    for found in _AMZ.finditer(text):
+        yield Span(*found.span("v"), Kind.SECRET)
+    for found in _QUERY_KEY.finditer(text):
+        if _is_query_secret(found["n"].lower(), unquote(found["v"])):
+            yield Span(*found.span("v"), Kind.SECRET if found["n"].lower() == "code" else Kind.TOKEN)
+    for pattern in (_ODBC_BRACES, _ODBC_QUOTED):
+        for found in pattern.finditer(text):
+            if not is_nothing(found["v"]):
+                yield Span(*found.span("v"), Kind.SECRET)
+
+
+def _is_query_secret(name: str, value: str) -> bool:
+    if name in ("key", "code", "auth"):
+        mixed = any(c.isdigit() for c in value) and any(c.isalpha() for c in value)
+        return (mixed and len(value) >= 10) or is_random(value)
+    return is_random(value, at_least=20)
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    while end > start + 1 and text[end - 1] in ".,:;!)}]*":
+        end -= 1
+    if text[start:end].startswith("****"):
+        return start, start
+    return start, end
+
+
+def _capabilities(text: str) -> Iterator[Span]:
+    for found in _CAPABILITY.finditer(text):
+        start, end = _trimmed(text, *found.span(found.lastgroup or 0))
+        yield Span(start, end, Kind.SECRET)
+    for found in _TELEGRAM_PATH.finditer(text):
+        yield Span(*found.span("t"), Kind.SECRET)
+
+
+def _userinfo(rest: str, offset: int, scheme: str) -> Iterator[Span]:
+    """Yield the password (or the token that stands alone) before the host, even with unescaped @ / # in it."""
+    authority_end = _STRICT_END.search(rest)
+    strict = rest[: authority_end.start()] if authority_end else rest
+    at = strict.rfind("@")
+    is_web = scheme.startswith(("http", "ws", "ftp"))
+    if at < 0 or not is_web:
+        at = max(at, _last_at(rest, strict, is_web))
+    if at <= 0:
+        return
+    user, colon, password = rest[:at].partition(":")
+    if not colon:
+        if is_random(user) or len(user) >= 24:
+            yield Span(offset, offset + at, Kind.TOKEN)
+        return
+    if is_nothing(password):
+        if user and (not password) and (is_random(user, at_least=12) or len(user) > 20):
+            yield Span(offset, offset + len(user), Kind.TOKEN)
+        return
+    if is_random(user, at_least=24) and password in ("x-oauth-basic", "x", "X"):
+        yield Span(offset, offset + len(user), Kind.TOKEN)
+        return
+    yield Span(offset + len(user) + 1, offset + at, Kind.SECRET)
+
+
+def _last_at(rest: str, strict: str, is_web: bool) -> int:
+    """Find the @ of a password that holds / ? or # unescaped; a port, not a password, rules it out."""
+    user, colon, _ = strict.partition(":")
+    if not colon and "@" not in strict:
+        return -1
+    if "@" not in strict and (_PORT.match(rest[len(user) + 1 :]) or (not user and is_web)):
+        return -1
+    ends = [m.start() for m in _AT_HOST.finditer(rest)]
+    return ends[-1] if ends else -1
+
+
+def _without_scheme(text: str) -> Iterator[Span]:
+    for pattern in (_GO_DSN, _BARE_USERINFO):
+        for found in pattern.finditer(text):
+            if pattern is _BARE_USERINFO and found["user"].lower() in _NOT_USER:
+                continue
+            yield Span(*found.span("pw"), Kind.SECRET)
+    for found in _ORACLE.finditer(text):
+        yield Span(*found.span("pw" if found["pw"] else "pw2"), Kind.SECRET)

@@ -1,0 +1,51 @@
+"""The masker's promises in one line each; the wide tables stand in test_leaks and test_kept."""
+
+import pytest
+
+from secrets_vault.masking import WITHHELD, MaskedText, Masker, mask_head, mask_text, mask_url
+
+
+def test_a_password_never_shows_a_tail():
+    assert mask_text('{"password": "correct-horse-battery-9"}') == '{"password": "****"}'
+
+
+def test_a_long_token_shows_its_last_four():
+    assert mask_text("api_key=abcdefghijkl9876") == "api_key=****9876"
+
+
+def test_what_needs_no_masking_comes_back_unchanged():
+    text = "GET /v1/orders 200 in 12.5 ms, 3 tokens left\r\n\ttotal: 1,234.50 €\n"
+    assert mask_text(text) == text
+
+
+def test_only_the_masker_makes_masked_text():
+    assert isinstance(mask_text("x"), MaskedText)
+
+
+def test_a_broken_masker_shows_nothing(monkeypatch):
+    masker = Masker()
+    monkeypatch.setattr(masker, "finders", (lambda text: 1 / 0,))
+    assert masker.mask("password=hunter2") == WITHHELD
+
+
+def test_a_masker_out_of_time_shows_nothing():
+    assert Masker(cpu_limit_s=0.0).mask("hello " * 1000) == WITHHELD
+
+
+def test_a_head_is_masked_by_name_scheme_and_known_value():
+    head = [(b"Authorization", b"Basic dXNlcjpwYXNz"), (b"X-Api-Key", b"k1"), (b"X-Note", b"see zebra-42-lion")]
+    assert mask_head(head, ["zebra-42-lion"]) == "Authorization: Basic ****\nX-Api-Key: ****\nX-Note: see ****"
+
+
+@pytest.mark.parametrize("url", ["https://u:p@example.com/", "https://example.com/?api_key=p"])
+def test_a_url_keeps_its_host_and_loses_its_secret(url):
+    masked = mask_url(url)
+    assert "example.com" in masked
+    assert "****" in masked
+
+
+def test_a_body_is_cut_after_masking_and_loses_the_run_at_the_cut():
+    body = b"word " * 13_106 + b"api_key=" + b"a1B2" * 40
+    masked = mask_text(body)
+    assert len(masked.encode()) <= 65_536 + 5
+    assert "a1B2" not in masked
