@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -23,6 +25,15 @@ def use(stored: StoredSecret, *, actor: Actor, purpose: str, version: SecretVers
     if chosen.first_used_at is None:
         _tell_first_use(stored, chosen, actor=actor, purpose=purpose)
     return open_fields(stored, chosen)
+
+
+def holds(stored: StoredSecret, fields: Mapping[str, Secret]) -> bool:
+    """Tell whether the current version holds exactly these values. It gives nothing away, so the book is not written.
+
+    Raises NoValue or Unreadable.
+    """
+    opened = open_fields(stored, _choose(stored, None))
+    return opened.keys() == fields.keys() and all(opened[name] == value for name, value in fields.items())
 
 
 def reveal(stored: StoredSecret, field: str, *, actor: Actor, version: SecretVersion | None = None) -> Secret:
