@@ -26,4 +26,4 @@ def known_scopes(world: World) -> set[str]:
 def granted_scopes(world: World, data: dict[str, str]) -> list[str]:
     """Return what a consent gives: all that was asked for, but for the scope that is to be missing."""
     asked = [*data.get("scope", "").split(), *data.get("optional_scope", "").split()]
-    return [s for s in dict.fromkeys([*asked, "oauth"]) if s != world.ways.missing_scope]
+    return [s for s in dict.fromkeys(asked) if s != world.ways.missing_scope]
