@@ -15,3 +15,5 @@ start_engines()
 import django  # noqa: E402  # reads the settings
 
 django.setup()
+
+pytest_plugins = ["tests.live", "tests.browser"]
