@@ -79,6 +79,7 @@ class Provider:
     webhook_scheme: str = ""
     notes: str = ""
     unconfirmed: tuple[str, ...] = ()
+    errors_like: str = ""
     is_custom: bool = False
 
     def __post_init__(self) -> None:

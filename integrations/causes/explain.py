@@ -1,0 +1,128 @@
+"""Match an answer against the table of causes. A body that matches nothing gives "unknown cause", never a guess."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from integrations.limits.signals import error_codes
+from integrations.providers.registry import catalogue
+from integrations.providers.shape import Provider
+
+FOLDER = Path(__file__).parent / "rows"
+WHO = ("you", "client", "provider", "nobody")
+FOUND_MAX = 160
+CLEAN = re.compile(r"[^\w .,:;@/()*+'-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why, in words. `who` must act: you, client, provider or nobody. `is_known` is False for "unknown cause"."""
+
+    code: str
+    title: str
+    cause: str
+    remedy: str
+    who: str
+    is_known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table. All conditions that are given must hold.
+
+    `any_of`: one of these codes is in the body. `find`: this pattern is in the body; its first group
+    fills `{found}`, and where it finds nothing `cause_without` is said, or the row does not hold.
+    """
+
+    code: str
+    title: str
+    cause: str
+    remedy: str
+    who: str
+    status: tuple[int, ...] = ()
+    own_code: str = ""
+    any_of: tuple[str, ...] = ()
+    find: str = ""
+    cause_without: str = ""
+    is_known: bool = True
+
+
+def explain(provider: Provider | str, status: int | None, body_excerpt_masked: str = "", code: str = "") -> Cause:
+    """Return why a call failed.
+
+    `code` is our own (of the gateway or of an OAuth answer) and goes first; then rows of the provider,
+    then what the status itself means. `body_excerpt_masked` has been through the masker: what a
+    pattern finds in it may be shown.
+    """
+    key, name = _whose(provider)
+    codes = error_codes(body_excerpt_masked)
+    for group in (_own_rows(code), rows().get(key, ()), rows()["generic"]):
+        for row in group:
+            found = _match(row, status, codes, body_excerpt_masked)
+            if found is not None:
+                return _cause(row, found, name=name, status=status)
+    return _unknown(name, status)
+
+
+def _whose(provider: Provider | str) -> tuple[str, str]:
+    known = provider if isinstance(provider, Provider) else catalogue().get(provider)
+    return (known.errors_like or known.key, known.name) if known else ("generic", "The provider")
+
+
+@cache
+def rows() -> Mapping[str, tuple[Row, ...]]:
+    """Return the table by provider key, and under "generic" and "own"."""
+    return {path.stem: tuple(_read(path)) for path in sorted(FOLDER.glob("*.toml"))}
+
+
+def _read(path: Path) -> Iterable[Row]:
+    for row in tomllib.loads(path.read_text(encoding="utf-8"))["row"]:
+        if row["who"] not in WHO:
+            raise ValueError(f"{path.name}: {row['code']}: who must be one of {', '.join(WHO)}")
+        facts: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in row.items()}
+        yield Row(**facts)
+
+
+def _own_rows(code: str) -> tuple[Row, ...]:
+    return tuple(row for row in rows()["own"] if row.own_code == code) if code else ()
+
+
+def _match(row: Row, status: int | None, codes: tuple[str, ...], body: str) -> str | None:
+    """Return what the row found in the body ("" where it looks for nothing), or None where it does not hold."""
+    if row.status and status not in row.status:
+        return None
+    if row.any_of and not set(row.any_of) & set(codes):
+        return None
+    if not row.find:
+        return ""
+    if match := re.search(row.find, body):
+        return CLEAN.sub(" ", match[1] if match.groups() else "").strip()[:FOUND_MAX]
+    return "" if row.cause_without else None
+
+
+def _cause(row: Row, found: str, *, name: str, status: int | None) -> Cause:
+    sentence = row.cause_without if row.cause_without and not found else row.cause
+    words = {"{provider}": name, "{found}": found, "{status}": str(status or "")}
+
+    def fill(text: str) -> str:
+        return re.sub(r"\{(?:provider|found|status)\}", lambda slot: words[slot[0]], text)
+
+    return Cause(row.code, fill(row.title)[:200], fill(sentence), fill(row.remedy), row.who, row.is_known)
+
+
+def _unknown(name: str, status: int | None) -> Cause:
+    answered = f"answered {status}" if status else "gave no answer that can be read"
+    return Cause(
+        "unknown",
+        f"Unknown cause ({status})" if status else "Unknown cause",
+        f"{name} {answered}. Unknown cause: nothing in the answer is known to Keylodge.",
+        "Read the answer below. If it names a request id, the provider's support can look it up.",
+        "you",
+        is_known=False,
+    )
