@@ -1,3 +1,5 @@
+"""The pages a consultant looks at."""
+
 from django.apps import AppConfig
 
 

@@ -1,3 +1,5 @@
+"""Everything that talks to another system, outward or inward."""
+
 from django.apps import AppConfig
 
 
