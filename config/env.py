@@ -7,7 +7,6 @@ KEYLODGE_HOME. `.env.example` explains each one and is tested to match.
 
 import os
 import secrets
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,6 +21,7 @@ SCHEME: dict[str, tuple[type, object]] = {
     "KEYLODGE_PUBLIC_URL": (str, ""),
     "KEYLODGE_WRAPPING_KEY": (str, ""),
     "KEYLODGE_ALLOWED_HOSTS": (list, []),
+    "KEYLODGE_BACKUP_PASSPHRASE": (str, ""),
     "KEYLODGE_TRUSTED_PROXIES": (int, 0),
     "KEYLODGE_ALLOWED_PRIVATE_HOSTS": (list, []),
     "KEYLODGE_WEB_PROCESSES": (int, 1),
@@ -36,15 +36,6 @@ SCHEME: dict[str, tuple[type, object]] = {
     "EMAIL_URL": (str, ""),
     "DEFAULT_FROM_EMAIL": (str, "Keylodge <keylodge@localhost>"),
 }
-
-
-# These commands touch no vault: they must run where no home exists and none can be made.
-HOMELESS_COMMANDS = frozenset(("mask", "webhook_check"))
-
-
-def needs_home() -> bool:
-    """Tell whether this process may make and read files in KEYLODGE_HOME."""
-    return sys.argv[1:2] == [] or sys.argv[1] not in HOMELESS_COMMANDS
 
 
 def default_home() -> Path:
@@ -66,7 +57,7 @@ def load() -> Environment:
     home = Path(os.environ.get("KEYLODGE_HOME") or default_home()).expanduser().absolute()
     read = environ.FileAwareEnv(**SCHEME)
     dotenv = home / ".env"
-    if needs_home() and dotenv.is_file():
+    if dotenv.is_file():
         read.read_env(str(dotenv))
     return Environment(read=read, home=home)
 
@@ -106,8 +97,6 @@ def secret_key(home: Path) -> str:
 
     It signs cookies and messages only. Nothing in the vault is derived from it.
     """
-    if not needs_home():
-        return secrets.token_urlsafe(50)
     path = home / "secret_key"
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -173,8 +162,6 @@ def broker(read: environ.FileAwareEnv, home: Path) -> tuple[str, dict[str, objec
     A broker that hangs may cost a caller one second, never more: messages are doorbells.
     """
     url = read("BROKER_URL")
-    if not needs_home():
-        return "memory://", {}
     if not url:
         folder = str(home / "broker")
         Path(folder).mkdir(mode=0o700, exist_ok=True)

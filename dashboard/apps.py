@@ -1,5 +1,3 @@
-"""The pages a consultant looks at."""
-
 from django.apps import AppConfig
 
 

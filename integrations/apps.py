@@ -1,5 +1,3 @@
-"""Everything that talks to another system, outward or inward."""
-
 from django.apps import AppConfig
 
 

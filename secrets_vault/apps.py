@@ -1,5 +1,3 @@
-"""Whose secrets we hold, the locked boxes, who may open them, and the book of openings."""
-
 from django.apps import AppConfig
 
 
