@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db.models import Count
 
+from dashboard.names import name_providers
 from dashboard.navigation import OPEN_STATES
 from dashboard.words import STATUS_TONES
 from integrations.models import Connection, ErrorGroup
@@ -46,7 +47,8 @@ def health_of(clients: Iterable[Client], user: User) -> dict[UUID, Health]:
     ids = [client.pk for client in clients]
     found: defaultdict[UUID, Health] = defaultdict(Health)
     found.update({pk: Health() for pk in ids})
-    for connection in Connection.objects.visible_to(user).filter(client_id__in=ids).select_related("environment"):
+    rows = Connection.objects.visible_to(user).filter(client_id__in=ids).select_related("environment")
+    for connection in name_providers(rows):
         found[connection.client_id].connections.append(connection)
     for client_id, count in error_counts(ids).items():
         found[client_id].open_errors = count

@@ -8,6 +8,8 @@ from django.http import HttpRequest
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 
+from secrets_vault.actor import Actor
+
 if TYPE_CHECKING:
     from django.http import HttpResponse
     from django_htmx.middleware import HtmxDetails
@@ -20,6 +22,11 @@ class PageRequest(HttpRequest):
 
     user: User
     htmx: HtmxDetails
+
+
+def actor_of(request: PageRequest) -> Actor:
+    """Return who acts, for the book."""
+    return Actor.of(request.user, ip=request.META.get("REMOTE_ADDR", ""))
 
 
 def wants_part(request: PageRequest) -> bool:

@@ -16,13 +16,15 @@ from django.utils.text import slugify
 from dashboard.forms import FilterForm, PageForm
 from dashboard.health import health_of
 from dashboard.paging import page_of
-from dashboard.render import PageRequest, render_page
+from dashboard.render import PageRequest, actor_of, render_page
 from secrets_vault.clients import create_client
 from secrets_vault.models import Client
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpResponse
+
+RESERVED = ("new",)
 
 
 class ClientFilter(FilterForm):
@@ -60,6 +62,8 @@ class NewClient(PageForm):
             self.add_error("slug", "The name has no letters to make a short name from. Type one, as in “acme”.")
         elif slug != slug.lower():
             self.add_error("slug", "Use lower-case letters only.")
+        elif slug in RESERVED:
+            self.add_error("slug", f"“{slug}” is a page of Keylodge. Choose another short name.")
         elif Client.objects.filter(slug=slug).exists():
             self.add_error("slug", taken(slug))
         return cleaned | {"slug": slug}
@@ -96,7 +100,7 @@ def new_client(request: PageRequest) -> HttpResponse:
     form = NewClient(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            client = create_client(**form.cleaned_data)
+            client = create_client(**form.cleaned_data, actor=actor_of(request))
         except IntegrityError:  # somebody took the short name between the check and here
             form.add_error("slug", taken(form.cleaned_data["slug"]))
         else:

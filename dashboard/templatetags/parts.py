@@ -138,3 +138,11 @@ def duration(seconds: float | None) -> str:
 def tone(status: str) -> str:
     """Return the tone of a connection's status: ok, warn, bad or info."""
     return STATUS_TONES.get(status, "")
+
+
+@register.filter
+def status_tone(status: int | None) -> str:
+    """Return the tone of an HTTP status: 5xx and no answer bad, 4xx warn, else info."""
+    if not status or status >= 500:
+        return "bad"
+    return "warn" if status >= 400 else "info"

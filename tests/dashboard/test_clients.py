@@ -75,6 +75,7 @@ def test_a_new_client_has_its_environments_in_order(browser_of, olive):
         ({"name": "x", "slug": "Has Space"}, "valid"),
         ({"name": "x", "slug": "ACME-UPPER"}, "lower-case"),
         ({"name": "漢字"}, "no letters"),
+        ({"name": "New"}, "is a page of Keylodge"),
         ({"name": "x" * 121}, "at most 120"),
     ],
 )

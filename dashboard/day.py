@@ -1,0 +1,73 @@
+"""The last 24 hours in numbers, from the hourly counts: never from the calls themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.db.models import Sum
+
+from integrations.models import CallHour
+
+if TYPE_CHECKING:
+    from secrets_vault.models import User
+
+HOURS = 24
+Hours = list[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Day:
+    """Calls of the last 24 hours, hour by hour from the oldest."""
+
+    calls: Sequence[int]
+    failed: Sequence[int]
+    limited: int
+
+    @property
+    def call_count(self) -> int:
+        """Return how many calls there were."""
+        return sum(self.calls)
+
+    @property
+    def failed_count(self) -> int:
+        """Return how many failed after all repeats."""
+        return sum(self.failed)
+
+    @property
+    def failed_percent(self) -> float:
+        """Return the share that failed."""
+        return 100 * self.failed_count / self.call_count if self.call_count else 0.0
+
+
+def first_hour(now: datetime) -> datetime:
+    """Return the start of the oldest of the 24 hours that end with the current one."""
+    return now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
+
+
+def day_of(user: User, *, now: datetime) -> Day:
+    """Return the last 24 hours over every client this person sees, in one query."""
+    since = first_hour(now)
+    rows = CallHour.objects.visible_to(user).filter(hour__gte=since, hour__lte=now).order_by()
+    calls, failed, limited = [0] * HOURS, [0] * HOURS, 0
+    for hour, count, bad, held in rows.values_list("hour").annotate(Sum("calls"), Sum("failed"), Sum("limited")):
+        place = _place(hour, since)
+        calls[place], failed[place], limited = count, bad, limited + held
+    return Day(calls, failed, limited)
+
+
+def hours_of(client_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, Hours]:
+    """Return (calls, failed) for each of the last 24 hours of clients already found visible, in one query."""
+    since, ids = first_hour(now), list(client_ids)
+    found: dict[UUID, Hours] = {pk: [(0, 0)] * HOURS for pk in ids}
+    rows = CallHour.objects.filter(client_id__in=ids, hour__gte=since, hour__lte=now).order_by()
+    for client_id, hour, calls, failed in rows.values_list("client_id", "hour").annotate(Sum("calls"), Sum("failed")):
+        found[client_id][_place(hour, since)] = (calls, failed)
+    return found
+
+
+def _place(hour: datetime, since: datetime) -> int:
+    return min(HOURS - 1, max(0, int((hour - since).total_seconds() // 3600)))

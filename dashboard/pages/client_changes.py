@@ -1,0 +1,134 @@
+"""Change a client: what it is called, how often its secrets are rotated, its environments, whether it is archived."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from zoneinfo import available_timezones
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import IntegrityError
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from dashboard.forms import PageForm, PageModelForm
+from dashboard.pages.client import find_client, tabs_for
+from dashboard.render import PageRequest, actor_of, render_page
+from secrets_vault.access import can_manage
+from secrets_vault.clients import add_environment, archive, change_client, unarchive
+from secrets_vault.models import Client
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
+
+
+class ClientForm(PageModelForm):
+    """What may be changed about a client. The short name may not: it stands in addresses."""
+
+    rotate_after_days = forms.IntegerField(
+        label="Rotate secrets after",
+        min_value=1,
+        max_value=730,
+        required=False,
+        help_text="Days, usually 30 to 90. Left empty, each provider's own advice holds, else 90. "
+        "A secret's own rule goes before this one.",
+    )
+    time_zone = forms.CharField(
+        label="Time zone", max_length=64, help_text="As in “Europe/Berlin”. Reports for this client use it."
+    )
+    language = forms.ChoiceField(
+        label="Language of link pages",
+        choices=[("en", "English"), ("de", "German"), ("fr", "French"), ("es", "Spanish"), ("nl", "Dutch")],
+    )
+
+    class Meta:
+        model = Client
+        fields = ("name", "rotate_after_days", "language", "time_zone", "notes")
+
+    def clean_time_zone(self) -> str:
+        """Accept only a zone that can be used."""
+        name: str = self.cleaned_data["time_zone"]
+        if name not in available_timezones():
+            raise ValidationError("There is no such time zone. Write it as in “Europe/Berlin” or “UTC”.")
+        return name
+
+
+class NewEnvironment(PageForm):
+    """One more environment."""
+
+    slug = forms.SlugField(
+        label="Another environment", max_length=40, help_text="Lower-case letters, digits and hyphens, as in “test”."
+    )
+
+    def __init__(self, *args: Any, client: Client, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.client = client
+
+    def clean_slug(self) -> str:
+        """Refuse one that the client has."""
+        slug: str = self.cleaned_data["slug"]
+        if slug != slug.lower():
+            raise ValidationError("Use lower-case letters only.")
+        if self.client.environments.filter(slug=slug).exists():
+            raise ValidationError(f"{self.client.name} already has an environment “{slug}”.")
+        return slug
+
+
+def find_managed(request: PageRequest, slug: str) -> Client:
+    """Return a client that this person may change: 404 for a stranger, 403 for who may only look."""
+    client = find_client(request, slug)
+    if not can_manage(request.user, client):
+        raise PermissionDenied
+    return client
+
+
+@login_required
+def edit(request: PageRequest, slug: str) -> HttpResponse:
+    """Show and change the settings of a client."""
+    client = find_managed(request, slug)
+    form = ClientForm(request.POST or None, instance=Client.objects.get(pk=client.pk))
+    if request.method == "POST" and form.is_valid():
+        change_client(client, actor=actor_of(request), **form.cleaned_data)
+        messages.success(request, "Saved.")
+        return redirect("dashboard:client_edit", slug=client.slug)
+    return _page(request, client, form=form, environment_form=NewEnvironment(client=client))
+
+
+def _page(request: PageRequest, client: Client, **forms_shown: forms.BaseForm) -> HttpResponse:
+    status = 422 if any(form.is_bound for form in forms_shown.values()) else 200
+    context = tabs_for(client, request.user, "client_edit") | forms_shown
+    return render_page(request, "dashboard/client_edit.html", context, status=status)
+
+
+@login_required
+@require_POST
+def new_environment(request: PageRequest, slug: str) -> HttpResponse:
+    """Add an environment to a client."""
+    client = find_managed(request, slug)
+    form = NewEnvironment(request.POST, client=client)
+    if form.is_valid():
+        try:
+            add_environment(client, form.cleaned_data["slug"], actor=actor_of(request))
+        except IntegrityError:  # somebody added it between the check and here
+            form.add_error("slug", f"{client.name} already has this environment.")
+        else:
+            messages.success(request, f"Environment {form.cleaned_data['slug']} is added.")
+            return redirect("dashboard:client_edit", slug=client.slug)
+    return _page(request, client, form=ClientForm(instance=client), environment_form=form)
+
+
+@login_required
+@require_POST
+def archiving(request: PageRequest, slug: str) -> HttpResponse:
+    """Archive a client, or bring it back."""
+    client = find_managed(request, slug)
+    if client.archived_at is None:
+        archive(client, actor=actor_of(request), now=timezone.now())
+        messages.success(request, f"{client.name} is archived. Its gateway tokens still work until they are revoked.")
+        return redirect("dashboard:clients")
+    unarchive(client, actor=actor_of(request))
+    messages.success(request, f"{client.name} is back.")
+    return redirect("dashboard:client", slug=client.slug)
