@@ -156,6 +156,11 @@ FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler
 FILE_UPLOAD_MAX_MEMORY_SIZE = DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 
 CSRF_FAILURE_VIEW = "config.errors.forbidden"
+SILENCED_SYSTEM_CHECKS = [
+    "mail.E001",  # without EMAIL_URL nothing is sent, by design: every mail can be read under Messages
+    "security.W005",  # HSTS for subdomains: they are somebody else's to decide about
+    "security.W021",  # and so is the browsers' preload list
+]
 DEFAULT_EXCEPTION_REPORTER = "config.errors.ReferenceOnly"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "config.errors.NothingShown"
 

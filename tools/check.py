@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,7 +22,7 @@ COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed|warnin
 
 
 class Failed(Exception):
-    """A step said no; its own output has said why."""
+    """Steps said no; their own output has said why."""
 
 
 def say(text: str) -> None:
@@ -29,11 +30,17 @@ def say(text: str) -> None:
     print(f"\n── {text}", flush=True)
 
 
-def step(title: str, *command: str, **environment: str) -> None:
-    """Run one command; raise Failed when it does."""
+def step(title: str, *command: str, **environment: str) -> str:
+    """Run one command and return its title when it fails, else nothing."""
     say(title)
-    if subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False).returncode:
-        raise Failed(title)
+    ended = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False)
+    return title if ended.returncode else ""
+
+
+def all_of(*failures: str) -> None:
+    """Raise Failed with every title there is, so that one run shows everything to mend."""
+    if any(failures):
+        raise Failed(", ".join(filter(None, failures)))
 
 
 def lint() -> None:
@@ -42,12 +49,14 @@ def lint() -> None:
     templates = [str(path) for path in sorted((ROOT / "templates").rglob("*.html"))]
     with tempfile.TemporaryDirectory() as home:
         public = {"KEYLODGE_HOME": home, "KEYLODGE_PUBLIC_URL": "https://keys.example.com"}
-        step("format", str(BIN / "ruff"), "format", "--check", "--quiet", ".")
-        step("lint", str(BIN / "ruff"), "check", "--quiet", ".")
-        step("types", str(BIN / "mypy"), "--no-error-summary", ".", KEYLODGE_HOME=home)
-        step("templates", str(BIN / "djade"), "--target-version", "6.1", "--check", *templates)
-        step("migrations", python, manage, "makemigrations", "--check", "--dry-run", KEYLODGE_HOME=home)
-        step("deployment", python, manage, "check", "--deploy", "--fail-level", "WARNING", **public)
+        all_of(
+            step("format", str(BIN / "ruff"), "format", "--check", "--quiet", "."),
+            step("lint", str(BIN / "ruff"), "check", "--quiet", "."),
+            step("types", str(BIN / "mypy"), "--no-error-summary", ".", KEYLODGE_HOME=home),
+            step("templates", str(BIN / "djade"), "--target-version", "6.1", "--check", *templates),
+            step("migrations", python, manage, "makemigrations", "--check", "--dry-run", KEYLODGE_HOME=home),
+            step("deployment", python, manage, "check", "--deploy", "--fail-level", "WARNING", **public),
+        )
 
 
 def run_pytest(title: str, *arguments: str, coverage: str, counts: Counter[str], **environment: str) -> bool:
@@ -70,7 +79,7 @@ def run_pytest(title: str, *arguments: str, coverage: str, counts: Counter[str],
 def test() -> None:
     """Run every check and every test, on SQLite and again on PostgreSQL."""
     browser = prepare_browser()
-    lint()
+    form = problem_of(lint)
     for old in ROOT.glob(".coverage*"):
         old.unlink()
     counts: Counter[str] = Counter()
@@ -106,8 +115,16 @@ def test() -> None:
     ]
     covered = coverage_is_enough()
     close(counts, time.monotonic() - started, browser=browser)
-    if not all(passed) or not covered:
-        raise Failed("tests")
+    all_of(form, "" if all(passed) else "tests", "" if covered else "coverage")
+
+
+def problem_of(check: Callable[[], None]) -> str:
+    """Run a check and return what failed, so that the tests run all the same."""
+    try:
+        check()
+    except Failed as failed:
+        return str(failed)
+    return ""
 
 
 def coverage_is_enough() -> bool:
@@ -153,9 +170,11 @@ def playwrights_own() -> bool:
 
 def bench() -> None:
     """Run every benchmark and print its figures."""
-    for script in sorted((ROOT / "benchmarks").glob("[a-z]*.py")):
-        step(script.stem, str(BIN / "python"), "-m", f"benchmarks.{script.stem}")
-    run_pytest("timing", "-m", "timing", coverage="", counts=Counter())
+    scripts = [path.stem for path in sorted((ROOT / "benchmarks").glob("[a-z]*.py"))]
+    failures = [step(name, str(BIN / "python"), "-m", f"benchmarks.{name}") for name in scripts]
+    if not run_pytest("timing", "-m", "timing", coverage="", counts=Counter()):
+        failures.append("timing")
+    all_of(*failures)
 
 
 def soak() -> None:
