@@ -31,9 +31,8 @@ def self_signed(tmp_path):
     now = datetime.now(UTC)
     names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")])
     made = (
-        x509.CertificateBuilder(
-            name, name, private_key.public_key(), x509.random_serial_number(), now - timedelta(hours=1)
-        )
+        x509.CertificateBuilder(name, name, private_key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + timedelta(days=1))
         .add_extension(names, critical=False)
         .sign(private_key, hashes.SHA256())
