@@ -1,0 +1,181 @@
+"""Gateway tokens: made, rolled, revoked and found. Only keyed hashes are kept."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import zlib
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from integrations.errors import IntegrationError
+from integrations.models import Connection, GatewayToken
+from secrets_vault import audit, generation, vault
+from secrets_vault.actor import Actor
+from secrets_vault.models import Client
+from secrets_vault.secret import Secret
+
+PREFIX = "klg_"
+RANDOM_LENGTH = 43  # characters of 62 kinds: 256 bits
+CHECKSUM_LENGTH = 6
+LENGTH = len(PREFIX) + RANDOM_LENGTH + CHECKSUM_LENGTH
+SHOWN = len(PREFIX) + 6
+ROLL_KEEPS = timedelta(days=1)
+
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_SHAPE = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{RANDOM_LENGTH + CHECKSUM_LENGTH}}}\Z")
+_METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,16}\Z")
+LIMITS = ("methods", "paths", "per_minute", "per_day", "expires_at", "ip_ranges", "max_uses")
+
+
+class BadTokenLimits(IntegrationError):
+    """A limit cannot be what was given; the message says which and why."""
+
+    code = "bad_token_limits"
+
+
+class TokenNameTaken(IntegrationError):
+    """The client has a gateway token of this name."""
+
+    code = "token_name_taken"
+
+
+def make(
+    client: Client, name: str, connections: Iterable[Connection], *, actor: Actor, **limits: Any
+) -> tuple[GatewayToken, Secret]:
+    """Return a new token and its text, which is shown once and kept nowhere.
+
+    `limits`: methods, paths, per_minute, per_day, expires_at, ip_ranges, max_uses. Raises
+    BadTokenLimits and TokenNameTaken.
+    """
+    chosen = list(connections)
+    _check(client, name, chosen, limits)
+    text = _new_text()
+    made_by = actor.id if actor.kind == "user" else None
+    try:
+        with transaction.atomic():
+            token = GatewayToken.objects.create(
+                client=client,
+                name=name,
+                prefix=text[:SHOWN],
+                token_hash=_hash(text),
+                created_by_id=made_by,
+                **limits,
+            )
+            token.connections.set(chosen)
+            details = {"connections": sorted(c.slug for c in chosen), **_recorded(limits)}
+            _record("token.made", token, actor=actor, details=details)
+    except IntegrityError as error:
+        raise TokenNameTaken(f"{client.name} has a gateway token named {name}") from error
+    return token, Secret(text)
+
+
+def roll(token: GatewayToken, *, actor: Actor, now: datetime, keep: timedelta = ROLL_KEEPS) -> Secret:
+    """Return a new text for the token; the old one stays valid for `keep`, so that nothing stops meanwhile."""
+    text = _new_text()
+    with transaction.atomic():
+        row = GatewayToken.objects.select_for_update().get(pk=token.pk)
+        if row.revoked_at is not None:
+            raise BadTokenLimits("the token is revoked; make a new one")
+        row.previous_hash, row.previous_expires_at = row.token_hash, now + keep
+        row.token_hash, row.prefix = _hash(text), text[:SHOWN]
+        row.save(update_fields=["previous_hash", "previous_expires_at", "token_hash", "prefix"])
+        _record("token.rolled", row, actor=actor, details={"old_until": row.previous_expires_at.isoformat()})
+    token.refresh_from_db()
+    return Secret(text)
+
+
+def change(token: GatewayToken, *, actor: Actor, **limits: Any) -> None:
+    """Set new limits; they hold from the next call. Raises BadTokenLimits."""
+    _check(token.client, token.name, list(token.connections.all()), limits)
+    with transaction.atomic():
+        for name, value in limits.items():
+            setattr(token, name, value)
+        token.save(update_fields=list(limits))
+        _record("token.changed", token, actor=actor, details=_recorded(limits))
+
+
+def revoke(token: GatewayToken, *, actor: Actor, now: datetime) -> None:
+    """Make the token useless from the next call on, in every process. Twice is once."""
+    with transaction.atomic():
+        if not GatewayToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now):
+            return
+        _record("token.revoked", token, actor=actor, details={})
+    token.refresh_from_db()
+
+
+def find(text: str, *, now: datetime | None = None) -> GatewayToken | None:
+    """Return the live token that this text opens, or None: unknown, revoked, expired, or rolled away."""
+    at = now or datetime.now(UTC)
+    if not is_well_formed(text):
+        return None
+    hashed = _hash(text)
+    is_rolling = Q(previous_hash=hashed, previous_expires_at__gt=at)
+    is_live = Q(revoked_at=None) & (Q(expires_at=None) | Q(expires_at__gt=at))
+    return GatewayToken.objects.filter(is_live & (Q(token_hash=hashed) | is_rolling)).first()
+
+
+def is_well_formed(text: str) -> bool:
+    """Tell whether the text has a token's shape and checksum: a typing slip costs no look-up."""
+    return bool(_SHAPE.match(text)) and text[-CHECKSUM_LENGTH:] == _checksum(text[:-CHECKSUM_LENGTH])
+
+
+def _new_text() -> str:
+    body = PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(RANDOM_LENGTH))
+    return body + _checksum(body)
+
+
+def _checksum(body: str) -> str:
+    """Return six characters of CRC-32, as leak scanners expect to verify offline."""
+    number, digits = zlib.crc32(body.encode("ascii")), ""
+    for _ in range(CHECKSUM_LENGTH):
+        number, digit = divmod(number, len(_ALPHABET))
+        digits = _ALPHABET[digit] + digits
+    return digits
+
+
+def _hash(text: str) -> bytes:
+    return vault.keyed_hash("gateway-token", text.encode("ascii"))
+
+
+def _record(action: str, token: GatewayToken, *, actor: Actor, details: dict[str, Any]) -> None:
+    audit.record(action, actor=actor, client=token.client, subject=token, label=token.name, details=details)
+    generation.bump()
+
+
+def _recorded(limits: dict[str, Any]) -> dict[str, Any]:
+    return {name: str(value) if isinstance(value, datetime) else value for name, value in limits.items() if value}
+
+
+def _check(client: Client, name: str, connections: list[Connection], limits: dict[str, Any]) -> None:
+    if unknown := set(limits) - set(LIMITS):
+        raise BadTokenLimits(f"no such limit: {', '.join(sorted(unknown))}")
+    if not name.strip() or len(name) > 120:
+        raise BadTokenLimits("name: 1 to 120 characters")
+    if not connections or any(c.client_id != client.pk for c in connections):
+        raise BadTokenLimits("connections: at least one, all of this client")
+    for count in ("per_minute", "per_day", "max_uses"):
+        if limits.get(count) is not None and limits[count] < 1:
+            raise BadTokenLimits(f"{count}: at least 1, or none")
+    if not all(_METHOD.match(method) for method in limits.get("methods") or ()):
+        raise BadTokenLimits("methods: words such as GET")
+    if not all(_is_path(path) for path in limits.get("paths") or ()):
+        raise BadTokenLimits("paths: each starts with / or *, in ASCII without spaces")
+    _check_ranges(limits.get("ip_ranges") or ())
+
+
+def _is_path(path: str) -> bool:
+    return path.startswith(("/", "*")) and path.isascii() and path.isprintable() and " " not in path
+
+
+def _check_ranges(ranges: Iterable[str]) -> None:
+    for text in ranges:
+        try:
+            ip_network(text)
+        except ValueError:
+            raise BadTokenLimits(f"ip_ranges: {text} is not an address or range") from None
