@@ -1,0 +1,56 @@
+"""One call as the gateway saw it, unmasked: it lives in memory until the writer has masked it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from integrations.limits import Reading
+from integrations.models.call import FAILED_OUTCOMES, Outcome
+from integrations.providers.shape import Provider
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecord:
+    """One call. `known` are the secrets that took part in it."""
+
+    id: UUID
+    at: datetime
+    client_id: UUID
+    method: str
+    outcome: Outcome
+    environment_id: UUID | None = None
+    connection_id: UUID | None = None
+    token_id: UUID | None = None
+    token_name: str = ""
+    provider_key: str = ""
+    provider: Provider | None = field(default=None, repr=False)
+    host: str = ""
+    target: bytes = field(default=b"", repr=False)
+    status: int | None = None
+    code: str = ""
+    attempts: int = 0
+    total_ms: float = 0.0
+    upstream_ms: float = 0.0
+    request_bytes: int = 0
+    response_bytes: int = 0
+    request_headers: Headers = field(default=(), repr=False)
+    request_body: bytes = field(default=b"", repr=False)
+    response_headers: Headers = field(default=(), repr=False)
+    response_body: bytes = field(default=b"", repr=False)
+    timeline: Sequence[Mapping[str, object]] = ()
+    readings: Sequence[Reading] = ()
+    secret_id: UUID | None = None
+    secret_version: int | None = None
+    secret_made_at: datetime | None = None
+    caller_ip: str = ""
+    known: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def has_failed(self) -> bool:
+        """Tell whether the call counts as failed."""
+        return self.outcome.value in FAILED_OUTCOMES

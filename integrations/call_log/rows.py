@@ -1,0 +1,93 @@
+"""From a record to a row: everything that came from outside goes through the masker here."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from integrations.call_log.record import CallRecord, Headers
+from integrations.limits import Reading
+from integrations.models import Call
+from secrets_vault.masking import WITHHELD, Masker, mask_head, mask_path, mask_text
+
+MAX_PATH = 4_000
+
+
+def masked_row(record: CallRecord) -> Call:
+    """Return the row of a call. Heads and bodies are kept of failed calls only."""
+    masker = masker_for(record.known)
+    age_s = (record.at - record.secret_made_at).total_seconds() if record.secret_made_at else None
+    row = Call(
+        id=record.id,
+        at=record.at,
+        client_id=record.client_id,
+        environment_id=record.environment_id,
+        connection_id=record.connection_id,
+        token_id=record.token_id,
+        token_name=record.token_name,
+        provider_key=record.provider_key,
+        method=record.method[:16],
+        host=record.host[:255],
+        path=masked_path(record.target, masker),
+        status=record.status,
+        outcome=record.outcome,
+        code=record.code,
+        attempts=record.attempts,
+        total_ms=round(record.total_ms, 2),
+        upstream_ms=round(record.upstream_ms, 2),
+        request_bytes=record.request_bytes,
+        response_bytes=record.response_bytes,
+        reading=[told(reading) for reading in record.readings] or None,
+        secret_version=record.secret_version,
+        secret_age_s=age_s,
+        caller_ip=record.caller_ip,
+    )
+    if record.attempts > 1 or record.has_failed:
+        row.timeline = list(record.timeline)
+    if record.has_failed:
+        row.request_head = storable(mask_head(record.request_headers, masker))
+        row.request_body = masked_body(record.request_body, record.request_headers, masker)
+        row.response_head = storable(mask_head(record.response_headers, masker))
+        row.response_body = masked_body(record.response_body, record.response_headers, masker)
+    return row
+
+
+@lru_cache(maxsize=512)
+def masker_for(known: tuple[str, ...]) -> Masker:
+    """Return the masker for these values; building one costs more than a call does."""
+    return Masker([value for value in known if value])
+
+
+@lru_cache(maxsize=4096)
+def masked_path(target: bytes, masker: Masker) -> str:
+    """Return the path and query, masked and bounded."""
+    if len(target) > MAX_PATH * 4:
+        return WITHHELD
+    return storable(mask_path(target.decode("latin-1"), masker))[:MAX_PATH]
+
+
+def masked_body(body: bytes, headers: Headers, masker: Masker) -> str:
+    """Return a body as masked text, at most 64 KB."""
+    if not body:
+        return ""
+    media, encoding = _header(headers, b"content-type"), _header(headers, b"content-encoding")
+    return storable(mask_text(body, media=media, known=masker, encoding=encoding))
+
+
+def _header(headers: Headers, wanted: bytes) -> str | None:
+    return next((value.decode("latin-1") for name, value in headers if name.lower() == wanted), None)
+
+
+def storable(text: str) -> str:
+    """Return the text without what PostgreSQL cannot store: NUL and lone surrogates."""
+    return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def told(reading: Reading) -> dict[str, object]:
+    """Return a limit reading as JSON."""
+    return {
+        "bucket": reading.bucket,
+        "limit": reading.limit,
+        "remaining": reading.remaining,
+        "window_s": reading.window_s,
+        "resets_at": reading.resets_at.isoformat() if reading.resets_at else None,
+    }

@@ -1,0 +1,156 @@
+"""How a batch reaches the tables: one transaction, the fastest way each engine has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connections, transaction
+from django.db.models import F, Model
+from django.db.models.functions import Greatest
+
+from integrations.call_log.record import CallRecord
+from integrations.models import Call, CallHour, GatewayToken, LimitReading
+from integrations.models.call import NO_TOKEN, Outcome
+from integrations.models.router import calls_alias
+from secrets_vault.models import StoredSecret
+
+_COUNTS = ("calls", "failed", "limited", "repeated", "total_ms")
+_MAX_BIGINT = 2**63 - 1
+_MAX_INT = 2**31 - 1
+
+
+def write_batch(records: Sequence[CallRecord], rows: Sequence[Call]) -> None:
+    """Write the rows of a batch and everything that is counted from them."""
+    with transaction.atomic(using=calls_alias()):
+        insert(rows)
+        add_hours(records)
+        keep_readings(records)
+
+
+def insert(rows: Sequence[Model]) -> None:
+    """Insert rows of one model: COPY on PostgreSQL, executemany on SQLite."""
+    connection = connections[calls_alias()]
+    fields = rows[0]._meta.concrete_fields
+    table = connection.ops.quote_name(rows[0]._meta.db_table)
+    columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
+    values = [[field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields] for row in rows]
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+                for line in values:
+                    copy.write_row(line)
+        else:
+            marks = ", ".join(["%s"] * len(fields))
+            cursor.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", values)  # noqa: S608 - own names
+
+
+def add_hours(records: Iterable[CallRecord]) -> None:
+    """Add a batch to the counts of its hours."""
+    sums: dict[tuple[UUID, UUID, UUID, datetime], list[float]] = {}
+    for record in records:
+        if record.connection_id is None:
+            continue
+        hour = record.at.replace(minute=0, second=0, microsecond=0)
+        key = (record.connection_id, record.client_id, record.token_id or NO_TOKEN, hour)
+        counts = sums.setdefault(key, [0, 0, 0, 0, 0.0])
+        counts[0] += 1
+        counts[1] += record.has_failed
+        counts[2] += record.outcome == Outcome.LIMITED
+        counts[3] += max(0, record.attempts - 1)
+        counts[4] += record.total_ms
+    rows = [
+        CallHour(
+            connection_id=key[0],
+            client_id=key[1],
+            token_id=key[2],
+            hour=key[3],
+            **dict(zip(_COUNTS, counts, strict=True)),
+        )
+        for key, counts in sorted(sums.items(), key=str)
+    ]
+    _add_to_counts(rows)
+
+
+def _add_to_counts(rows: Sequence[CallHour]) -> None:
+    connection = connections[calls_alias()]
+    fields = [field for field in CallHour._meta.concrete_fields if not field.primary_key]
+    columns = ", ".join(str(field.column) for field in fields)
+    marks = ", ".join(["%s"] * len(fields))
+    sums = ", ".join(f"{name} = {CallHour._meta.db_table}.{name} + excluded.{name}" for name in _COUNTS)
+    sql = (
+        f"INSERT INTO {CallHour._meta.db_table} ({columns}) VALUES ({marks}) "  # noqa: S608 - our own names
+        f"ON CONFLICT (connection_id, token_id, hour) DO UPDATE SET {sums}"
+    )
+    values = [[field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields] for row in rows]
+    with connection.cursor() as cursor:
+        cursor.executemany(sql, values)
+
+
+def keep_readings(records: Iterable[CallRecord]) -> None:
+    """Keep the newest reading of each bucket of each connection."""
+    newest: dict[tuple[UUID, str], LimitReading] = {}
+    for record in records:
+        if record.connection_id is None:
+            continue
+        for reading in record.readings:
+            bucket = reading.bucket[:60]
+            newest[(record.connection_id, bucket)] = LimitReading(
+                connection_id=record.connection_id,
+                client_id=record.client_id,
+                bucket=bucket,
+                limit=_within(reading.limit, _MAX_BIGINT),
+                remaining=_within(reading.remaining, _MAX_BIGINT),
+                window_s=_within(reading.window_s, _MAX_INT),
+                resets_at=reading.resets_at,
+                read_at=record.at,
+                source=LimitReading.Source.HEADERS,
+            )
+    if newest:
+        LimitReading.objects.bulk_create(
+            [newest[key] for key in sorted(newest, key=str)],
+            update_conflicts=True,
+            unique_fields=["connection_id", "bucket"],
+            update_fields=["limit", "remaining", "window_s", "resets_at", "read_at", "source"],
+        )
+
+
+def _within(number: int | None, most: int) -> int | None:
+    return None if number is None else max(0, min(number, most))
+
+
+@dataclass(slots=True)
+class Uses:
+    """What tokens and secrets were used since the last flush: the main database is not written every batch."""
+
+    tokens: dict[UUID, tuple[int, datetime, str]]
+    secrets: dict[UUID, datetime]
+
+    @classmethod
+    def none(cls) -> Uses:
+        """Return an empty count."""
+        return cls({}, {})
+
+    def add(self, record: CallRecord) -> None:
+        """Count one call."""
+        if record.token_id is not None:
+            count = self.tokens.get(record.token_id, (0, record.at, ""))[0]
+            self.tokens[record.token_id] = (count + 1, record.at, record.caller_ip[:45])
+        if record.secret_id is not None and record.attempts:
+            self.secrets[record.secret_id] = record.at
+
+    def write(self) -> None:
+        """Add to the rows of the tokens and secrets."""
+        if not self.tokens and not self.secrets:
+            return
+        with transaction.atomic():
+            for token_id, (count, at, ip) in sorted(self.tokens.items()):
+                used: dict[str, Any] = {"use_count": F("use_count") + count, "last_used_at": at, "last_used_ip": ip}
+                GatewayToken.objects.filter(pk=token_id).update(**used)
+            for secret_id, at in sorted(self.secrets.items()):
+                never = StoredSecret.objects.filter(pk=secret_id, last_used_at=None)
+                if not never.update(last_used_at=at):
+                    StoredSecret.objects.filter(pk=secret_id).update(last_used_at=Greatest(F("last_used_at"), at))

@@ -1,0 +1,134 @@
+"""The thread that masks and writes. A call hands over its record and is done."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+
+from django.db import DatabaseError, close_old_connections, connections
+
+from integrations.call_log.record import CallRecord
+from integrations.call_log.rows import masked_row
+from integrations.call_log.tables import Uses, write_batch
+from integrations.models import Call
+
+logger = logging.getLogger(__name__)
+
+BATCH = 500
+WITHIN_S = 0.2
+USES_EVERY_S = 1.0
+MOST_WAITING = 50_000
+RETRY_S = 1.0
+CLOSE_S = 15.0
+
+_END = object()
+
+
+class CallWriter:
+    """Takes records from any thread or event loop; one thread writes them in batches."""
+
+    def __init__(self) -> None:
+        self._waiting: queue.SimpleQueue[object] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._uses = Uses.none()
+        self._uses_written_at = 0.0
+        self._is_closing = threading.Event()
+        self.dropped = 0
+
+    def start(self) -> None:
+        """Begin to write. Once more does nothing."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="call-log", daemon=True)
+            self._thread.start()
+
+    def put(self, record: CallRecord) -> None:
+        """Accept a record: it is on disk within a second. Never blocks.
+
+        With the database away for long, the newest records are dropped and counted: the log gives way
+        before the gateway does.
+        """
+        if self._waiting.qsize() >= MOST_WAITING:
+            self.dropped += 1
+            return
+        self._waiting.put(record)
+
+    def flush(self) -> None:
+        """Return when everything accepted so far has been written."""
+        done = threading.Event()
+        self._waiting.put(done)
+        done.wait(CLOSE_S)
+
+    def close(self) -> None:
+        """Write what is left, and end the thread."""
+        if self._thread is not None:
+            self._is_closing.set()
+            self._waiting.put(_END)
+            self._thread.join(CLOSE_S)
+            self._thread = None
+
+    def _run(self) -> None:
+        is_ending = False
+        try:
+            while not is_ending:
+                records, flushed, is_ending = self._gathered()
+                self._write(records)
+                self._write_uses(is_due=is_ending or bool(flushed))
+                for event in flushed:
+                    event.set()
+        finally:
+            connections.close_all()
+
+    def _gathered(self) -> tuple[list[CallRecord], list[threading.Event], bool]:
+        """Wait for a batch: full, or 200 ms after its first record."""
+        records: list[CallRecord] = []
+        until: float | None = None
+        while len(records) < BATCH:
+            try:
+                timeout = USES_EVERY_S if until is None else max(0.0, until - time.monotonic())
+                item = self._waiting.get(timeout=timeout)
+            except queue.Empty:
+                break
+            if isinstance(item, threading.Event):
+                return records, [item], False
+            if not isinstance(item, CallRecord):
+                return records, [], True
+            records.append(item)
+            until = until or time.monotonic() + WITHIN_S
+        return records, [], False
+
+    def _write(self, records: list[CallRecord]) -> None:
+        if not records:
+            return
+        rows = [row for row in map(_row_or_none, records) if row is not None]
+        while True:
+            try:
+                close_old_connections()
+                write_batch(records, rows)
+                break
+            except DatabaseError:
+                logger.exception("call log not written, trying again", extra={"rows": len(rows)})
+                if self._is_closing.wait(RETRY_S):
+                    return
+        for record in records:
+            self._uses.add(record)
+
+    def _write_uses(self, *, is_due: bool) -> None:
+        if not is_due and time.monotonic() - self._uses_written_at < USES_EVERY_S:
+            return
+        try:
+            self._uses.write()
+            self._uses = Uses.none()
+        except DatabaseError:
+            logger.warning("use counts not written, trying again with the next batch")
+        self._uses_written_at = time.monotonic()
+
+
+def _row_or_none(record: CallRecord) -> Call | None:
+    """Return the masked row. A record that cannot become one is told by its id, and must not stop the others."""
+    try:
+        return masked_row(record)
+    except Exception:
+        logger.exception("a call could not be logged", extra={"call": str(record.id)})
+        return None
