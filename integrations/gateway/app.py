@@ -1,0 +1,135 @@
+"""The gateway as a plain ASGI application, mounted at /gateway beside Django."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from integrations.call_log import CallWriter
+from integrations.gateway.body import CallerBody, CallerGone, Receive
+from integrations.gateway.forward import Forwarder, Send, own_headers
+from integrations.gateway.lookup import Lookup
+from integrations.gateway.problems import Problem
+from integrations.gateway.trace import Trace
+from integrations.outbound import Caller, OutboundError
+
+logger = logging.getLogger(__name__)
+
+DRAIN_S = 20.0
+
+
+class Gateway:
+    """The gateway of one web process and one event loop."""
+
+    def __init__(self) -> None:
+        self.lookup = Lookup()
+        self.caller = Caller()
+        self.forwarder = Forwarder(self.lookup, self.caller)
+        self.writer = CallWriter()
+        self._under_way: set[asyncio.Task[Any]] = set()
+
+    async def start(self) -> None:
+        """Open the vault and begin to write the call log."""
+        await self.lookup.start()
+        self.writer.start()
+
+    async def drain(self) -> None:
+        """Let the calls under way end, then write what happened and close everything."""
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=DRAIN_S)
+        await asyncio.get_running_loop().run_in_executor(None, self.writer.close)
+        self.caller.close()
+        await self.lookup.close()
+
+    async def handle(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one HTTP request and note it in the call log."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - an ASGI server always calls from a task
+        self._under_way.add(task)
+        headers = [(bytes(name), bytes(value)) for name, value in scope["headers"]]
+        trace = Trace(method=scope["method"], upstream_target=raw_target(scope), request_headers=headers)
+        trace.caller_ip = (scope.get("client") or ("", 0))[0]
+        body = CallerBody(receive, headers)
+        try:
+            await self._answer(scope, trace, body=body, send=send)
+        finally:
+            trace.total_s, trace.request_bytes = trace.elapsed_s, body.count
+            if trace.route is not None:
+                self.writer.put(trace.record())
+            self._under_way.discard(task)
+
+    async def _answer(self, scope: dict[str, Any], trace: Trace, *, body: CallerBody, send: Send) -> None:
+        query = scope.get("query_string", b"")
+        try:
+            await self.forwarder.forward(trace, raw_path(scope), query, body=body, send=send)
+        except Problem as problem:
+            await refuse(problem, trace=trace, send=send)
+        except OutboundError as error:
+            trace.code = error.code
+            if trace.has_begun:
+                # The status is gone out already: only a cut connection tells the caller that this is not the end.
+                raise
+            await refuse(Problem(error.code), trace=trace, send=send)
+        except (CallerGone, asyncio.CancelledError) as gone:
+            trace.was_cancelled = True
+            if isinstance(gone, asyncio.CancelledError):
+                raise
+
+
+async def refuse(problem: Problem, *, trace: Trace, send: Send) -> None:
+    """Send an answer of ours."""
+    trace.code, trace.status = problem.code, problem.status
+    body = problem.body(str(trace.id))
+    headers = [*problem.headers(), *own_headers(trace, now=trace.at), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def raw_path(scope: dict[str, Any]) -> bytes:
+    """Return the path as it was received."""
+    return bytes(scope.get("raw_path") or scope["path"].encode("utf-8"))
+
+
+def raw_target(scope: dict[str, Any]) -> bytes:
+    """Return the path and query as they were received."""
+    query = scope.get("query_string", b"")
+    return raw_path(scope) + b"?" + query if query else raw_path(scope)
+
+
+_gateway: Gateway | None = None
+_starting: asyncio.Task[Gateway] | None = None
+
+
+async def start() -> None:
+    """Make this process's gateway ready; called before the port opens. Several calls start one."""
+    global _gateway, _starting
+    if _gateway is None:
+        if _starting is None:
+            _starting = asyncio.create_task(_started())
+        _gateway = await asyncio.shield(_starting)
+        _starting = None
+
+
+async def _started() -> Gateway:
+    gateway = Gateway()
+    await gateway.start()
+    return gateway
+
+
+async def drain() -> None:
+    """End this process's gateway; called after the port is closed."""
+    global _gateway
+    if _gateway is not None:
+        ending, _gateway = _gateway, None
+        await ending.drain()
+
+
+async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    """Answer what arrives under /gateway. Everything but HTTP is left unanswered."""
+    if scope["type"] != "http":
+        return
+    if _gateway is None:
+        await start()
+    if _gateway is not None:
+        await _gateway.handle(scope, receive, send)

@@ -1,0 +1,170 @@
+"""The attempts of one call: each goes out anew, and the first answer that stands ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from integrations import limits
+from integrations.gateway import inject, retry, target
+from integrations.gateway.lookup import Way
+from integrations.gateway.trace import Trace
+from integrations.limits.reading import fold
+from integrations.outbound import Answering, Caller, OutboundError, Unreachable
+from integrations.outbound.call import Body, Deadline
+
+Headers = list[tuple[bytes, bytes]]
+
+# A model may think for minutes before its first byte; everything else must have begun within the budget.
+HEAD_DEADLINE_S = {"ai": 300.0}
+EVENT_STREAM_S = 600.0
+PEEKED_BYTES = 64 * 1024
+
+
+@dataclass(slots=True)
+class Standing:
+    """The answer that goes back: its head, what was already read of its body, and the rest."""
+
+    answering: Answering
+    chunks: AsyncIterator[bytes]
+    peeked: list[bytes] = field(default_factory=list)
+
+    async def peek(self) -> bytes:
+        """Return the beginning of the body, and keep it for the caller."""
+        size = 0
+        async for chunk in self.chunks:
+            self.peeked.append(chunk)
+            size += len(chunk)
+            if size >= PEEKED_BYTES:
+                break
+        return b"".join(self.peeked)
+
+    async def body(self) -> AsyncIterator[bytes]:
+        """Yield the whole body."""
+        for chunk in self.peeked:
+            yield chunk
+        async for chunk in self.chunks:
+            yield chunk
+
+
+@dataclass(slots=True)
+class Attempts:
+    """One call on its way upstream. `carriers` are the slots that held the gateway token."""
+
+    caller: Caller
+    trace: Trace
+    way: Way
+    partition: str
+    carriers: frozenset[str]
+    rest: bytes
+    query: bytes
+    body: Body
+    is_body_kept: bool
+
+    async def until_one_stands(self, budget: retry.RetryBudget) -> Standing:
+        """Return the answer that stands; raises the last OutboundError where there is none."""
+        deadline = Deadline(HEAD_DEADLINE_S.get(self.way.provider.category, retry.BUDGET_S))
+        ends_at = time.monotonic() + retry.BUDGET_S
+        while True:
+            answer = await self._once(deadline)
+            failure = await self._failure(answer)
+            left_s = min(ends_at - time.monotonic(), deadline.left_s)
+            wait_s = self._wait_s(failure, left_s=left_s) if failure is not None else None
+            if wait_s is None or not budget.allows(time.monotonic()):
+                break
+            self.trace.timeline[-1]["wait_ms"] = round(wait_s * 1000)
+            if isinstance(answer, Standing):
+                answer.answering.close()
+            await asyncio.sleep(wait_s)
+        if isinstance(answer, OutboundError):
+            raise answer
+        if is_event_stream(answer.answering.headers):
+            deadline.at += EVENT_STREAM_S
+        return answer
+
+    async def _once(self, deadline: Deadline) -> Standing | OutboundError:
+        """Make one attempt and note what it came to."""
+        trace = self.trace
+        trace.attempts += 1
+        started = time.perf_counter()
+        try:
+            answering = await self._request(deadline)
+        except OutboundError as error:
+            trace.note(code=error.code, phase=error.phase, ms=_ms_since(started))
+            return error
+        finally:
+            trace.upstream_s += time.perf_counter() - started
+        trace.note(status=answering.status, ms=_ms_since(started))
+        return Standing(answering, answering.chunks())
+
+    async def _request(self, deadline: Deadline) -> Answering:
+        way, injected = self.way, self.way.credential.injected
+        headers = inject.upstream_headers(
+            self.trace.request_headers,
+            carriers=self.carriers,
+            injected=injected,
+            static={**way.provider.static_headers, **self._idempotency_header()},
+        )
+        query = inject.upstream_query(self.query, carriers=self.carriers, injected=injected)
+        return await self.caller.request(
+            self.trace.method.encode("ascii"),
+            way.origin,
+            target=target.joined(way.base_path, self.rest, query),
+            headers=headers,
+            body=self.body,
+            deadline=deadline,
+            allowed=way.allowed,
+            partition=self.partition,
+        )
+
+    def _idempotency_header(self) -> dict[str, str]:
+        """Return the provider's own header with our key, where it has one and the caller sent none."""
+        facts = self.way.provider.idempotency
+        if facts is None or self.trace.method not in facts.methods or self._has_callers_key():
+            return {}
+        return {facts.header: str(self.trace.id)[: facts.max_length]}
+
+    def _has_callers_key(self) -> bool:
+        facts = self.way.provider.idempotency
+        wanted = facts.header.lower().encode("latin-1") if facts else b""
+        return any(name.lower() == wanted for name, _ in self.trace.request_headers)
+
+    async def _failure(self, answer: Standing | OutboundError) -> retry.Failure | None:
+        """Return what a repeat is decided by, or None for an answer that is none of ours to judge."""
+        if isinstance(answer, OutboundError):
+            # A deadline, a broken answer or a refused host will be no better in a second.
+            return retry.Failure(None, was_sent=answer.was_sent, is_final=not isinstance(answer, Unreachable))
+        status, headers = answer.answering.status, answer.answering.headers
+        if status < 400:
+            return None
+        body, provider = await answer.peek(), self.way.provider
+        self.trace.is_limit = limits.is_limit(status, headers, body, provider=provider)
+        wait_s = limits.wait_s(fold(headers), now=datetime.now(UTC))
+        is_final = limits.never_repeat(limits.error_codes(body), provider=provider)
+        return retry.Failure(status, retry_after_s=wait_s, is_final=is_final)
+
+    def _wait_s(self, failure: retry.Failure, *, left_s: float) -> float | None:
+        facts = self.way.provider
+        request = retry.Request(
+            method=self.trace.method,
+            has_idempotency_key=facts.idempotency is not None
+            and (bool(self._idempotency_header()) or self._has_callers_key()),
+            is_body_kept=self.is_body_kept,
+            retries_500=facts.retries_500,
+        )
+        return retry.wait_s(request, failure, attempt=self.trace.attempts, left_s=left_s, chance=random.random)
+
+
+def is_event_stream(headers: Headers) -> bool:
+    """Tell whether the answer is server-sent events, which may last for minutes."""
+    return any(
+        name.lower() == b"content-type" and value.lower().startswith(b"text/event-stream") for name, value in headers
+    )
+
+
+def _ms_since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 1)

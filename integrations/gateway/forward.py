@@ -1,0 +1,155 @@
+"""The story of one call: token, connection, limits, credential, upstream, answer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from integrations import limits
+from integrations.gateway import carried, inject, target, throttle
+from integrations.gateway.attempts import Attempts, Standing
+from integrations.gateway.body import CallerBody, CallerGone
+from integrations.gateway.bulkhead import Bulkhead
+from integrations.gateway.lookup import Lookup, Route, Way
+from integrations.gateway.problems import Problem
+from integrations.gateway.trace import Trace
+from integrations.limits import Reading
+from integrations.outbound import Caller
+from integrations.outbound.call import Upload
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+
+class Forwarder:
+    """What the calls of one process share."""
+
+    def __init__(self, lookup: Lookup, caller: Caller) -> None:
+        self.lookup = lookup
+        self.caller = caller
+        self.throttle = throttle.Throttle(lookup.in_thread)
+        self.bulkhead = Bulkhead()
+
+    async def forward(self, trace: Trace, raw_path: bytes, query: bytes, *, body: CallerBody, send: Send) -> None:
+        """Make one call; raises Problem or OutboundError before an answer has begun."""
+        found = carried.find_token(trace.request_headers, query)
+        trace.token_text = found.text
+        slug, rest = target.split_path(raw_path) or ("", b"")
+        route = trace.route = await self.lookup.route(found.text, slug)
+        trace.upstream_target = target.joined(route.way.base_path if route.way else b"", rest, query)
+        way = judged(route, found, trace=trace, rest=rest)
+        await self.throttle.take(route.token)
+        content = await body.first()
+        trace.request_body = body.kept
+        async with ended_with_caller(body), self.bulkhead.of(route.connection_id) as budget:
+            budget.called(time.monotonic())
+            attempts = Attempts(
+                self.caller,
+                trace,
+                way,
+                partition=str(route.connection_id),
+                carriers=found.slots,
+                rest=rest,
+                query=query,
+                body=content,
+                is_body_kept=not isinstance(content, Upload),
+            )
+            await relay(await attempts.until_one_stands(budget), trace=trace, way=way, send=send)
+
+
+def judged(route: Route, found: carried.Carried, *, trace: Trace, rest: bytes) -> Way:
+    """Return the way of a call that this token may make on this connection; raises Problem."""
+    if not found.is_where_it_may_be(route.own_slot):
+        raise Problem("token_missing")
+    throttle.check_address(route.token, trace.caller_ip)
+    if route.problem == "connection_not_found":
+        raise Problem(route.problem)
+    if target.is_refused(rest):
+        raise Problem("path_refused")
+    token = route.token
+    if (token.methods and trace.method.upper() not in token.methods) or not target.is_allowed(rest, token.paths):
+        raise Problem("not_allowed")
+    if route.way is None:
+        raise Problem(route.problem)
+    return route.way
+
+
+@asynccontextmanager
+async def ended_with_caller(body: CallerBody) -> AsyncIterator[None]:
+    """Cancel what runs inside when the caller goes away; then CallerGone is raised.
+
+    A body that is still coming watches the caller by itself.
+    """
+    task = asyncio.current_task()
+    if not body.is_read or task is None:
+        yield
+        return
+    is_over = False
+
+    def leave(watcher: asyncio.Task[None]) -> None:
+        if not watcher.cancelled() and not is_over:
+            task.cancel()
+
+    watcher = asyncio.create_task(body.gone())
+    watcher.add_done_callback(leave)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if watcher.done() and not watcher.cancelled() and task.uncancel() == 0:
+            raise CallerGone from None
+        raise
+    finally:
+        is_over = True
+        watcher.cancel()
+
+
+async def relay(standing: Standing, *, trace: Trace, way: Way, send: Send) -> None:
+    """Send the upstream's answer on, as it comes."""
+    answering = standing.answering
+    trace.status, trace.response_headers = answering.status, answering.headers
+    now = datetime.now(UTC)
+    trace.readings = limits.read_limits(answering.headers, status=answering.status, now=now, provider=way.provider)
+    headers = [*inject.answer_headers(answering.headers), *own_headers(trace, now=now)]
+    trace.has_begun = True
+    try:
+        await send({"type": "http.response.start", "status": answering.status, "headers": headers})
+        async for chunk in standing.body():
+            trace.keep_answer(chunk)
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+    finally:
+        answering.close()
+
+
+def own_headers(trace: Trace, *, now: datetime) -> Headers:
+    """Return the headers that every answer of the gateway carries, and the tightest limit when one is known."""
+    headers = [
+        (b"x-keylodge-request-id", str(trace.id).encode()),
+        (b"x-keylodge-attempts", b"%d" % trace.attempts),
+    ]
+    reading = tightest(trace.readings)
+    if reading is None:
+        return headers
+    if reading.limit is not None:
+        headers.append((b"x-keylodge-ratelimit-limit", b"%d" % reading.limit))
+    if reading.remaining is not None:
+        headers.append((b"x-keylodge-ratelimit-remaining", b"%d" % reading.remaining))
+    if reading.resets_at is not None:
+        left_s = max(0, round((reading.resets_at - now).total_seconds()))
+        headers.append((b"x-keylodge-ratelimit-reset", b"%d" % left_s))
+    return headers
+
+
+def tightest(readings: list[Reading]) -> Reading | None:
+    """Return the reading with the smallest share left."""
+
+    def share(reading: Reading) -> float:
+        if reading.remaining is None:
+            return 2.0
+        return reading.remaining / reading.limit if reading.limit else float(reading.remaining > 0)
+
+    return min(readings, key=share, default=None)

@@ -1,0 +1,105 @@
+"""What goes upstream: the caller's headers without ours and the connection's, then the credential."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote_plus
+
+Headers = list[tuple[bytes, bytes]]
+
+# RFC 9110 section 7.6.1, and what only concerns the way from the caller to us.
+_HOP_BY_HOP = frozenset(
+    b"connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer "
+    b"transfer-encoding upgrade expect http2-settings".split()
+)
+_OURS_ALONE = frozenset(
+    b"host content-length authorization cookie forwarded via x-real-ip true-client-ip cf-connecting-ip".split()
+)
+_OUR_PREFIXES = (b"x-keylodge-", b"x-forwarded-")
+_NOT_RELAYED = frozenset(
+    b"set-cookie set-cookie2 strict-transport-security content-security-policy "
+    b"content-security-policy-report-only server x-content-type-options".split()
+)
+_ADDED_TO_ANSWERS = (
+    (b"content-security-policy", b"sandbox; default-src 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Injected:
+    """A credential ready to be sent: a header, or a query parameter. Its value is never in its repr."""
+
+    in_: str
+    name: str
+    value: str = field(repr=False)
+
+
+def upstream_headers(
+    headers: Headers, *, carriers: frozenset[str], injected: Injected, static: Mapping[str, str]
+) -> Headers:
+    """Return the caller's headers as they came but for those that are not the caller's to set.
+
+    Dropped: hop-by-hop headers, what Connection lists, everything of ours, whatever carried the
+    gateway token, and every spelling (case, `_` for `-`) of a header that we inject. The provider's
+    version headers are only a default: an SDK that names a version keeps it.
+    """
+    fixed = {name.lower(): (name, value) for name, value in static.items()}
+    defaults = {name for name in fixed if name.endswith("-version")}
+    taken = {name.encode("latin-1") for name in fixed if name not in defaults}
+    if injected.in_ == "header":
+        taken.add(injected.name.lower().encode("latin-1"))
+    taken |= {slot[7:].encode("latin-1") for slot in carriers if slot.startswith("header:")}
+    dropped = taken | _HOP_BY_HOP | _OURS_ALONE | _listed_in_connection(headers)
+    kept = [(name, value) for name, value in headers if not _is_dropped(name, dropped)]
+    present = {_spelled(name) for name, _ in kept}
+    for name, (spelled, value) in fixed.items():
+        if name not in defaults or name.encode("latin-1") not in present:
+            kept.append((spelled.encode("latin-1"), value.encode("utf-8")))
+    if injected.in_ == "header":
+        kept.append((injected.name.encode("latin-1"), injected.value.encode("utf-8")))
+    return kept
+
+
+def _spelled(name: bytes) -> bytes:
+    return name.lower().replace(b"_", b"-")
+
+
+def _is_dropped(name: bytes, dropped: set[bytes] | frozenset[bytes]) -> bool:
+    spelled = _spelled(name)
+    return name.lower() in dropped or spelled in dropped or spelled.startswith(_OUR_PREFIXES)
+
+
+def _listed_in_connection(headers: Headers) -> set[bytes]:
+    return {
+        word.strip().lower() for name, value in headers if name.lower() == b"connection" for word in value.split(b",")
+    }
+
+
+def upstream_query(query: bytes, *, carriers: frozenset[str], injected: Injected) -> bytes:
+    """Return the raw query without what carried the token, and with the credential where it goes there."""
+    taken = {slot[6:] for slot in carriers if slot.startswith("query:")}
+    if injected.in_ == "query":
+        taken.add(injected.name)
+    if taken:
+        query = b"&".join(pair for pair in query.split(b"&") if _name_of(pair) not in taken)
+    if injected.in_ != "query":
+        return query
+    own = f"{injected.name}={quote(injected.value, safe='')}".encode("ascii")
+    return query + b"&" + own if query else own
+
+
+def _name_of(pair: bytes) -> str:
+    return unquote_plus(pair.partition(b"=")[0].decode("latin-1"), encoding="latin-1")
+
+
+def answer_headers(headers: Headers) -> Headers:
+    """Return the upstream's headers as they came, but for those that must not come from our origin."""
+    dropped = _HOP_BY_HOP | _NOT_RELAYED | _listed_in_connection(headers)
+    kept = [
+        (name.lower(), value)
+        for name, value in headers
+        if name.lower() not in dropped and not name.lower().startswith(b"x-keylodge-")
+    ]
+    return [*kept, *_ADDED_TO_ANSWERS]

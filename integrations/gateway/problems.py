@@ -1,0 +1,75 @@
+"""The gateway's own answers: RFC 9457 problem details, each with a stable code."""
+
+from __future__ import annotations
+
+import json
+
+from integrations.errors import IntegrationError
+
+_PROBLEMS: dict[str, tuple[int, str, str]] = {
+    "token_missing": (
+        401,
+        "No gateway token",
+        "Send the gateway token as 'Authorization: Bearer klg_…', or where the provider's own key would go.",
+    ),
+    "token_invalid": (401, "Gateway token not valid", "The token is unknown, expired or revoked. Make a new one."),
+    "token_ambiguous": (400, "Two gateway tokens", "The request carries two different gateway tokens. Send one."),
+    "connection_not_found": (404, "No such connection", "There is no connection of this name that the token may use."),
+    "not_allowed": (403, "Not allowed for this token", "The token's methods and paths do not include this call."),
+    "ip_not_allowed": (403, "Address not allowed", "The token may not be used from this address."),
+    "token_limited": (429, "Limit of this token reached", "The token's own limit is used up. Wait until it resets."),
+    "path_refused": (400, "Path refused", "The path holds dot segments, a backslash, NUL or a leading '//'."),
+    "request_refused": (400, "Request refused", "A header or the body cannot be sent on as it came."),
+    "needs_reconnecting": (
+        409,
+        "Connection needs reconnecting",
+        "The provider no longer accepts this connection, or it was never connected. Connect it in Keylodge.",
+    ),
+    "paused": (409, "Connection is paused", "Somebody paused this connection in Keylodge. Resume it there."),
+    "host_refused": (403, "Host refused", "The credential is not bound to this host, or the host is private."),
+    "upstream_unreachable": (502, "Provider not reachable", "No connection to the provider could be made or kept."),
+    "upstream_invalid": (502, "Provider's answer not valid", "What came back is not a whole HTTP answer."),
+    "upstream_timeout": (504, "Provider too slow", "No answer came within the time of this call."),
+    "credential_unreadable": (
+        503,
+        "Credential cannot be opened",
+        "The stored credential cannot be decrypted. Store it again or restore a backup.",
+    ),
+    "unavailable": (503, "Keylodge is busy", "The call could not be looked up just now. Try again shortly."),
+}
+
+OWN_HEADERS = (
+    (b"content-type", b"application/problem+json"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+)
+
+
+class Problem(IntegrationError):
+    """An answer of ours, raised to end the call. `retry_after_s` goes into Retry-After."""
+
+    def __init__(self, code: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.retry_after_s = retry_after_s
+
+    @property
+    def status(self) -> int:
+        """Return the HTTP status of the code."""
+        return _PROBLEMS[self.code][0]
+
+    def body(self, request_id: str) -> bytes:
+        """Return the problem as JSON."""
+        status, title, detail = _PROBLEMS[self.code]
+        fields = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+        return json.dumps({**fields, "code": self.code, "request_id": request_id}).encode()
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Return the headers of the answer, without those that every answer of the gateway has."""
+        headers = list(OWN_HEADERS)
+        if self.status == 401:
+            headers.append((b"www-authenticate", b'Bearer realm="keylodge"'))
+        if self.retry_after_s is not None:
+            headers.append((b"retry-after", b"%d" % max(1, round(self.retry_after_s + 0.5))))
+        return headers

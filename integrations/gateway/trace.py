@@ -1,0 +1,125 @@
+"""What happened to one call, noted as it happens and handed to the call log at its end."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
+
+from integrations.call_log import CallRecord
+from integrations.gateway.lookup import Route
+from integrations.limits import Reading
+from integrations.models.call import Outcome
+from secrets_vault.ids import uuid7
+
+Headers = list[tuple[bytes, bytes]]
+
+KEPT_BYTES = 64 * 1024
+
+
+@dataclass(slots=True)
+class Trace:
+    """One call. Headers and bodies are unmasked here: only the call log reads them, and masks them."""
+
+    method: str
+    upstream_target: bytes
+    request_headers: Headers = field(repr=False)
+    caller_ip: str = ""
+    id: UUID = field(default_factory=uuid7)
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    started: float = field(default_factory=time.perf_counter)
+    route: Route | None = None
+    status: int | None = None
+    code: str = ""
+    attempts: int = 0
+    upstream_s: float = 0.0
+    total_s: float = 0.0
+    request_bytes: int = 0
+    response_bytes: int = 0
+    request_body: bytes = field(default=b"", repr=False)
+    response_headers: Headers = field(default_factory=list, repr=False)
+    response_body: bytearray = field(default_factory=bytearray, repr=False)
+    timeline: list[dict[str, object]] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
+    is_limit: bool = False
+    has_begun: bool = False
+    was_cancelled: bool = False
+    token_text: str = field(default="", repr=False)
+
+    def note(self, **event: object) -> None:
+        """Add to the timeline what one attempt came to."""
+        self.timeline.append({"at_ms": round(self.elapsed_s * 1000, 1), **event})
+
+    @property
+    def elapsed_s(self) -> float:
+        """Return the seconds since the call came in."""
+        return time.perf_counter() - self.started
+
+    def keep_answer(self, chunk: bytes) -> None:
+        """Count an answer's chunk, and keep the beginning of the body of a failed call."""
+        self.response_bytes += len(chunk)
+        if self.status is not None and self.status >= 400 and len(self.response_body) < KEPT_BYTES:
+            self.response_body += chunk[: KEPT_BYTES - len(self.response_body)]
+
+    def record(self) -> CallRecord:
+        """Return what the call log needs. Only for a call whose token was found."""
+        route = self.route
+        assert route is not None  # noqa: S101 - the caller checks
+        way, credential = route.way, route.way.credential if route.way else None
+        return CallRecord(
+            id=self.id,
+            at=self.at,
+            client_id=route.token.client_id,
+            environment_id=route.environment_id,
+            connection_id=route.connection_id,
+            token_id=route.token.id,
+            token_name=route.token.name,
+            provider_key=route.provider_key,
+            provider=way.provider if way else None,
+            method=self.method,
+            host=way.origin.bound_name if way else "",
+            target=self.upstream_target,
+            status=self.status,
+            outcome=self.outcome(),
+            code=self.code,
+            attempts=self.attempts,
+            total_ms=self.total_s * 1000,
+            upstream_ms=self.upstream_s * 1000,
+            request_bytes=self.request_bytes,
+            response_bytes=self.response_bytes,
+            request_headers=self.request_headers,
+            request_body=self.request_body,
+            response_headers=self.response_headers,
+            response_body=bytes(self.response_body),
+            timeline=self.timeline,
+            readings=self.readings,
+            secret_id=credential.secret_id if credential else None,
+            secret_version=credential.version if credential else None,
+            secret_made_at=credential.made_at if credential else None,
+            caller_ip=self.caller_ip,
+            known=(*(credential.known if credential else ()), self.token_text),
+        )
+
+    def outcome(self) -> Outcome:
+        """Return how the call ended."""
+        if self.was_cancelled:
+            return Outcome.CANCELLED
+        if self.code:
+            return _BY_CODE.get(self.code, Outcome.REFUSED)
+        if self.is_limit:
+            return Outcome.LIMITED
+        status = self.status or 0
+        if status < 400:
+            return Outcome.RECOVERED if self.attempts > 1 else Outcome.OK
+        if status in (401, 403):
+            return Outcome.AUTH
+        return Outcome.CLIENT_ERROR if status < 500 else Outcome.UPSTREAM_ERROR
+
+
+_BY_CODE = {
+    "upstream_unreachable": Outcome.UNREACHABLE,
+    "upstream_invalid": Outcome.UPSTREAM_ERROR,
+    "upstream_timeout": Outcome.TIMEOUT,
+    "token_limited": Outcome.LIMITED,
+}
