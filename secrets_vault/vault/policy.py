@@ -17,7 +17,7 @@ from secrets_vault.actor import Actor
 from secrets_vault.errors import BadInput, PolicyRefused
 from secrets_vault.models import StoredSecret
 
-SLOT_KINDS = ("header", "query")
+SLOT_KINDS = ("header", "query", "body")  # body: a form field of a token request, such as body:refresh_token
 
 
 @dataclass(frozen=True)
