@@ -7,6 +7,7 @@ from config.health import readyz
 urlpatterns = [
     path("readyz", readyz),
     path("accounts/", include("allauth.urls")),
+    path("", include("integrations.urls")),
     path("", include("dashboard.urls")),
 ]
 

@@ -139,7 +139,11 @@ class Connection(models.Model):
 
 
 class OAuthFlow(models.Model):
-    """One consent under way: the row behind `state` (RFC 6749 section 10.12). Consumed once, in ten minutes."""
+    """One consent under way: the row behind `state` (RFC 6749 section 10.12). Consumed once, in ten minutes.
+
+    `found` holds what a consent brought (account, scopes, times; never a token) while a person decides
+    whether another account than expected may be connected.
+    """
 
     state_hash = models.BinaryField(primary_key=True, max_length=32)
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="flows")
@@ -156,6 +160,7 @@ class OAuthFlow(models.Model):
     expires_at = models.DateTimeField(db_index=True)
     consumed_at = models.DateTimeField(null=True)
     outcome = models.CharField(max_length=60, blank=True)
+    found = models.JSONField(null=True)
 
     objects = VisibleManager("connection__client")
 

@@ -1,0 +1,88 @@
+"""Which account at the provider a consent is for: told by the token answer, the callback or one cheap call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from integrations.models import Connection
+from integrations.oauth.answers import Grant, dig
+from integrations.oauth.errors import BadMinute
+from integrations.oauth.keeping import provider_of
+from integrations.oauth.session import Send
+from integrations.probe_call import call_probe
+from integrations.providers.parts import Variable
+from integrations.providers.shape import Provider
+from secrets_vault.secret import Secret
+
+
+@dataclass(frozen=True)
+class Account:
+    """The account behind a credential, as the provider names it; empty where it does not say."""
+
+    id: str = ""
+    name: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+def find_account(connection: Connection, grant: Grant, *, callback: Mapping[str, str], send: Send) -> Account:
+    """Return the account that was connected, and the URL variables that only the provider knew."""
+    variables = dict(connection.variables)
+    provider = provider_of(connection)
+    variables |= _told(provider, "token", grant.extras) | _told(provider, "callback", callback)
+    provider = provider_of(_with(connection, variables))
+    identity = provider.identity
+    found = Account(
+        _text(dig(grant.extras, identity.token_id)), _text(dig(grant.extras, identity.token_name)), variables
+    )
+    if (found.id and (found.name or not identity.probe_name)) or provider.probe is None:
+        return found
+    body = _probe_body(provider, grant.access_token, send=send)
+    variables |= _told(provider, "discovery", body)
+    return Account(
+        found.id or _text(dig(body, identity.probe_id)),
+        found.name or _text(dig(body, identity.probe_name)),
+        variables,
+    )
+
+
+def _with(connection: Connection, variables: Mapping[str, str]) -> Connection:
+    return Connection(provider_key=connection.provider_key, variables=dict(variables))
+
+
+def _told(provider: Provider, source: str, answer: Any) -> dict[str, str]:
+    """Return the variables that this answer holds; a value that breaks its own pattern is not taken."""
+    found = {}
+    for variable in provider.variables:
+        if variable.source == source and (value := _read(variable, dig(answer, variable.path or variable.name))):
+            found[variable.name] = value
+    return found
+
+
+def _read(variable: Variable, raw: Any) -> str:
+    try:
+        return variable.read(_text(raw)) if raw not in (None, "") else ""
+    except ValueError:
+        return ""
+
+
+def _probe_body(provider: Provider, access_token: Secret, *, send: Send) -> Any:
+    """Return the probe's answer; the account stays unnamed when the call fails, the consent does not fail with it."""
+    try:
+        return call_probe(provider, "oauth2", {"access_token": access_token}, send=send).json()
+    except BadMinute:
+        return None
+
+
+def _text(value: Any) -> str:
+    """Return an identifier as text, cut to what a column holds; booleans and tables identify nothing."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return ""
+    return "".join(char for char in str(value) if char.isprintable()).strip()[:200]
+
+
+def is_other(connection: Connection, account: Account) -> bool:
+    """Tell whether another account was chosen than the connection had, or was told to expect."""
+    wanted = connection.expected_account_id or connection.account_id
+    return bool(wanted and account.id and account.id != wanted)

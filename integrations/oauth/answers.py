@@ -1,0 +1,232 @@
+"""What a token endpoint answers, read without trusting it: a grant, or one of three kinds of refusal.
+
+An answer holds tokens, so neither it nor any part of it but a short code enters a message, a log or
+an exception. RFC 6749 sections 5.1 and 5.2; oddities are provider facts.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeGuard
+
+from integrations.oauth.errors import AppWrong, BadMinute, GrantDead, GrantRefused
+from integrations.providers.parts import OAuthFacts
+from secrets_vault.secret import Secret
+
+MAX_TTL_S = 10 * 365 * 86_400
+CODE = re.compile(r"[a-z0-9_.\-]{1,60}")
+# The field `error` is RFC 6749's; the others carry the code where a provider leaves it out.
+CODE_FIELDS = ("error", "status", "code", "errorCode")
+
+DEAD_CODES = frozenset(
+    {
+        "invalid_grant",
+        "bad_refresh_token",
+        "invalid_refresh_token",
+        "token_revoked",
+        "account_inactive",
+        "consent_required",
+        "interaction_required",
+        "invalid_rapt",
+    }
+)
+APP_CODES = frozenset(
+    {
+        "invalid_client",
+        "unauthorized_client",
+        "invalid_client_id",
+        "deleted_client",
+        "invalid_scope",
+        "redirect_uri_mismatch",
+        "unsupported_grant_type",
+    }
+)
+TRANSIENT_CODES = frozenset({"temporarily_unavailable", "server_error", "slow_down", "ratelimited", "internal_error"})
+TRANSIENT_STATUSES = frozenset({408, 409, 425, 429})
+
+
+class ProviderError(Exception):
+    """What Authlib raises for an `error` answer, reduced to its code; the description may quote the token."""
+
+    def __init__(self, error: Any = None, **_ignored: Any) -> None:
+        self.code = read_code(error)
+        super().__init__(self.code)
+
+
+class UnreadableAnswer(ValueError):
+    """The body is not a JSON object. Never chained: a JSON error carries the whole document."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer in the shape that Authlib reads: `status_code`, `json()`, `raise_for_status()`."""
+
+    status_code: int
+    headers: Iterable[tuple[Any, Any]] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    def json(self) -> dict[str, Any]:
+        """Return the cleaned JSON object. Raises UnreadableAnswer."""
+        try:
+            table = json.loads(self.body)
+        except (ValueError, RecursionError):
+            table = None
+        if not isinstance(table, dict):
+            raise UnreadableAnswer
+        return _cleaned(table, failed=self.status_code >= 400 or table.get("ok") is False)
+
+    def raise_for_status(self) -> None:
+        """Raise for a failure that Authlib will not look into. Without the body, unlike other clients."""
+        if self.status_code >= 400:
+            raise UnreadableAnswer
+
+    def header(self, name: str) -> str:
+        """Return the first header of that name as text, or ""."""
+        for key, value in self.headers:
+            if _text(key).lower() == name:
+                return _text(value)
+        return ""
+
+
+def _text(raw: Any) -> str:
+    return raw.decode("latin-1") if isinstance(raw, bytes) else str(raw)
+
+
+def _cleaned(table: dict[str, Any], *, failed: bool) -> dict[str, Any]:
+    """Give a failure its `error`, and drop what Authlib would choke on: times that are no numbers."""
+    if failed and "error" not in table:
+        table["error"] = next((table[name] for name in CODE_FIELDS if isinstance(table.get(name), str)), "unknown")
+    if not failed and table.get("error") in (None, ""):
+        table.pop("error", None)
+    for name in ("expires_at", "expires_in", "refresh_token_expires_in", "refresh_expires_in"):
+        seconds = read_seconds(table.pop(name, None))
+        if seconds is not None and name != "expires_at":
+            table[name] = seconds
+    return table
+
+
+def code_of(answer: Answer) -> str:
+    """Return the error code of a failed answer that Authlib did not read (revocation, introspection)."""
+    try:
+        return read_code(answer.json().get("error"))
+    except UnreadableAnswer:
+        return "unreadable_answer"
+
+
+def read_seconds(value: Any) -> int | None:
+    """Return a lifetime in whole seconds, capped at ten years; None for anything that is not one."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        seconds = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return int(min(seconds, MAX_TTL_S)) if math.isfinite(seconds) and seconds >= 1 else None
+
+
+def read_code(error: Any) -> str:
+    """Return an error code fit for a page and a log: lower case, short, of harmless characters."""
+    code = error.lower() if isinstance(error, str) else ""
+    return code if CODE.fullmatch(code) else "unknown"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What the provider gave. `scopes` is None where it did not say; `extras` is the answer without its tokens."""
+
+    access_token: Secret
+    refresh_token: Secret | None
+    expires_in_s: int | None
+    refresh_expires_in_s: int | None
+    scopes: tuple[str, ...] | None
+    extras: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def fields(self, *, kept_refresh_token: Secret | None = None) -> dict[str, Secret]:
+        """Return the fields to store; an absent refresh token means that the old one stays (RFC 6749 section 6)."""
+        refresh_token = self.refresh_token or kept_refresh_token
+        stored = {"access_token": self.access_token}
+        return stored | ({"refresh_token": refresh_token} if refresh_token else {})
+
+
+TOKEN_FIELDS = frozenset({"access_token", "refresh_token", "id_token"})
+
+
+def read_grant(table: Mapping[str, Any], facts: OAuthFacts) -> Grant:
+    """Return the grant in a token answer. Raises BadMinute when it holds no access token."""
+    access = table.get("access_token")
+    if not _is_token(access):
+        raise BadMinute("no_access_token")
+    refresh = table.get("refresh_token")
+    return Grant(
+        access_token=Secret(access),
+        refresh_token=Secret(refresh) if _is_token(refresh) else None,
+        expires_in_s=table.get("expires_in") or facts.access_token_ttl_s,
+        refresh_expires_in_s=table.get("refresh_token_expires_in") or table.get("refresh_expires_in"),
+        scopes=read_scopes(dig(table, facts.granted_scopes_at), facts.scope_separator),
+        extras={name: value for name, value in table.items() if name not in TOKEN_FIELDS},
+    )
+
+
+def _is_token(value: Any) -> TypeGuard[str]:
+    """A token must be able to stand in a header (RFC 6750 section 2.1); anything else breaks every later call."""
+    return isinstance(value, str) and 0 < len(value) <= 16_384 and value.isascii() and value.isprintable()
+
+
+def read_scopes(value: Any, separator: str) -> tuple[str, ...] | None:
+    """Return granted scopes from a list or a text, sorted; None where the answer names none."""
+    if isinstance(value, str):
+        value = value.replace(separator or " ", " ").replace(",", " ").split()
+    if not isinstance(value, list):
+        return None
+    return tuple(sorted({scope for scope in value if isinstance(scope, str) and scope and len(scope) <= 300}))
+
+
+def dig(table: Any, path: str) -> Any:
+    """Return the value at a dotted path ("team.id", "0.tenantId"), or None."""
+    for step in path.split(".") if path else ():
+        if isinstance(table, list) and step.isdigit() and int(step) < len(table):
+            table = table[int(step)]
+        elif isinstance(table, Mapping):
+            table = table.get(step)
+        else:
+            return None
+    return table if path else None
+
+
+def refusal(facts: OAuthFacts, *, code: str, answer: Answer, now: datetime) -> GrantRefused:
+    """Return the exception that says what a failed answer means, by provider facts first, then in general.
+
+    A busy or broken server is never taken for a dead grant, whatever its body says: a grant declared
+    dead costs a person a new consent.
+    """
+    status = answer.status_code
+    if status >= 500 or status in TRANSIENT_STATUSES or code in TRANSIENT_CODES | _lower(facts.refresh.transient_codes):
+        return BadMinute(code, status=status, retry_after_s=retry_after_s(answer.header("retry-after"), now=now))
+    if code in DEAD_CODES | _lower(facts.refresh.dead_codes):
+        return GrantDead(code, status=status)
+    if code in APP_CODES or status == 401:
+        return AppWrong(code, status=status)
+    return BadMinute(code, status=status)
+
+
+def _lower(codes: Iterable[str]) -> frozenset[str]:
+    return frozenset(code.lower() for code in codes)
+
+
+def retry_after_s(header: str, *, now: datetime) -> float | None:
+    """Return how many seconds a Retry-After asks for, 1 s to 1 h; None where it cannot be read (RFC 9110 10.2.3)."""
+    if header.isascii() and header.isdigit():
+        return min(max(float(header[:9]), 1.0), 3600.0)
+    try:
+        wanted_at = parsedate_to_datetime(header)
+    except (ValueError, OverflowError, TypeError):
+        return None
+    if wanted_at.tzinfo is None:
+        wanted_at = wanted_at.replace(tzinfo=UTC)
+    return min(max((wanted_at - now).total_seconds(), 1.0), 3600.0)

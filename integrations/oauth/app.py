@@ -1,0 +1,113 @@
+"""The OAuth app: the agency's (or a client's) registration at a provider, and what happens when it is wrong."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+
+from integrations.models import Connection, OAuthApp
+from integrations.oauth.keeping import app_policy
+from integrations.providers.registry import get_provider
+from integrations.status import Status
+from secrets_vault import audit, generation, vault
+from secrets_vault.actor import Actor
+from secrets_vault.models import Client, StoredSecret
+from secrets_vault.secret import Secret
+
+APP_BROKEN = "oauth_app_broken"
+
+
+def redirect_uri() -> str:
+    """Return the one redirect URI of this installation, exactly as it must be registered at every provider."""
+    return f"{settings.KEYLODGE_PUBLIC_URL}/oauth/callback"
+
+
+def make_app(
+    name: str,
+    provider_key: str,
+    *,
+    client_id: str,
+    client_secret: Secret | None,
+    actor: Actor,
+    now: datetime,
+    for_client: Client | None = None,
+    required_scopes: list[str] | None = None,
+    optional_scopes: list[str] | None = None,
+) -> OAuthApp:
+    """Register what the provider gave us. The secret half goes into the agency's (or the client's) keyring."""
+    with transaction.atomic():
+        app = OAuthApp(
+            name=name,
+            provider_key=provider_key,
+            for_client=for_client,
+            client_id=client_id.strip(),
+            required_scopes=required_scopes or [],
+            optional_scopes=optional_scopes or [],
+        )
+        if client_secret is not None:
+            app.secret = _store_secret(app, client_secret, actor=actor, now=now)
+        app.full_clean(exclude=["secret"])
+        app.save()
+        _record("oauth_app.made", app, actor=actor)
+    return app
+
+
+def _store_secret(app: OAuthApp, client_secret: Secret, *, actor: Actor, now: datetime) -> StoredSecret:
+    return vault.store(
+        actor=actor,
+        client=app.for_client,
+        environment=None,
+        kind="oauth_app",
+        label=app.name,
+        fields={"client_secret": client_secret},
+        provider_key=app.provider_key,
+        made_on=now.date(),
+        policy=app_policy(get_provider(app.provider_key)),
+    )
+
+
+def replace_client_secret(app: OAuthApp, client_secret: Secret, *, actor: Actor, now: datetime) -> None:
+    """Store a new client secret and let the app's connections try again."""
+    if app.secret is None:
+        app.secret = _store_secret(app, client_secret, actor=actor, now=now)
+        app.save(update_fields=["secret"])
+    else:
+        vault.replace(app.secret, {"client_secret": client_secret}, actor=actor, made_on=now.date())
+    mend(app, actor=actor, now=now)
+
+
+def mark_broken(app_id: UUID | None, code: str, *, actor: Actor, now: datetime) -> bool:
+    """Say once that the provider refuses the app itself; all its connections say so. True for whoever was first."""
+    with transaction.atomic():
+        if OAuthApp.objects.filter(pk=app_id, is_broken=False).update(is_broken=True, broken_code=code) != 1:
+            return False
+        app = OAuthApp.objects.select_related("for_client").get(pk=app_id)
+        same = Connection.objects.filter(oauth_app=app, status__in=[Status.CONNECTED, Status.UNTESTED])
+        same.update(status=Status.FAILING, status_code=APP_BROKEN, status_since=now, version=F("version") + 1)
+        _record("oauth_app.broken", app, actor=actor, code=code)
+        generation.bump()
+    return True
+
+
+def mend(app: OAuthApp, *, actor: Actor, now: datetime) -> None:
+    """Take the app's fault back after a change, and have its connections refreshed at once."""
+    with transaction.atomic():
+        if OAuthApp.objects.filter(pk=app.pk, is_broken=True).update(is_broken=False, broken_code="") != 1:
+            return
+        same = Connection.objects.filter(oauth_app=app, kind="oauth2").exclude(secret=None)
+        same.exclude(status=Status.NEEDS_RECONNECTING).update(refresh_due_at=now, refresh_failures=0)
+        same.filter(status=Status.FAILING, status_code=APP_BROKEN).update(
+            status=Status.CONNECTED, status_code="", status_since=now, version=F("version") + 1
+        )
+        _record("oauth_app.mended", app, actor=actor)
+        generation.bump()
+    app.is_broken, app.broken_code = False, ""
+
+
+def _record(action: str, app: OAuthApp, *, actor: Actor, code: str = "") -> None:
+    details = {"provider": app.provider_key} | ({"code": code} if code else {})
+    audit.record(action, actor=actor, client=app.for_client, subject=app, label=app.name, details=details)

@@ -1,0 +1,118 @@
+"""Where a grant is kept: the tokens in the vault, their times and scopes on the connection, in one commit."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from integrations.models import Connection, OAuthApp
+from integrations.oauth.answers import Grant
+from integrations.oauth.errors import CannotStart
+from integrations.oauth.session import AuthorizationServer, Send
+from integrations.providers.parts import OAuthFacts
+from integrations.providers.registry import get_provider
+from integrations.providers.shape import Provider
+from secrets_vault import vault
+from secrets_vault.actor import SYSTEM, Actor
+from secrets_vault.vault import Policy
+
+REFRESH_SLOT = "body:refresh_token"
+REVOKE_SLOT = "body:token"
+SECRET_SLOTS = {"client_secret_post": "body:client_secret", "client_secret_basic": "header:authorization"}
+EARLY = 0.8
+JITTER = 0.05
+
+
+def provider_of(connection: Connection) -> Provider:
+    """Return the facts of a connection's provider with its own URL variables filled in."""
+    return get_provider(connection.provider_key).render(connection.variables)
+
+
+def oauth_facts(provider: Provider) -> OAuthFacts:
+    """Return how this provider speaks OAuth. Raises CannotStart where it does not."""
+    if provider.oauth is None:
+        raise CannotStart("no_oauth")
+    return provider.oauth
+
+
+def authorization_server(connection: Connection, *, send: Send, redirect_uri: str = "") -> AuthorizationServer:
+    """Return the authorization server as this connection's OAuth app sees it. Raises CannotStart."""
+    if connection.oauth_app is None:
+        raise CannotStart("no_oauth_app")
+    facts = oauth_facts(provider_of(connection))
+    app = connection.oauth_app
+    secret = _client_secret(app, facts)
+    return AuthorizationServer(facts, app.client_id, secret, redirect_uri=redirect_uri, send=send)
+
+
+def _client_secret(app: OAuthApp, facts: OAuthFacts) -> Any:
+    if app.secret is None:
+        return None
+    slot = SECRET_SLOTS.get(facts.token_auth_method, "body:client_secret")
+    vault.check_policy(app.secret, host=bound_host(facts.token_url), slot=slot)
+    return vault.use(app.secret, actor=SYSTEM, purpose="oauth")["client_secret"]
+
+
+def bound_host(url: str) -> str:
+    """Return the host of a URL as a policy names it: with its port unless it is the usual one of https."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return host if (parts.scheme, port) == ("https", 443) else f"{host}:{port}"
+
+
+def token_policy(provider: Provider) -> Policy:
+    """Return where this connection's tokens may go: the provider's API, and its own token endpoints."""
+    facts = oauth_facts(provider)
+    endpoints = [url for url in (facts.token_url, facts.revoke_url) if url]
+    hosts = dict.fromkeys([*provider.allowed_hosts, *map(bound_host, endpoints)])
+    return Policy(hosts=tuple(hosts), slots=(provider.injection_for("oauth2").slot, REFRESH_SLOT, REVOKE_SLOT))
+
+
+def app_policy(provider: Provider) -> Policy:
+    """Return where an OAuth app's client secret may go: the token endpoints, nowhere else."""
+    facts = oauth_facts(provider)
+    hosts = dict.fromkeys(bound_host(url) for url in (facts.token_url, facts.revoke_url, facts.introspect_url) if url)
+    return Policy(hosts=tuple(hosts), slots=(SECRET_SLOTS.get(facts.token_auth_method, "body:client_secret"),))
+
+
+def times(grant: Grant, *, now: datetime, spread: Callable[[], float] = random.random) -> dict[str, datetime | None]:
+    """Return when the access token ends and when to replace it: at 80 % of its life, a little jittered."""
+    expires_at = due_at = None
+    if grant.expires_in_s:
+        expires_at = now + timedelta(seconds=grant.expires_in_s)
+        share = EARLY - JITTER * spread()
+        due_at = now + timedelta(seconds=grant.expires_in_s * share)
+    found: dict[str, datetime | None] = {"access_expires_at": expires_at, "refresh_due_at": due_at}
+    if grant.refresh_expires_in_s:
+        found["refresh_expires_at"] = now + timedelta(seconds=grant.refresh_expires_in_s)
+    return found
+
+
+def store_tokens(connection: Connection, grant: Grant, *, actor: Actor, now: datetime, pending: bool = False) -> Any:
+    """Put the tokens of a new consent into the vault and return (stored, version). Needs a transaction."""
+    policy = token_policy(provider_of(connection))
+    expires_at = times(grant, now=now)["access_expires_at"]
+    if connection.secret is not None:
+        vault.bind_policy(connection.secret, policy, actor=actor)
+        version = vault.replace(
+            connection.secret, grant.fields(), actor=actor, made_on=now.date(), expires_at=expires_at, pending=pending
+        )
+        return connection.secret, version
+    stored = vault.store(
+        actor=actor,
+        client=connection.client,
+        environment=connection.environment,
+        kind="oauth_tokens",
+        label=f"{provider_of(connection).name} tokens",
+        fields=grant.fields(),
+        provider_key=connection.provider_key,
+        made_on=now.date(),
+        policy=policy,
+        expires_at=expires_at,
+        pending=pending,
+    )
+    return stored, stored.versions.order_by("-number").first()

@@ -1,0 +1,82 @@
+"""At most one refresh per connection is in flight: a lease taken by one conditional update, outside any transaction.
+
+`select_for_update` is a no-op on SQLite and pins a connection on PostgreSQL; the compare-and-swap
+on the row's version works on both. The same statement records the intent, so that a crash between
+the provider's answer and our commit is seen by whoever comes next.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Q
+
+from integrations.models import Connection
+
+# Longer than the token call's own deadline (15 s) and the commit after it.
+LEASE = timedelta(seconds=30)
+SECOND = "second-"
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to refresh one connection, at the version that was read."""
+
+    connection_id: UUID
+    owner: str
+    version: int
+
+    @property
+    def mine(self) -> Q:
+        """Return the condition that nobody took over or wrote since."""
+        return Q(pk=self.connection_id, version=self.version, refresh_lease_owner=self.owner)
+
+
+def take(row: Connection, *, now: datetime) -> Lease | None:
+    """Return the lease, with the intent recorded; None when somebody else has it or the row moved on."""
+    owner = (SECOND if was_interrupted(row) else "") + secrets.token_hex(12)
+    # A lease that ends later than any could be was written by a clock that has since been put back.
+    free = (
+        Q(refresh_lease_until__isnull=True) | Q(refresh_lease_until__lte=now) | Q(refresh_lease_until__gt=now + LEASE)
+    )
+    same = Q(pk=row.pk, version=row.version, refresh_lease_owner=row.refresh_lease_owner)
+    changed = Connection.objects.filter(free & same).update(
+        refresh_lease_owner=owner,
+        refresh_lease_until=now + LEASE,
+        refresh_intent_at=now,
+        refresh_intent_version=current_number(row),
+    )
+    return Lease(row.pk, owner, row.version) if changed == 1 else None
+
+
+def was_interrupted(row: Connection) -> bool:
+    """Tell whether a refresh with the current token was begun and never ended, in any way that we could record."""
+    return row.refresh_intent_at is not None and row.refresh_intent_version == current_number(row)
+
+
+def was_interrupted_twice(row: Connection) -> bool:
+    """Tell whether the one repeat that a crash is allowed has ended in a crash too."""
+    return was_interrupted(row) and row.refresh_lease_owner.startswith(SECOND)
+
+
+def is_held(row: Connection, *, now: datetime) -> bool:
+    """Tell whether somebody is refreshing right now."""
+    until = row.refresh_lease_until
+    return until is not None and now < until <= now + LEASE
+
+
+def current_number(row: Connection) -> int | None:
+    """Return the number of the stored version that would be sent."""
+    current = row.secret.current if row.secret else None
+    return current.number if current else None
+
+
+RELEASED = {
+    "refresh_lease_owner": "",
+    "refresh_lease_until": None,
+    "refresh_intent_at": None,
+    "refresh_intent_version": None,
+}

@@ -1,0 +1,284 @@
+"""A fresh access token for whoever needs one: ahead of time, on demand, at most one in flight.
+
+The race, the crash and the provider's bad minute are handled as measured: a lease by
+compare-and-swap (`lease.py`), the loser polls the version and uses the winner's token, an
+unanswered refresh is repeated once, a dead grant is told from a busy server.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+
+from integrations import outbound
+from integrations.errors import IntegrationError
+from integrations.models import Connection
+from integrations.oauth import lease as leases
+from integrations.oauth.answers import Grant
+from integrations.oauth.app import mark_broken
+from integrations.oauth.errors import AppWrong, BadMinute, CannotStart, GrantDead, NeedsReconnecting, NotUsableNow
+from integrations.oauth.keeping import REFRESH_SLOT, authorization_server, bound_host, times
+from integrations.oauth.lease import Lease
+from integrations.oauth.session import Send
+from integrations.providers.registry import ProviderNotFound
+from integrations.providers.shape import BadVariable
+from integrations.status import ConnectionChanged, Status, record, set_status, swap
+from secrets_vault import vault
+from secrets_vault.actor import SYSTEM
+from secrets_vault.errors import NoValue, PolicyRefused, StaleVersion, Unreadable, VaultError
+from secrets_vault.models import StoredSecret
+from secrets_vault.secret import Secret
+
+logger = logging.getLogger(__name__)
+
+# A token with less life than this is treated as ended: the call that carries it takes time too.
+LEEWAY = timedelta(seconds=10)
+# A 401 on a token younger than this is not the token's age: asking for another would not help.
+TOO_YOUNG = timedelta(seconds=30)
+MAX_BACKOFF_S = 300.0
+FAILING_AFTER = 5
+POLL_S = 0.05
+Sleep = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class RefreshResult:
+    """The connection as it is now. `outcome`: refreshed (by us), used_newer (by another), too_young (nothing sent)."""
+
+    connection: Connection
+    outcome: str
+
+
+@dataclass(frozen=True)
+class _World:
+    """What a test decides instead: the time at the start, who sends, how to wait."""
+
+    now: datetime
+    send: Send
+    sleep: Sleep
+    began: float
+
+    def clock(self) -> datetime:
+        """Return the time, moved on by what passed since the start."""
+        return self.now + timedelta(seconds=time.monotonic() - self.began)
+
+
+def access_token(
+    connection: Connection, *, now: datetime, refused: UUID | None = None, send: Send = outbound.send
+) -> Secret:
+    """Return a usable access token, refreshed if need be.
+
+    `refused` is the id of the SecretVersion whose token the upstream has just answered with 401.
+    Raises NeedsReconnecting or NotUsableNow.
+    """
+    row = read(connection.pk)
+    if refused is None and lives(row, now=now):
+        return token_of(row)
+    try:
+        row = refresh(row, now=now, seen=refused, send=send).connection
+    except NotUsableNow:
+        if refused is not None or not lives(row, now=now, leeway=timedelta(0)):
+            raise
+    return token_of(row)
+
+
+def read(pk: UUID) -> Connection:
+    """Return the row as it is now, with its stored version and OAuth app."""
+    row: Connection = Connection.objects.select_related(
+        "client", "environment", "oauth_app__secret", "secret__current"
+    ).get(pk=pk)
+    return row
+
+
+def lives(row: Connection, *, now: datetime, leeway: timedelta = LEEWAY) -> bool:
+    """Tell whether the stored access token may still be sent. One without an end lives until a 401 says otherwise."""
+    if row.secret is None or row.secret.current_id is None or _status(row) == Status.NEEDS_RECONNECTING:
+        return False
+    return row.access_expires_at is None or row.access_expires_at > now + leeway
+
+
+def _status(row: Connection) -> str:
+    return row.status_before_pause if row.status == Status.PAUSED else row.status
+
+
+def token_of(row: Connection) -> Secret:
+    """Return the stored access token of a row just read."""
+    return vault.use(_stored(row), actor=SYSTEM, purpose="gateway")["access_token"]
+
+
+def _stored(row: Connection) -> StoredSecret:
+    if row.secret is None:
+        raise NeedsReconnecting("nothing is stored")
+    return row.secret
+
+
+def refresh(
+    connection: Connection,
+    *,
+    now: datetime,
+    seen: UUID | None = None,
+    send: Send = outbound.send,
+    sleep: Sleep = time.sleep,
+) -> RefreshResult:
+    """Replace the access token, or use the one that somebody else got meanwhile.
+
+    `seen` is the SecretVersion that the caller no longer wants; by default the current one. Raises
+    NeedsReconnecting, or NotUsableNow when the provider or the way to it failed for now.
+    """
+    world = _World(now, send, sleep, time.monotonic())
+    row = read(connection.pk)
+    seen = seen or (row.secret.current_id if row.secret else None)
+    while True:
+        if row.secret and row.secret.current_id != seen:
+            return RefreshResult(row, "used_newer")
+        _refuse_if_hopeless(row, now=world.clock())
+        if _is_too_young(row, now=world.clock()):
+            return RefreshResult(row, "too_young")
+        if taken := leases.take(row, now=world.clock()):
+            return _as_holder(row, taken, world)
+        row = _wait(row, world)
+
+
+def _refuse_if_hopeless(row: Connection, *, now: datetime) -> None:
+    if (
+        row.secret is None
+        or row.secret.current_id is None
+        or _status(row) in (Status.NEEDS_RECONNECTING, Status.NOT_CONNECTED)
+    ):
+        raise NeedsReconnecting("a new consent is needed")
+    if row.oauth_app is None or row.oauth_app.is_broken:
+        raise NotUsableNow("oauth_app_broken", retry_after_s=60)
+    if leases.was_interrupted_twice(row) and not leases.is_held(row, now=now):
+        give_up(row, "refresh_interrupted", now=now)
+        raise NeedsReconnecting("two refreshes were cut off; the refresh token may be spent")
+    if row.refresh_failures and row.refresh_due_at and row.refresh_due_at > now:
+        raise NotUsableNow(
+            row.status_code or "refresh_failing", retry_after_s=(row.refresh_due_at - now).total_seconds()
+        )
+
+
+def _is_too_young(row: Connection, *, now: datetime) -> bool:
+    return row.refreshed_at is not None and now - TOO_YOUNG < row.refreshed_at <= now and lives(row, now=now)
+
+
+def _wait(row: Connection, world: _World) -> Connection:
+    """Poll until the holder has written something or its lease has ended; return the row as it is then."""
+    before = (row.version, row.refresh_failures)
+    while True:
+        world.sleep(POLL_S)
+        row = read(row.pk)
+        if (row.version, row.refresh_failures) != before or not leases.is_held(row, now=world.clock()):
+            return row
+
+
+def _as_holder(row: Connection, lease: Lease, world: _World) -> RefreshResult:
+    try:
+        spent = vault.use(_stored(row), actor=SYSTEM, purpose="refresh").get("refresh_token")
+        if spent is None:
+            give_up(row, "no_refresh_token", now=world.clock())
+            raise NeedsReconnecting("the provider gave no refresh token")
+        grant = _ask(row, spent, world)
+    except GrantDead as error:
+        return _after_dead_grant(row, error, world)
+    except AppWrong as error:
+        mark_broken(row.oauth_app_id, error.code, actor=SYSTEM, now=world.clock())
+        raise _later(row, lease, error, world) from None
+    except BadMinute as error:
+        raise _later(row, lease, error, world) from None
+    except (CannotStart, PolicyRefused, Unreadable, NoValue, BadVariable, ProviderNotFound) as error:
+        raise _later(row, lease, BadMinute(error.code), world) from error
+    return _keep(row, grant, spent=spent, world=world)
+
+
+def _ask(row: Connection, spent: Secret, world: _World) -> Grant:
+    server = authorization_server(row, send=world.send)
+    vault.check_policy(_stored(row), host=bound_host(server.facts.token_url), slot=REFRESH_SLOT)
+    return server.refresh(spent, now=world.clock())
+
+
+def _keep(row: Connection, grant: Grant, *, spent: Secret, world: _World) -> RefreshResult:
+    """Store the answer before anything else happens. The version moved meanwhile: the other's token is used."""
+    now, seen = world.clock(), row.secret.current_id if row.secret else None
+    changes: dict[str, Any] = times(grant, now=now) | leases.RELEASED | {"refreshed_at": now, "refresh_failures": 0}
+    if row.status == Status.FAILING:
+        changes |= {"status": Status.CONNECTED, "status_code": "", "status_since": now}
+    try:
+        with transaction.atomic():
+            swap(row, **changes)
+            vault.replace(
+                _stored(row),
+                grant.fields(kept_refresh_token=spent),
+                actor=SYSTEM,
+                made_on=now.date(),
+                expires_at=changes["access_expires_at"],
+                reason="refreshed",
+                expected_current=seen,
+            )
+            record(row, "connection.refreshed", actor=SYSTEM, rotated=grant.refresh_token is not None)
+    except (ConnectionChanged, StaleVersion):
+        return RefreshResult(read(row.pk), "used_newer")
+    return RefreshResult(read(row.pk), "refreshed")
+
+
+def _after_dead_grant(row: Connection, error: GrantDead, world: _World) -> RefreshResult:
+    """A newer version is used, if another writer has stored one; else the connection needs reconnecting."""
+    newer = read(row.pk)
+    if newer.version != row.version and lives(newer, now=world.clock()):
+        return RefreshResult(newer, "used_newer")
+    give_up(newer, error.code, now=world.clock())
+    raise NeedsReconnecting(f"the provider refused the refresh token: {error.code}")
+
+
+def give_up(row: Connection, code: str, *, now: datetime) -> None:
+    """Say that only a new consent helps, and stop trying. Somebody else's newer word wins."""
+    try:
+        with transaction.atomic():
+            set_status(row, Status.NEEDS_RECONNECTING, code, now=now)
+            swap(row, refresh_due_at=None, **leases.RELEASED)
+    except ConnectionChanged:
+        logger.info("refresh outcome overtaken", extra={"connection": str(row.pk), "code": code})
+
+
+def _later(row: Connection, lease: Lease, error: AppWrong | BadMinute, world: _World) -> NotUsableNow:
+    """Release the lease and set the next try: full jitter, doubling, no sooner than the provider asks."""
+    failures = row.refresh_failures + 1
+    wait_s = max(1.0, error.retry_after_s or 0.0, random.uniform(0, min(MAX_BACKOFF_S, 2.0**failures)))  # noqa: S311
+    now = world.clock()
+    Connection.objects.filter(lease.mine).update(
+        refresh_failures=F("refresh_failures") + 1, refresh_due_at=now + timedelta(seconds=wait_s), **leases.RELEASED
+    )
+    if failures >= FAILING_AFTER and not lives(row, now=now):
+        _say_failing(row, error.code, now=now)
+    logger.warning("refresh failed", extra={"connection": str(row.pk), "code": error.code, "status": error.status})
+    return NotUsableNow(error.code, retry_after_s=wait_s)
+
+
+def _say_failing(row: Connection, code: str, *, now: datetime) -> None:
+    try:
+        set_status(read(row.pk), Status.FAILING, code, now=now)
+    except ConnectionChanged:
+        logger.info("refresh outcome overtaken", extra={"connection": str(row.pk), "code": code})
+
+
+def refresh_due(*, now: datetime, limit: int = 50, send: Send = outbound.send) -> int:
+    """Refresh what is due, oldest first; return how many were done. One connection's trouble stops no other."""
+    usable = (Status.CONNECTED, Status.FAILING, Status.UNTESTED, Status.PAUSED)
+    due = Connection.objects.filter(kind="oauth2", refresh_due_at__lte=now, status__in=usable)
+    due = due.exclude(oauth_app__is_broken=True).order_by("refresh_due_at")
+    done = 0
+    for row in list(due[:limit]):
+        try:
+            refresh(row, now=now, send=send)
+            done += 1
+        except (IntegrationError, VaultError) as error:
+            logger.warning("refresh skipped", extra={"connection": str(row.pk), "code": error.code})
+    return done

@@ -1,0 +1,135 @@
+"""Giving a grant back (RFC 7009), the refresh token first, and saying honestly when that failed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from integrations import outbound
+from integrations.models import Connection
+from integrations.oauth import lease
+from integrations.oauth.errors import AppWrong, BadMinute, CannotStart, GrantDead, GrantRefused
+from integrations.oauth.keeping import REVOKE_SLOT, authorization_server, bound_host
+from integrations.oauth.session import Send
+from integrations.status import Status, record, swap
+from secrets_vault import vault
+from secrets_vault.actor import SYSTEM, Actor
+from secrets_vault.errors import VaultError
+from secrets_vault.models import StoredSecret
+from secrets_vault.secret import Secret
+
+ATTEMPTS = 3
+MAX_WAIT_S = 2.0
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """Whether the provider confirmed that the grant has ended. `code`: why not, fit for a page."""
+
+    done: bool
+    code: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """Return what to tell the person."""
+        if self.done:
+            return "The provider has confirmed that the access has ended."
+        if self.code == "no_revoke_url":
+            return "This provider has no way to end access from here: remove the app in the provider's own settings."
+        return "The provider did not confirm that the access has ended: remove the app in the provider's own settings."
+
+
+def revoke(
+    connection: Connection, *, now: datetime, send: Send = outbound.send, sleep: Callable[[float], None] = time.sleep
+) -> Revocation:
+    """Give the stored grant back. Never raises for what the provider does: the answer says it."""
+    if connection.secret is None:
+        return Revocation(True)
+    try:
+        tokens = vault.use(connection.secret, actor=SYSTEM, purpose="revoke")
+    except VaultError as error:
+        return Revocation(False, error.code)
+    return give_back(
+        connection, tokens.get("access_token"), tokens.get("refresh_token"), now=now, send=send, sleep=sleep
+    )
+
+
+def give_back(
+    connection: Connection,
+    access_token: Secret | None,
+    refresh_token: Secret | None,
+    *,
+    now: datetime,
+    send: Send = outbound.send,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Revocation:
+    """Revoke a pair of tokens. Ending the refresh token ends the grant; the access token is tried for good measure."""
+    try:
+        server = authorization_server(connection, send=send)
+    except (CannotStart, VaultError) as error:
+        return Revocation(False, error.code)
+    if not server.facts.revoke_url:
+        return Revocation(False, "no_revoke_url")
+    if connection.secret is not None:
+        vault.check_policy(connection.secret, host=bound_host(server.facts.revoke_url), slot=REVOKE_SLOT)
+    outcomes = [
+        _tell(lambda token=token, hint=hint: server.revoke(token, hint=hint, now=now), sleep=sleep)  # type: ignore[misc]
+        for token, hint in ((refresh_token, "refresh_token"), (access_token, "access_token"))
+        if token is not None
+    ]
+    return outcomes[0] if outcomes else Revocation(True)
+
+
+def _tell(ask: Callable[[], None], *, sleep: Callable[[float], None]) -> Revocation:
+    for attempt in range(ATTEMPTS):
+        try:
+            ask()
+        except GrantDead:
+            return Revocation(True)  # what no longer exists needs no ending (RFC 7009 section 2.2)
+        except BadMinute as error:
+            refused: GrantRefused = error
+            if attempt < ATTEMPTS - 1:
+                sleep(min(error.retry_after_s or 0.5 * 2**attempt, MAX_WAIT_S))
+        except AppWrong as error:
+            return Revocation(False, error.code)
+        else:
+            return Revocation(True)
+    return Revocation(False, refused.code)
+
+
+def disconnect(connection: Connection, *, actor: Actor, now: datetime, send: Send = outbound.send) -> Revocation:
+    """Give an OAuth grant back and forget the credential here, whatever the provider answered."""
+    outcome = revoke(connection, now=now, send=send) if connection.kind == "oauth2" else Revocation(True)
+    secret = connection.secret
+    with transaction.atomic():
+        swap(
+            connection,
+            secret=None,
+            status=Status.NOT_CONNECTED,
+            status_code="" if outcome.done else "not_revoked",
+            status_since=now,
+            status_before_pause="",
+            granted_scopes=[],
+            access_expires_at=None,
+            refresh_expires_at=None,
+            refresh_due_at=None,
+            refresh_failures=0,
+            probe_due_at=None,
+            **lease.RELEASED,
+        )
+        record(connection, "connection.disconnected", actor=actor, revoked=outcome.done, code=outcome.code)
+        if secret is not None:
+            _forget(secret, actor=actor, by_shredding=connection.kind == "oauth2")
+    return outcome
+
+
+def _forget(secret: StoredSecret, *, actor: Actor, by_shredding: bool) -> None:
+    """Tokens are of no use to anybody now and are destroyed; a key that a person pasted can still be restored."""
+    if by_shredding:
+        vault.destroy(secret, actor=actor, reason="disconnected")
+    else:
+        vault.delete(secret, actor=actor)

@@ -1,0 +1,53 @@
+"""Which scopes are asked for, and what was given instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from integrations.models import Connection, OAuthApp
+from integrations.oauth.errors import CannotStart
+from integrations.providers.parts import OAuthFacts
+
+
+@dataclass(frozen=True)
+class Request:
+    """The scopes of one consent: `required` go into `scope`, `optional` into the provider's own parameter."""
+
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+
+    @property
+    def all(self) -> list[str]:
+        """Return every scope asked for, in order, once."""
+        return list(dict.fromkeys([*self.required, *self.optional]))
+
+
+def to_ask_for(connection: Connection, app: OAuthApp, facts: OAuthFacts, *, chosen: Iterable[str] | None) -> Request:
+    """Return the scopes of a consent. Raises CannotStart for one that the OAuth app does not have.
+
+    HubSpot refuses a consent that lacks one of the app's required scopes or asks for one that the app
+    lacks, so an app's required scopes are always sent, and only its own scopes can be chosen.
+    """
+    wanted = list(chosen or connection.requested_scopes or [*app.required_scopes, *app.optional_scopes])
+    wanted = wanted or list(facts.default_scopes)
+    known = {*app.required_scopes, *app.optional_scopes}
+    if known and (foreign := tuple(scope for scope in wanted if scope not in known)):
+        raise CannotStart("scope_not_in_app", scopes=foreign)
+    if not known:
+        return Request(tuple(dict.fromkeys(wanted)))
+    optional = tuple(scope for scope in dict.fromkeys(wanted) if scope not in app.required_scopes)
+    if facts.optional_scope_param:
+        return Request(tuple(app.required_scopes), optional)
+    return Request((*app.required_scopes, *optional))
+
+
+def missing(requested: Iterable[str], granted: Iterable[str] | None) -> tuple[str, ...]:
+    """Return what was asked for and not given; nothing where the provider does not say what it gave."""
+    return () if granted is None else tuple(sorted(set(requested) - set(granted)))
+
+
+def excess(requested: Iterable[str], granted: Iterable[str] | None) -> tuple[str, ...]:
+    """Return what was given without having been asked for."""
+    asked = set(requested)
+    return () if granted is None or not asked else tuple(sorted(set(granted) - asked))

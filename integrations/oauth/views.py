@@ -1,0 +1,193 @@
+"""The consent over HTTP: a start by a signed-in person, the callback, and the pages after it.
+
+The callback answers with a fixed page or a refusal in plain words, never with an address taken from
+the request (no open redirect).
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from integrations.links.words import language_of, words_in
+from integrations.models import Connection
+from integrations.oauth import connecting, flow
+from integrations.oauth.errors import CannotStart, ConsentRefused
+from integrations.oauth.flow import Callback
+from integrations.oauth.keeping import provider_of
+from integrations.oauth.scopes import missing
+from secrets_vault.actor import Actor
+from secrets_vault.models import User
+
+COOKIE_S = 600
+MAX_QUERY = 8192
+OURS = ("state", "code", "error", "iss")
+# Which sentence explains a refusal; a code that is not here has a sentence of its own name.
+SENTENCES = {
+    "state_unknown": "start_again",
+    "replayed": "start_again",
+    "expired": "start_again",
+    "superseded": "start_again",
+    "issuer_mismatch": "provider_refused",
+    "provider_error": "provider_refused",
+    "code_missing": "provider_refused",
+    "code_refused": "provider_refused",
+    "link_ended": "ended",
+    "connection_gone": "ended",
+    "connection_changed": "ended",
+    "nothing_to_decide": "ended",
+}
+
+
+def browser_secret_of(request: HttpRequest) -> str:
+    """Return the oauth cookie of this browser, or a new value for it."""
+    kept = request.COOKIES.get(settings.OAUTH_COOKIE_NAME, "")
+    return kept if 32 <= len(kept) <= 64 else flow.new_browser_secret()
+
+
+def bind_browser(response: HttpResponse, browser_secret: str) -> None:
+    """Set the oauth cookie. Lax, since the provider sends the browser back from another site."""
+    response.set_cookie(
+        settings.OAUTH_COOKIE_NAME,
+        browser_secret,
+        max_age=COOKIE_S,
+        secure=settings.IS_HTTPS,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def person(request: HttpRequest) -> User | None:
+    """Return who is signed in, or None."""
+    return request.user if isinstance(request.user, User) and request.user.is_active else None
+
+
+@login_required
+@require_POST
+def start(request: HttpRequest, slug: str) -> HttpResponse:
+    """Connect or reconnect: answer with a page whose link leads to the provider (`form-action` stays 'self')."""
+    user = person(request)
+    if user is None:
+        raise Http404
+    connection = get_object_or_404(_manageable(user), slug=slug)
+    secret, words = browser_secret_of(request), words_in(user.language, provider=provider_of(connection).name)
+    context: dict[str, Any] = {"connection": connection, "words": words, "page_language": user.language}
+    try:
+        context["url"] = flow.start(
+            connection,
+            user=user,
+            actor=Actor.of(user),
+            browser_secret=secret,
+            scopes=request.POST.getlist("scopes") or None,
+            now=timezone.now(),
+        )
+    except CannotStart as error:
+        return render(request, "oauth/cannot_start.html", context | {"error": error}, status=HTTPStatus.CONFLICT)
+    response = render(request, "oauth/start.html", context)
+    bind_browser(response, secret)
+    return response
+
+
+def _manageable(user: User) -> Any:
+    rows = Connection.objects.manageable_by(user)
+    return rows.select_related("client", "environment", "oauth_app__secret", "secret")
+
+
+@require_http_methods(["GET"])
+def callback(request: HttpRequest) -> HttpResponse:
+    """Finish a consent: 303 to a fixed page, or 400 with what happened and the way out."""
+    try:
+        finished = flow.finish(_callback_of(request), user=person(request), now=timezone.now())
+    except ConsentRefused as refused:
+        return _refusal(request, refused)
+    if finished.link is not None:
+        return _see_other(reverse("integrations:thanks", args=[finished.link.language]))
+    if finished.other_account is not None:
+        return _see_other(reverse("integrations:other_account", args=[finished.other_account.flow_id]))
+    return _see_other(reverse("integrations:connected", args=[finished.connection.pk]))
+
+
+def _callback_of(request: HttpRequest) -> Callback:
+    """Return what the browser brought. A parameter that comes twice is a trick (RFC 6749 section 3.1)."""
+    if len(request.META.get("QUERY_STRING", "")) > MAX_QUERY or any(len(request.GET.getlist(n)) > 1 for n in OURS):
+        raise ConsentRefused("state_unknown")
+    ours = {name: request.GET.get(name, "") for name in OURS}
+    other = {name: str(value) for name, value in request.GET.items() if name not in OURS}
+    return Callback(**ours, browser_secret=request.COOKIES.get(settings.OAUTH_COOKIE_NAME, ""), other=other)
+
+
+def _see_other(url: str) -> HttpResponse:
+    response = HttpResponseRedirect(url, status=HTTPStatus.SEE_OTHER)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _refusal(request: HttpRequest, refused: ConsentRefused) -> HttpResponse:
+    user = person(request)
+    language = language_of(request, refused.language or (user.language if user else ""))
+    words = words_in(language, **refused.details)
+    context = {
+        "words": words,
+        "page_language": language,
+        "sentence": words[SENTENCES.get(refused.code, refused.code)],
+        "by_link": refused.by_link or user is None,
+    }
+    return render(request, "oauth/refused.html", context, status=HTTPStatus.BAD_REQUEST)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD"])
+def connected(request: HttpRequest, connection_id: UUID) -> HttpResponse:
+    """Say which account is connected, what it may do, and which rights were not given."""
+    rows = Connection.objects.visible_to(person(request)).select_related("client", "environment")
+    connection = get_object_or_404(rows, pk=connection_id)
+    provider = provider_of(connection)
+    lacking = missing(connection.requested_scopes, connection.granted_scopes)
+    context = {
+        "connection": connection,
+        "provider": provider,
+        "granted": [(scope, provider.words_for_scope(scope)) for scope in connection.granted_scopes],
+        "missing": [(scope, provider.words_for_scope(scope)) for scope in lacking],
+    }
+    return render(request, "oauth/connected.html", context)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def other_account(request: HttpRequest, flow_id: str) -> HttpResponse:
+    """Name both accounts and let the person who consented decide."""
+    user = person(request)
+    if user is None:
+        raise Http404
+    try:
+        if request.method == "POST":
+            return _decided(request, user, flow_id)
+        waiting = connecting.waiting_decision(flow_id, user=user)
+    except ConsentRefused:
+        raise Http404 from None
+    connection, changes = waiting.connection, (waiting.found or {})["changes"]
+    context = {
+        "connection": connection,
+        "provider": provider_of(connection),
+        "expected_id": connection.expected_account_id or connection.account_id,
+        "chosen_id": changes["account_id"],
+        "chosen_name": changes["account_name"],
+    }
+    return render(request, "oauth/other_account.html", context)
+
+
+def _decided(request: HttpRequest, user: User, flow_id: str) -> HttpResponse:
+    if request.POST.get("decision") == "accept":
+        connection = connecting.accept(flow_id, user=user, now=timezone.now())
+        return _see_other(reverse("integrations:connected", args=[connection.pk]))
+    outcome = connecting.refuse(flow_id, user=user, now=timezone.now())
+    return render(request, "oauth/kept.html", {"outcome": outcome})

@@ -1,0 +1,17 @@
+"""The doors of the ground floor that a browser opens: the consent, and the links for clients."""
+
+from django.urls import path
+
+from integrations.links import views as links
+from integrations.oauth import views as oauth
+
+app_name = "integrations"
+
+urlpatterns = [
+    path("oauth/callback", oauth.callback, name="callback"),
+    path("oauth/start/<slug:slug>/", oauth.start, name="start"),
+    path("oauth/connected/<uuid:connection_id>/", oauth.connected, name="connected"),
+    path("oauth/other-account/<str:flow_id>/", oauth.other_account, name="other_account"),
+    path("connect/thanks/<str:language>/", links.thanks, name="thanks"),
+    path("connect/<str:token>", links.connect, name="connect"),
+]
