@@ -1,0 +1,34 @@
+"""Takes the demo away: every row of every demo client. The book keeps that it was there."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from integrations.models import Call, CallHour, ClientLink, Connection, ErrorGroup, GatewayToken, LimitReading, Message
+from integrations.models.router import calls_alias
+from secrets_vault import audit, generation
+from secrets_vault.actor import COMMAND
+from secrets_vault.models import Client, KeyTerm, StoredSecret
+
+IN_THE_CALL_LOG = (Call, CallHour, ErrorGroup, LimitReading)
+BELONGING = (Message, ClientLink, GatewayToken, Connection, StoredSecret, KeyTerm)
+
+
+def remove(*, prefix: str = "") -> int:
+    """Remove the demo's clients and all that is theirs; return how many clients there were.
+
+    Their key terms go too, so that no backup can open what their secrets held.
+    """
+    clients = Client.objects.filter(is_demo=True, slug__startswith=prefix)
+    ids = list(clients.values_list("pk", flat=True))
+    with transaction.atomic(using=calls_alias()):
+        for kind in IN_THE_CALL_LOG:
+            kind.objects.filter(client_id__in=ids)._raw_delete(calls_alias())
+    with transaction.atomic():
+        for owned in BELONGING:
+            owned.objects.filter(client__in=ids).delete()
+        clients.delete()
+        if ids:
+            audit.record("demo.removed", actor=COMMAND, details={"clients": len(ids)})
+            generation.bump()
+    return len(ids)

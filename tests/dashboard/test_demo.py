@@ -1,0 +1,122 @@
+"""The demo: something to look at, marked everywhere, gone in one command."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db.models import Sum
+
+from dashboard.demo_data import Size, make, remove
+from integrations.models import (
+    AlertEpisode,
+    Call,
+    CallHour,
+    Connection,
+    ErrorGroup,
+    GatewayToken,
+    LimitReading,
+    Message,
+)
+from integrations.models.call import FAILED_OUTCOMES, Outcome
+from secrets_vault import audit, rotation
+from secrets_vault.models import Client, KeyTerm, SecretField, StoredSecret
+from tests.factories import make_client, make_user
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+pytestmark = pytest.mark.django_db
+
+
+def run(**options):
+    out = io.StringIO()
+    call_command("demo", **options, stdout=out)
+    return json.loads(out.getvalue())
+
+
+def test_the_demo_has_a_month_of_calls_with_failures_of_every_kind():
+    assert run()["clients"] == 6
+    assert set(Call.objects.values_list("outcome", flat=True)) == set(Outcome.values)
+    first, last = Call.objects.order_by("at").first(), Call.objects.order_by("at").last()
+    assert (last.at - first.at).days >= 29
+    assert LimitReading.objects.count() == Connection.objects.count()
+    assert Message.objects.exists()
+
+
+def test_hours_and_groups_add_up_to_the_calls():
+    make(Size(clients=2, calls=2000), now=NOW)
+    sums = CallHour.objects.aggregate(calls=Sum("calls"), failed=Sum("failed"))
+    failed = Call.objects.filter(outcome__in=FAILED_OUTCOMES)
+    assert sums["calls"] == 2000
+    assert sums["failed"] == failed.count() == ErrorGroup.objects.aggregate(n=Sum("count"))["n"]
+    group = ErrorGroup.objects.order_by("-count").first()
+    assert group.last_call_id == failed.filter(group_id=group.pk).order_by("-pk").first().pk
+    assert group.remedy
+
+
+def test_one_key_is_97_days_old_and_the_age_of_another_is_unknown():
+    make(Size(calls=10), now=NOW)
+    ages = [row.due.age_days for row in rotation.board(make_user(is_owner=True), NOW.date())]
+    assert 97 in ages
+    assert None in ages
+    assert StoredSecret.objects.filter(last_number=2).exists()
+
+
+def test_everything_is_marked_as_a_demo():
+    make(Size(calls=50), now=NOW)
+    assert not Client.objects.filter(is_demo=False).exists()
+    assert not Connection.objects.filter(is_demo=False).exists()
+    for name in [*Client.objects.values_list("name", flat=True), *StoredSecret.objects.values_list("label", flat=True)]:
+        assert "DEMO" in name
+
+
+def test_nothing_of_the_demo_is_mailed_refreshed_or_probed():
+    make(Size(calls=50), now=NOW)
+    assert set(Message.objects.values_list("state", flat=True)) == {"kept"}
+    assert not AlertEpisode.objects.exists()
+    assert not Connection.objects.exclude(refresh_due_at=None, probe_due_at=None).exists()
+
+
+def test_the_same_seed_tells_the_same_story():
+    make(Size(calls=300), now=NOW, prefix="a")
+    make(Size(calls=300), now=NOW, prefix="b")
+
+    def story(prefix):
+        ids = list(Client.objects.filter(slug__startswith=prefix).values_list("pk", flat=True))
+        calls = Call.objects.filter(client_id__in=ids).order_by("at")
+        return list(calls.values_list("at", "method", "path", "outcome", "total_ms"))
+
+    assert story("a") == story("b")
+
+
+def test_removing_takes_every_row_and_nothing_else():
+    kept = make_client("real")
+    make(Size(calls=300), now=NOW)
+    assert run(remove=True) == {"removed_clients": 6}
+    assert list(Client.objects.all()) == [kept]
+    for kind in (
+        Call,
+        CallHour,
+        ErrorGroup,
+        LimitReading,
+        Connection,
+        GatewayToken,
+        Message,
+        StoredSecret,
+        SecretField,
+    ):
+        assert not kind.objects.exists()
+    assert not KeyTerm.objects.exclude(client=None).exists()
+    assert audit.verify().ok
+    assert remove() == 0
+
+
+def test_a_second_demo_is_refused_until_the_first_is_removed():
+    make(Size(clients=1, connections_each=1, calls=1), now=NOW)
+    with pytest.raises(CommandError) as refused:
+        run()
+    assert refused.value.returncode == 1
