@@ -41,6 +41,10 @@ class Ringer:
         except queue.Full:
             logger.warning("doorbell dropped, too many are waiting", extra={"task": task.name})
 
+    def is_idle(self) -> bool:
+        """Tell whether every ring has been sent or dropped."""
+        return self._bells.unfinished_tasks == 0
+
     def _start(self) -> None:
         """Start the thread once; a forked process starts its own."""
         with self._lock:
@@ -53,6 +57,7 @@ class Ringer:
             task, args = self._bells.get()
             if time.monotonic() >= self._quiet_until:
                 self._send(task, args)
+            self._bells.task_done()
 
     def _send(self, task: Task, args: tuple[Any, ...]) -> None:
         try:
