@@ -1,9 +1,10 @@
-"""The front door: the few answers given here, everything else as Django's pages in threads."""
+"""The front door: `/gateway` as plain ASGI, everything else as Django's pages in threads."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -14,6 +15,7 @@ from django.conf import settings
 from config.answers import Receive, Scope, Send, answer, problem, with_safe_headers
 from config.pages import Pages
 from config.proxies import caller_address
+from integrations.gateway import app as gateway
 
 DRAIN_WITHIN_S = 20.0
 PERMISSIONS = (b"permissions-policy", settings.PERMISSIONS_POLICY.encode())
@@ -21,6 +23,7 @@ HSTS = (b"strict-transport-security", f"max-age={settings.SECURE_HSTS_SECONDS}".
 EXTRA_HEADERS = [PERMISSIONS, HSTS] if settings.IS_HTTPS else [PERMISSIONS]
 
 pages = Pages(wsgi)
+mounted: Any = gateway.application
 in_flight: set[asyncio.Task[None]] = set()
 
 
@@ -41,7 +44,9 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 async def answer_one(scope: Scope, receive: Receive, send: Send) -> None:
     """Choose the floor that answers this path."""
     path = scope["path"]
-    if is_under(path, "/hooks"):
+    if is_under(path, "/gateway"):
+        await mounted(scope, receive, send)
+    elif is_under(path, "/hooks"):
         await problem(send, 404, code="endpoint_not_found", title="There is no such webhook endpoint.")
     elif path == "/healthz":
         await answer(send, 200, b"ok", media=b"text/plain; charset=utf-8")
@@ -64,11 +69,13 @@ def from_caller(scope: Scope) -> Scope:
 
 
 async def lifespan(receive: Receive, send: Send) -> None:
-    """Follow the server's start; at its stop let the requests in flight finish."""
+    """Start the gateway before the port opens; at the end let the requests in flight finish."""
     await receive()
+    await gateway.start()
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await drain()
+    await gateway.drain()
     await send({"type": "lifespan.shutdown.complete"})
 
 

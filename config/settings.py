@@ -147,7 +147,6 @@ SECURE_CSP = {
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = KEYLODGE_HOME / "static"
 WHITENOISE_USE_FINDERS = True  # files are served as they are in the checkout; there is no build step
 WHITENOISE_AUTOREFRESH = False
 
