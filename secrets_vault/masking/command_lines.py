@@ -10,30 +10,37 @@ from secrets_vault.masking.values import is_nothing, passes
 _VALUE = r"(?:\"(?P<d>(?:[^\"\\]|\\.)*)\"?|'(?P<s>[^']*)'?|(?P<p>[^\s\"'`;|&<>\\]+))"
 _FLAG = re.compile(r"(?<![\w\-/])--?(?P<name>[A-Za-z][\w\-.]{1,60})[ \t]+(?!-)" + _VALUE)
 _USER = re.compile(
-    r"(?<!\S)(?:-u|--user|--proxy-user|-U|--basic|--userpwd|--auth|-a)[ =]?(?P<q>[\"']?)(?P<user>[^\s:\"']*):(?P<v>[^\s\"']+)"  # noqa: E501
+    r"(?<!\S)(?:-u|--user|--proxy-user|-U|--basic|--userpwd|--auth"
+    r"|-a)[ =]?(?P<q>[\"']?)(?P<user>[^\s:\"']*):(?P<v>[^\s\"']+)"
 )
 _SHORT = re.compile(
     r"\b(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump|mycli)\b[^\n|;]*?\s-p(?P<a>[^\s\"'|;]+)"
     r"|\bsshpass\s+-p\s*(?P<q>[\"']?)(?P<b>[^\"'\s]+)"
     r"|\b(?:redis-cli|valkey-cli)\b[^\n|;]*?\s-a\s+[\"']?(?P<c>[^\s\"']+)"
-    r"|\b(?:docker|podman|helm registry|az acr|heroku|mongo|mongodump|mongorestore|mongosh|ldapsearch|ldapmodify|sqlcmd|ftp|lftp|smbclient|7z|unzip|zip|rabbitmqctl|htpasswd|keytool)\b"  # noqa: E501
+    r"|\b(?:docker|podman|helm registry|az acr|heroku|mongo|mongodump|mongorestore|mongosh|ldapsearch"
+    r"|ldapmodify|sqlcmd|ftp|lftp|smbclient|7z|unzip|zip|rabbitmqctl|htpasswd|keytool)\b"
     r"[^\n|;]*?\s(?:-p|-w|-P)\s+[\"']?(?P<e>[^\s\"'\-:/][^\s\"':/]*)(?=[\s\"']|$)"
 )
 _NETRC = re.compile(r"\b(?:machine\s+\S+|default)\s+(?:login\s+\S+\s+)?(?:account\s+\S+\s+)?password\s+(?P<v>\S+)")
 _PGPASS = re.compile(r"(?m)^[\w.*\-]+:(?:\d{2,5}|\*):[\w.*\-]+:[\w.*\-]+:(?P<v>\S+)$")
 _ENV_SPACE = re.compile(r"(?m)^\s*(?:ENV|ARG)\s+(?P<name>[A-Za-z_]\w*)\s+(?P<v>[^\s=].*)$")
 _SAID = re.compile(
-    r"\b(?P<name>(?:(?:api|access|secret|private|security|verification|one[- ]time|recovery|backup|login|auth|authentication|temporary|new|bearer|refresh)[ \-_])*"  # noqa: E501
+    r"\b(?P<name>(?:(?:api|access|secret|private|security|verification|one[- ]time|recovery|backup|login"
+    r"|auth|authentication|temporary|new|bearer|refresh)[ \-_])*"
     r"(?:password|passwort|passphrase|passcode|pin|otp|token|key|secret|code|pwd))"
-    r"(?:[ ](?:number|code|value))?[ ](?:is|was|are|to|lautet|ist|changed to|set to|of)[ :]+[\"'`]?(?P<v>[^\s\"'`<>]{4,})",  # noqa: E501
+    r"(?:[ ](?:number|code|value))?[ ](?:is|was|are|to|lautet|ist|changed to|set to"
+    r"|of)[ :]+[\"'`]?(?P<v>[^\s\"'`<>]{4,})",
     re.I,
 )
 _SAID_WITH = re.compile(
-    r"\b(?:using|with|for|invalid|bad|wrong|unknown|unrecognized|incorrect|failed|expired|revoked)\s+(?P<name>password|api[ _-]?key|token|secret|passphrase|access token|pin)[ ]+[\"'`]?(?P<v>[^\s\"'`<>]{6,})",  # noqa: E501
+    r"\b(?:using|with|for|invalid|bad|wrong|unknown|unrecognized|incorrect|failed|expired"
+    r"|revoked)\s+(?P<name>password|api[ _-]?key|token|secret|passphrase|access token"
+    r"|pin)[ ]+[\"'`]?(?P<v>[^\s\"'`<>]{6,})",
     re.I,
 )
 _SQL = re.compile(
-    r"\b(?:IDENTIFIED\s+(?:BY|WITH\s+\w+\s+BY)|(?:ENCRYPTED\s+)?PASSWORD)\s+(?P<q>['\"])(?P<v>(?:(?!(?P=q)).|(?P=q){2})*)(?P=q)",
+    r"\b(?:IDENTIFIED\s+(?:BY|WITH\s+\w+\s+BY)"
+    r"|(?:ENCRYPTED\s+)?PASSWORD)\s+(?P<q>['\"])(?P<v>(?:(?!(?P=q)).|(?P=q){2})*)(?P=q)",
     re.I,
 )
 

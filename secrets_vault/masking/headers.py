@@ -3,104 +3,30 @@
 import re
 from collections.abc import Iterator
 
+from secrets_vault.masking.lexicon import words
 from secrets_vault.masking.names import words_of
 from secrets_vault.masking.spans import Kind, Span
 from secrets_vault.masking.values import is_nothing
 
-_SCHEMES = [
-    "bearer",
-    "token",
-    "apikey",
-    "api-key",
-    "key",
-    "basic",
-    "digest",
-    "negotiate",
-    "ntlm",
-    "oauth",
-    "hawk",
-    "dpop",
-    "sharedkey",
-    "sharedkeylite",
-    "geniekey",
-    "sharedaccesssignature",
-    "splunk",
-    "ssws",
-    "zoho-oauthtoken",
-    "googlelogin",
-    "aws4-hmac-sha256",
-    "aws",
-    "bot",
-    "klaviyo-api-key",
-    "discogs",
-    "mac",
-    "signature",
-    "hmac",
-    "hmac-sha256",
-    "jwt",
-    "pat",
-    "apitoken",
-    "access_token",
-    "user",
-    "private-token",
-    "snowflake",
-    "nonce",
-    "epic",
-    "scram-sha-256",
-    "mutual",
-    "vapid",
-    "webpush",
-    "ghost",
-    "apitoken",
-    "x-api-key",
-    "flyv1",
-    "credential",
-    "wrap",
-]
+_SCHEMES = words("schemes")
 _SCHEME = re.compile(
     rf"\s*(?P<scheme>{'|'.join(re.escape(s) for s in _SCHEMES)})(?:[ :=]+|%20|\+)\s*(?P<rest>\S.*)", re.I | re.S
 )
 _ANY_SCHEME = re.compile(
-    r"(?<![\w\-])(?P<scheme>bearer|basic|dpop|negotiate|ntlm|ssws|geniekey|splunk|zoho-oauthtoken|aws4-hmac-sha256|sharedkey)"
+    r"(?<![\w\-])(?P<scheme>bearer|basic|dpop|negotiate|ntlm|ssws|geniekey|splunk|zoho-oauthtoken"
+    r"|aws4-hmac-sha256|sharedkey)"
     r"(?:[ \t]+|%20|: ?)(?P<rest>[A-Za-z0-9\-._~+/=%|!:]{6,})",
     re.I,
 )
-_NO_TAIL = frozenset(
-    [
-        "basic",
-        "digest",
-        "negotiate",
-        "ntlm",
-        "hawk",
-        "sharedkey",
-        "sharedkeylite",
-        "signature",
-        "hmac",
-        "hmac-sha256",
-        "mac",
-    ]
-)
+_NO_TAIL = words("schemes_without_tail")
 _COOKIE = re.compile(r"([^=;\s,]+)=(\"[^\"]*\"|[^;]*)")
-_ATTRIBUTE = frozenset(
-    [
-        "path",
-        "domain",
-        "expires",
-        "max-age",
-        "samesite",
-        "secure",
-        "httponly",
-        "priority",
-        "partitioned",
-        "version",
-        "comment",
-    ]
-)
+_ATTRIBUTE = words("cookie_attributes")
 _AUTH_NAMES = frozenset(["authorization", "proxyauthorization", "xauthorization", "authheader", "authorizationheader"])
 _COOKIE_NAMES = frozenset(["cookie", "cookies", "setcookie", "cookie2", "setcookie2", "xcookie"])
 _LINE = re.compile(
     r"(?:^|[\n\"'|>{,]|\\n|\\r)[> <*\t]*(?P<name>(?:proxy-|x-|set-)?(?:authorization|cookie2?))[ \t]*:[ \t]*", re.I
 )
+_CHALLENGE = re.compile(r"(?:realm|error|scope|charset|resource_metadata|title|type|nonce|qop)\b", re.I)
 _WORDS_ONLY = re.compile(r"[A-Za-z]+[.,;:]?\Z")
 
 
@@ -153,7 +79,7 @@ def find_headers(text: str) -> Iterator[Span]:
         yield from role(text, start, end)
     for found in _ANY_SCHEME.finditer(text):
         rest = found["rest"].rstrip(".,:;")
-        if is_nothing(rest) or _WORDS_ONLY.match(rest) or not _made(found["scheme"], rest):
+        if is_nothing(rest) or _CHALLENGE.match(rest) or _WORDS_ONLY.match(rest) or not _made(found["scheme"], rest):
             continue
         kind = Kind.SECRET if found["scheme"].lower() in _NO_TAIL else Kind.TOKEN
         yield Span(found.start("rest"), found.start("rest") + len(rest), kind)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from secrets_vault.masking import headers
+from secrets_vault.masking.lexicon import words
 from secrets_vault.masking.names import JWK_PRIVATE, PAIR_NAMES, PAIR_VALUES, NameClass, classify, pair_word
 from secrets_vault.masking.scan import block_end, string_end
 from secrets_vault.masking.spans import Kind, Span
@@ -130,42 +131,7 @@ def _is_field_name(value: str) -> bool:
     return value.lower() in _FIELD_NAMES or (_WORD.match(value) is not None and classify(value) is not None)
 
 
-_FIELD_NAMES = frozenset(
-    [
-        "email",
-        "username",
-        "user",
-        "name",
-        "id",
-        "login",
-        "firstname",
-        "lastname",
-        "first_name",
-        "last_name",
-        "phone",
-        "address",
-        "title",
-        "password_confirm",
-        "role",
-        "roles",
-        "url",
-        "host",
-        "port",
-        "database",
-        "db",
-        "account",
-        "group",
-        "groups",
-        "created_at",
-        "updated_at",
-        "status",
-        "type",
-        "token",
-        "secret",
-        "string",
-        "text",
-    ]
-)
+_FIELD_NAMES = words("field_names")
 
 
 def _private_parts(text: str, jwk: re.Match[str]) -> Iterator[Span]:

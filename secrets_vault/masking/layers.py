@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 _NOISE = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-_]|[\x00\x08\u200b-\u200f\u2060-\u2064\ufeff\u00ad\u180e\ufe00-\ufe0f]+"  # noqa: E501
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-_]"
+    r"|[\x00\x08\u200b-\u200f\u2060-\u2064\ufeff\u00ad\u180e\ufe00-\ufe0f]+"
 )
 _ESCAPE = re.compile(
-    r"\\(?:u\{[0-9a-fA-F]{1,6}\}|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[\"'\\/nrtbf])"
+    r"\\(?:u\{[0-9a-fA-F]{1,6}\}|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    r"|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[\"'\\/nrtbf])"
 )
 _PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2})+")
 _ENTITY = re.compile(r"&(?:#\d{1,7};?|#[xX][0-9a-fA-F]{1,6};?|[A-Za-z][A-Za-z0-9]{1,30};)")
@@ -83,7 +85,7 @@ _COATS = (
     (_ESCAPE, _unescape, ("\\",)),
     (_PERCENT, _unpercent, ("%",)),
     (_ENTITY, lambda m: html.unescape(m[0]), ("&",)),
-    (_QUOTED_PRINTABLE, _unprintable, ("=\n", "=\r\n", "=3D", "=2", "=C", "=4", "=5", "=6", "=7")),
+    (_QUOTED_PRINTABLE, _unprintable, ("=\n", "=\r\n", "=3D", "quoted-printable")),
     (
         _FULL_WIDTH,
         lambda m: chr(ord(m[0]) - 0xFEE0),

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from secrets_vault.masking import headers
+from secrets_vault.masking.lexicon import words
 from secrets_vault.masking.names import classify
 from secrets_vault.masking.spans import Kind, Span
 from secrets_vault.masking.values import is_nothing, is_prose, passes
@@ -24,25 +25,7 @@ _PART = re.compile(
     r"form-data\s*;[^\n]*?\bname\*?=(?:utf-8'')?\"?(?P<name>[^\";\r\n]+)\"?[^\n]*\r?\n(?:[\w\-]+:[^\n]*\n)*\r?\n(?P<v>.*?)(?=\r?\n--|\Z)",
     re.S | re.I,
 )
-_NOT_SECRET_TAGS = frozenset(
-    [
-        "code",
-        "key",
-        "keys",
-        "pass",
-        "auth",
-        "session",
-        "sid",
-        "sess",
-        "summary",
-        "label",
-        "input",
-        "button",
-        "form",
-        "pan",
-        "title",
-    ]
-)
+_NOT_SECRET_TAGS = words("plain_tags")
 
 
 def find_markup(text: str) -> Iterator[Span]:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from secrets_vault.masking.lexicon import words
 from secrets_vault.masking.spans import Kind
 
 
@@ -24,38 +25,11 @@ _TOKEN = NameClass(Kind.TOKEN)
 _SECRET = NameClass(Kind.SECRET)
 _TOKENS_TEXT = NameClass(Kind.TOKEN, "text")
 
-_STARRED = (
-    "password passwd passwort kennwort passphrase passcode passwords pwd passwds pwds motdepasse mdp contrasena "
-    "contrasenia senha parola wachtwoord haslo losenord heslo salasana sifre adgangskode passord jelszo пароль 密码 "
-    "密碼 パスワード 비밀번호 "
-    "pin pincode otp totp hotp onetimepassword onetimecode mfacode otpcode totpcode 2facode twofactorcode smscode "
-    "verificationcode authcode recoverycode recoverycodes backupcode backupcodes scratchcodes securitycode "
-    "cvv cvv2 cvc cvc2 csc cardcode cardverificationvalue cardnumber ccnumber creditcardnumber ccnum cardno "
-    "trackdata track1 track2 pinblock "
-    "sig signature signatures hmac xhubsignature cookie cookies setcookie sessionid phpsessid jsessionid sessioncookie "
-    "sessionkey connectsid aspnetsessionid mnemonic seedphrase recoveryphrase totpsecret otpsecret totpseed "
-    "securityanswer secretanswer secretquestion "
-    "privatekey privkey privatekeypem sshkey sshprivatekey rsaprivatekey pem keypem privatepem "
-    "codeverifier clientassertion assertion samlresponse samlassertion samlart devicecode usercode "
-    "sharedaccesssignature ssn socialsecuritynumber geheimnis"
-)
-_TAILED = (
-    "token tokenvalue accesstoken refreshtoken idtoken authtoken bearertoken bearer jwt accesstokensecret "
-    "secret secretkey secretaccesskey clientsecret appsecret apisecret consumersecret sharedsecret "
-    "webhooksecret signingsecret secretvalue secreto segredo secretid secrettoken "
-    "apikey apikeys apitoken apitokens xapikey hapikey appkey applicationkey accesskey accountkey sharedaccesskey "
-    "storagekey masterkey encryptionkey decryptionkey signingkey wrappingkey hmackey licensekey licencekey "
-    "consumerkey subscriptionkey functionskey functionkey hostkeysecret webhookkey deploykey servicekey serverkey "
-    "integrationkey routingkey writekey adminkey rootkey userkey authkey authenticationkey developerkey devkey "
-    "accountsharedkey primarykeysecret sastoken sas kek dek authorization proxyauthorization xauthorization "
-    "authheader authorizationheader credential credentials creds cred zugangsschlussel schlussel "
-    "apischlussel clesecrete cleapi claveapi clavesecreta chaveapi chavesecreta jeton csrf xsrf csrfmiddlewaretoken "
-    "csrftoken xsrftoken connectionstring connstr connectionstrings personalaccesstoken pat apikeysecret "
-    "xamzsecuritytoken serviceaccountkey serviceaccountjson keyfilejson"
-)
+_STARRED = words("starred_names")
+_TAILED = words("tailed_names")
 _PHRASES: dict[str, NameClass] = {
-    **dict.fromkeys(_STARRED.split(), _SECRET),
-    **dict.fromkeys(_TAILED.split(), _TOKEN),
+    **dict.fromkeys(_STARRED, _SECRET),
+    **dict.fromkeys(_TAILED, _TOKEN),
     **dict.fromkeys(["tokens", "secrets"], _TOKENS_TEXT),
     "pass": NameClass(Kind.SECRET, "text"),
     "seed": NameClass(Kind.SECRET, "text"),
@@ -78,243 +52,8 @@ _WHOLE: dict[str, NameClass] = {
     "dsn": NameClass(Kind.TOKEN, "url"),
     "hash": NameClass(Kind.SECRET, "never"),
 }
-_WHOLE_PLAIN = frozenset(
-    [
-        "publickey",
-        "publickeytoken",
-        "idempotencykey",
-        "idempotencytoken",
-        "pagetoken",
-        "nextpagetoken",
-        "prevpagetoken",
-        "synctoken",
-        "nextsynctoken",
-        "continuationtoken",
-        "paginationtoken",
-        "cursortoken",
-        "nexttoken",
-        "previoustoken",
-        "starttoken",
-        "maxtokens",
-        "mintokens",
-        "tokentype",
-        "tokenscount",
-        "prompttokens",
-        "completiontokens",
-        "totaltokens",
-        "inputtokens",
-        "outputtokens",
-        "cachedtokens",
-        "reasoningtokens",
-        "imagepullsecrets",
-        "keyid",
-        "author",
-        "authors",
-        "secwebsocketkey",
-        "accesscontrolallowcredentials",
-        "stoptoken",
-        "eostoken",
-        "bostoken",
-        "padtoken",
-        "unktoken",
-        "septoken",
-        "clstoken",
-        "masktoken",
-        "specialtokens",
-        "tokenizer",
-        "useragent",
-        "compass",
-        "bypass",
-        "tokenbucket",
-        "newtokens",
-        "contexttokens",
-        "tokensused",
-        "requesttokens",
-        "responsetokens",
-        "publishablekey",
-        "sshpublickey",
-        "devicetokentype",
-        "signatureversion",
-        "secretmanager",
-        "xratelimitlimittokens",
-        "maxoutputtokens",
-        "maxcompletiontokens",
-        "maxinputtokens",
-        "budgettokens",
-        "thinkingtokens",
-        "audiotokens",
-        "texttokens",
-    ]
-)
-_PLAIN_TAILS = frozenset(
-    [
-        "type",
-        "types",
-        "name",
-        "names",
-        "count",
-        "counts",
-        "limit",
-        "limits",
-        "id",
-        "ids",
-        "url",
-        "urls",
-        "uri",
-        "uris",
-        "endpoint",
-        "endpoints",
-        "expires",
-        "expiry",
-        "expiration",
-        "expired",
-        "expire",
-        "expiresin",
-        "expiresat",
-        "at",
-        "in",
-        "on",
-        "length",
-        "len",
-        "size",
-        "policy",
-        "policies",
-        "status",
-        "version",
-        "label",
-        "description",
-        "title",
-        "placeholder",
-        "format",
-        "algorithm",
-        "alg",
-        "method",
-        "kind",
-        "required",
-        "enabled",
-        "disabled",
-        "valid",
-        "invalid",
-        "created",
-        "updated",
-        "used",
-        "usage",
-        "age",
-        "ttl",
-        "rotation",
-        "strength",
-        "dir",
-        "class",
-        "budget",
-        "max",
-        "min",
-        "total",
-        "header",
-        "headers",
-        "param",
-        "location",
-        "changed",
-        "attempts",
-        "attempt",
-        "retries",
-        "ref",
-        "reference",
-        "references",
-        "scope",
-        "scopes",
-        "issuer",
-        "audience",
-        "date",
-        "days",
-        "hours",
-        "minutes",
-        "seconds",
-        "ms",
-        "duration",
-        "timeout",
-        "remaining",
-        "reset",
-        "resets",
-        "percent",
-        "cost",
-        "costs",
-        "price",
-        "rate",
-        "mode",
-        "support",
-        "supported",
-        "store",
-        "manager",
-        "service",
-        "provider",
-        "page",
-        "link",
-        "links",
-        "text",
-        "help",
-        "message",
-        "error",
-        "errors",
-        "field",
-        "fields",
-        "column",
-        "index",
-        "position",
-        "input",
-        "form",
-        "prompt",
-        "template",
-        "regex",
-        "pattern",
-        "schema",
-        "rule",
-        "rules",
-        "requirements",
-        "per",
-        "second",
-        "minute",
-        "hour",
-        "day",
-        "latency",
-        "speed",
-        "throughput",
-        "credential_type",
-        "verified",
-        "set",
-        "present",
-        "exists",
-        "configured",
-        "missing",
-        "owner",
-        "email",
-        "last",
-        "lastused",
-        "prefix",
-        "masked",
-        "redacted",
-        "file",
-        "filename",
-        "path",
-        "folder",
-        "format",
-        "encoding",
-        "checksum",
-        "fingerprint",
-        "thumbprint",
-        "digest",
-        "sha256",
-        "sha1",
-        "md5",
-        "arn",
-        "region",
-        "vault",
-        "engine",
-        "backend",
-        "source",
-        "updatedat",
-        "createdat",
-    ]
-)
+_WHOLE_PLAIN = words("plain_names")
+_PLAIN_TAILS = words("plain_last_words")
 _SUFFIXES = (
     ("password", _SECRET),
     ("passwd", _SECRET),
@@ -394,56 +133,8 @@ def _by_suffix(words: list[str], joined: str) -> NameClass | None:
 
 
 JWK_PRIVATE = frozenset(("d", "p", "q", "dp", "dq", "qi", "k", "oth"))
-PAIR_NAMES = frozenset(
-    [
-        "name",
-        "key",
-        "field",
-        "header",
-        "param",
-        "parameter",
-        "variable",
-        "attribute",
-        "label",
-        "id",
-        "k",
-        "n",
-        "property",
-        "title",
-        "type",
-        "env_name",
-        "keyname",
-        "fieldname",
-        "headername",
-        "option",
-        "setting",
-        "item",
-        "column",
-    ]
-)
-PAIR_VALUES = frozenset(
-    [
-        "value",
-        "values",
-        "val",
-        "v",
-        "content",
-        "data",
-        "default",
-        "text",
-        "current",
-        "new",
-        "old",
-        "newvalue",
-        "oldvalue",
-        "currentvalue",
-        "stringvalue",
-        "rawvalue",
-        "defaultvalue",
-        "secret",
-        "plaintext",
-    ]
-)
+PAIR_NAMES = words("pair_names")
+PAIR_VALUES = words("pair_values")
 
 
 def pair_word(name: str) -> str:

@@ -4,19 +4,22 @@ import re
 from collections.abc import Iterator
 
 from secrets_vault.masking import headers
+from secrets_vault.masking.lexicon import words
 from secrets_vault.masking.names import NameClass, classify
 from secrets_vault.masking.scan import block_end, line_end, line_start, opening_quote, string_end
 from secrets_vault.masking.spans import Kind, Span
 from secrets_vault.masking.values import is_code, is_nothing, is_number, is_prose, passes
 
 _NAME = re.compile(
-    r"(?<![\w\-.$%\[\]@])(?P<name>[\w\-.$%\[\]@\u200b-\u200f]{1,120}+)(?P<close>\\*[\"'`])?(?P<sep>[ \t]*(?:=>|:=|\?=|\+=|=(?!=)|:(?![:/]))|\s*:(?![:/])(?=\s*[\"'\\{\[\d]))"  # noqa: E501
+    r"(?<![\w\-.$%\[\]@])(?P<name>[\w\-.$%\[\]@\u200b-\u200f]{1,120}+)(?P<close>\\*[\"'`])?"
+    r"(?P<sep>[ \t]*(?:=>|:=|\?=|\+=|=(?!=)|:(?![:/]))|\s*:(?![:/])(?=\s*[\"'\\{\[\d]))"
     r"(?P<gap>[ \t]*)"
 )
 _BEFORE_WORDS = re.compile(r"((?:[^\W\d_]+[ \t]+){1,3})\Z")
 _LITERAL = re.compile(r"-?[\w.+\-]+")
 _LINE_LEAD = re.compile(
-    r"[ \t]*(?:[-*#>;|]+[ \t]+|export[ \t]+|set[ \t]+|setx[ \t]+|ENV[ \t]+|ARG[ \t]+|\$env:|env[ \t]+|\+[ \t]*|declare -x[ \t]+)*\Z"  # noqa: E501
+    r"[ \t]*(?:[-*#>;|]+[ \t]+|export[ \t]+|set[ \t]+|setx[ \t]+|ENV[ \t]+|ARG[ \t]+|\$env:|env[ \t]+"
+    r"|\+[ \t]*|declare -x[ \t]+)*\Z"
 )
 _COMMANDS = re.compile(
     r"(?:npm|npx|node|yarn|pnpm|bun|python3?|pip|uv|docker|podman|curl|wget|make|go|cargo|php|ruby|bundle|rails|java|"
@@ -29,31 +32,30 @@ _STOP_QUERY = re.compile(r"[\s&\"'<>`#]|;")
 _TRAILING = ".,;:!?)"
 _MORE_PAIRS = re.compile(r"(?:^|[\s,;&|])[\w.\-]+[=:](?!/)\S?")
 _TYPE_AHEAD = re.compile(r"\s*\n[ \t]+(?:[-\"']?type[\"']?|description|\$ref|required)\s*:")
-_MULTI_LAST = frozenset(
-    [
-        "key",
-        "code",
-        "token",
-        "secret",
-        "passe",
-        "word",
-        "phrase",
-        "pass",
-        "value",
-        "number",
-        "acces",
-        "pin",
-        "schlüssel",
-        "acceso",
-    ]
+_ERROR_TEXT = re.compile(
+    r"(?:this (?:field|value|password|token)|(?:is|was|has|must|should|cannot|can't|can not|may not"
+    r"|can only|does not|too) |"
+    r"(?:please )?(?:enter|choose|provide|confirm|type|repeat|retype) (?:your|a|the|an|new) |forgot(?:ten)? |"
+    r"(?:invalid|missing|incorrect|wrong|expired) \w+|(?:the |your |new |current |old )?(?:password"
+    r"|token|api key|secret|pin|passphrase)s? "
+    r"(?:is|are|must|has|should|can|may|was|do|does|reset|changed|required|field|length|expired|mismatch"
+    r"|confirmation))",
+    re.I,
 )
+_CAPTION = re.compile(
+    r"[A-Za-z' ]*\b(?:password|passwort|token|api key|secret key|secret|pin|passphrase|code)s?\b[ .:!?*]*", re.I
+)
+_BLOCK_MARK = re.compile(r"[|>][+\-]?\d*[ \t]*(?:#.*)?\Z")
+_MULTI_LAST = words("last_words")
 
 
 def find_pairs(text: str) -> Iterator[Span]:
     """Yield the values that stand beside a name of the lexicon."""
     for found in _NAME.finditer(text):
         name = found["name"]
-        known = classify(name.strip("-.")) or _with_words_before(text, found)
+        known = classify(name.strip("-."))
+        if known is None or known.only_if:
+            known = _with_words_before(text, found) or known
         if known is None or (found["sep"].strip() == ":" and _is_ternary(text, found)):
             continue
         yield from value_after(text, found, known)
@@ -86,6 +88,8 @@ def value_after(text: str, found: re.Match[str], known: NameClass) -> Iterator[S
     if text[start : start + 1] in "bru@" and text[start + 1 : start + 2] in ("'", '"'):
         start += 1
     quote = opening_quote(text, start)
+    if quote and not found["close"] and _closes(text, found.start(), quote):
+        return
     if quote:
         yield from _quoted(text, start + len(quote), quote, known, role)
     elif found["close"] and text[start : start + 1] in ("{", "["):
@@ -101,6 +105,12 @@ def _skip_break(text: str, start: int) -> int:
     while start < len(text) and text[start] in " \t\r\n":
         start += 1
     return start
+
+
+def _closes(text: str, at: int, quote: str) -> bool:
+    """Tell whether a quote after `name=` ends a string that holds the name, as in `"password=" + value`."""
+    before = text[max(line_start(text, at), at - 2000) : at]
+    return (before.count(quote) - before.count("\\" + quote)) % 2 == 1
 
 
 def _quoted(text: str, start: int, quote: str, known: NameClass, role: str) -> Iterator[Span]:
@@ -125,10 +135,13 @@ def _quoted(text: str, start: int, quote: str, known: NameClass, role: str) -> I
 
 def _is_label(value: str) -> bool:
     """Tell whether a quoted value is a caption ("Enter your password") rather than a secret."""
-    words = value.split()
-    return len(words) > 2 and (
-        is_prose(value) or words[-1].strip(".:!?*").lower() in ("password", "token", "key", "secret")
-    )
+    return bool(_ERROR_TEXT.match(value)) or (" " in value and bool(_CAPTION.fullmatch(value)))
+
+
+def _is_error_list(text: str, start: int, end: int) -> bool:
+    """Tell whether a list only says what is wrong with a field, as validation errors do."""
+    items = re.findall(r"\"((?:[^\"\\]|\\.)*)\"", text[start:end]) if text[start] == "[" else []
+    return bool(items) and all(_ERROR_TEXT.match(i) or (" " in i and i.rstrip().endswith(".")) for i in items)
 
 
 def _is_schema(text: str, start: int) -> bool:
@@ -138,7 +151,7 @@ def _is_schema(text: str, start: int) -> bool:
 
 def _block(text: str, start: int) -> Iterator[Span]:
     end = block_end(text, start)
-    if text[start + 1 : end - 1].strip():
+    if text[start + 1 : end - 1].strip() and not _is_error_list(text, start, end):
         yield Span(start, end, Kind.SECRET, '"')
 
 
@@ -161,7 +174,7 @@ def _bare(text: str, found: re.Match[str], known: NameClass, role: str) -> Itera
         yield from (headers.auth_value if role == "auth" else headers.cookie_value)(text, start, value_end)
         return
     at_line_start = bool(_LINE_LEAD.match(text, line_start(text, found.start()), found.start()))
-    if start >= eol:
+    if start >= eol or _BLOCK_MARK.match(text[start:eol]):
         if at_line_start and ":" in found["sep"]:
             yield from _indented(text, found, known)
         return
@@ -193,6 +206,8 @@ def _bare_end(text: str, found: re.Match[str], eol: int, at_line_start: bool) ->
     stop = _STOP_INLINE.search(text, start, eol)
     word_end = stop.start() if stop else eol
     rest = text[word_end:eol]
+    if at_line_start and ":" in found["sep"] and "-" in found["name"]:  # a header ends with its line
+        return start + len(text[start:eol].rstrip())
     if (
         at_line_start
         and rest[:1] in (" ", "\t", "#", "'", '"', ",", ";", ")", "}", "]", "<", ">", "`", "&")

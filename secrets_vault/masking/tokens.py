@@ -7,195 +7,14 @@ from collections.abc import Iterator
 
 import ahocorasick
 
+from secrets_vault.masking.lexicon import words
 from secrets_vault.masking.spans import Kind, Span
-from secrets_vault.masking.values import HEX, UUID, entropy, transitions
+from secrets_vault.masking.values import HEX, UUID, entropy, is_jumbled
 
 # Prefix, then six characters or more: the length stays open, so that a token cut short is still found.
-_STRONG = [
-    "ghp_",
-    "gho_",
-    "ghu_",
-    "ghs_",
-    "ghr_",
-    "github_pat_",
-    "glpat-",
-    "gloas-",
-    "gldt-",
-    "glrt-",
-    "glcbt-",
-    "glptt-",
-    "glft-",
-    "glsoat-",
-    "glimt-",
-    "glagent-",
-    "xoxb-",
-    "xoxp-",
-    "xoxa-",
-    "xoxr-",
-    "xoxs-",
-    "xoxo-",
-    "xoxc-",
-    "xoxd-",
-    "xoxe-",
-    "xoxe.",
-    "xapp-",
-    "xwfp-",
-    "shpat_",
-    "shpca_",
-    "shppa_",
-    "shpua_",
-    "shpss_",
-    "sk_live_",
-    "sk_test_",
-    "sk_prod_",
-    "rk_live_",
-    "rk_test_",
-    "rk_prod_",
-    "whsec_",
-    "sk-ant-",
-    "sk-proj-",
-    "sk-svcacct-",
-    "sk-admin-",
-    "sk-or-v1-",
-    "sk-ak-",
-    "sk-lf-",
-    "sk-or-",
-    "pat-na1-",
-    "pat-na2-",
-    "pat-eu1-",
-    "pat-ap1-",
-    "pat-na3-",
-    "pat-eu2-",
-    "xkeysib-",
-    "xsmtpsib-",
-    "lin_api_",
-    "lin_oauth_",
-    "figd_",
-    "figo_",
-    "npm_",
-    "pypi-AgE",
-    "dop_v1_",
-    "doo_v1_",
-    "dor_v1_",
-    "ATATT3",
-    "ATCTT3",
-    "ATSTT3",
-    "PMAK-",
-    "NRAK-",
-    "NRJS-",
-    "NRII-",
-    "sq0atp-",
-    "sq0csp-",
-    "sntryu_",
-    "sntrys_",
-    "sbp_",
-    "sb_secret_",
-    "gsk_",
-    "pplx-",
-    "pcsk_",
-    "pina_",
-    "CFPAT-",
-    "KeapAK-",
-    "pdl_live_apikey_",
-    "pdl_sdbx_apikey_",
-    "hvs.",
-    "hvb.",
-    "hvr.",
-    "AGE-SECRET-KEY-",
-    "klg_",
-    "tskey-",
-    "dckr_pat_",
-    "dckr_oat_",
-    "flwseck_test-",
-    "FLWSECK",
-    "glsa_",
-    "dt0c01.",
-    "dp.pt.",
-    "dp.st.",
-    "dp.ct.",
-    "dp.sa.",
-    "nfp_",
-    "pscale_tkn_",
-    "pscale_oauth_",
-    "pscale_pw_",
-    "rubygems_",
-    "shippo_live_",
-    "shippo_test_",
-    "sgp_",
-    "squ_",
-    "sqp_",
-    "sqa_",
-    "waka_",
-    "GOCSPX-",
-    "access-sandbox-",
-    "access-production-",
-    "access-development-",
-    "nvapi-",
-    "tvly-",
-    "ptlc_",
-    "ptla_",
-    "EZAK",
-    "EZTK",
-    "CLOJARS_",
-    "gsk-",
-    "tly-",
-    "rzp_live_",
-    "rzp_test_",
-    "HRKU-",
-    "fm2_",
-    "fm1r_",
-    "fo1_",
-    "lnkd_",
-    "secret-token:",
-    "ntn_",
-    "vcp_",
-    "r8_",
-    "phx_",
-    "tfp_",
-    "hf_",
-    "ya29.",
-    "AIza",
-    "1//0",
-    "xai-",
-    "pit-",
-    "dapi",
-    "sl.B",
-    "sl.u",
-    "SG.",
-    "bkua_",
-    "ops_eyJ",
-    "rnd_",
-    "postman-",
-    "cio_",
-    "apify_api_",
-    "cohere_",
-    "jina_",
-    "fc-",
-    "pul-",
-    "ion_",
-    "duffel_live_",
-    "duffel_test_",
-    "frameio-u-",
-    "ddp_",
-    "zpka_",
-    "ATTA",
-    "LTAI",
-    "Atza|",
-    "Atzr|",
-    "amzn.mws.",
-    "EAAA",
-    "EAAC",
-    "EAAB",
-    "EAAG",
-    "EAAL",
-    "EAAH",
-    "sk_car_",
-    "wpl_",
-    "WPL_AP",
-    "mkey-",
-    "rdme_",
-    "tgp_v1_",
-]
+_STRONG = words("prefixes")
+# These are short enough to end a word ("exactly-", "cockpit-"): they need a word boundary and a digit or capital.
+_MEDIUM = words("short_prefixes")
 _BODY = re.compile(r"[A-Za-z0-9_\-.~+/=|!]{6,}")
 # Prefixes short or common enough to open ordinary words: what follows must look made, not written.
 _WEAK: dict[str, re.Pattern[str]] = {
@@ -256,7 +75,8 @@ _BEFORE = {
 _LEFT_OPEN = frozenset(_BEFORE)
 _JWT = re.compile(r"eyJ[A-Za-z0-9_\-+/]{6,}={0,2}(?:\.[A-Za-z0-9_\-+/=]*)*")
 _SPACED_JWT = re.compile(
-    r"ey[AB][A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}(?:\.[A-Za-z0-9_\-]*)*|ewog[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]*"
+    r"ey[AB][A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}(?:\.[A-Za-z0-9_\-]*)*"
+    r"|ewog[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]*"
 )
 _PEM_LABEL = r"(?:[A-Z0-9]+ )*PRIVATE (?:KEY|MESSAGE)(?: BLOCK)?"
 _PEM = re.compile(
@@ -291,7 +111,12 @@ _KEPT_BEFORE = re.compile(
 _CURSOR_BEFORE = re.compile(
     r"(?:cursor|page[_\-]?token|after|before|continuation\w*|next|offset)[\"']?\s*[:=]\s*[\"']?\Z", re.I
 )
-_PUBLIC = re.compile(r"(?:pk_live_|pk_test_|phc_|sb_publishable_|AAAAB3NzaC1|AAAAC3NzaC1|AAAAE2VjZHNh|MII[A-Z])")
+_PUBLIC = re.compile(
+    r"(?:pk_live_|pk_test_|phc_|sb_publishable_|AAAAB3NzaC1|AAAAC3NzaC1|AAAAE2VjZHNh|MII[A-Z]|sha\d{3}-"
+    r"|chatcmpl-|(?:msg|req|resp|run|thread|asst|file|cus|ch|evt|in|sub|price|prod|acct|txn|call|toolu"
+    r"|batch|vs|step|item|gen|cmpl|pm|py|re|po|tr|card|seti|pi|cs|il|si|sess|fp|rs|fc|ws|ord|inv|usr|org"
+    r"|proj|trace|span|log|job|task|doc|wf|exec)[_\-])"
+)
 _PUBLIC_BLOCK = re.compile(
     r"-----BEGIN (?:CERTIFICATE|PUBLIC KEY|PGP PUBLIC KEY BLOCK|PGP SIGNATURE)[^-]*-----.*?-----END [^-]+-----", re.S
 )
@@ -299,7 +124,7 @@ _PUBLIC_BLOCK = re.compile(
 
 def _automaton() -> ahocorasick.Automaton:
     made = ahocorasick.Automaton()
-    for prefix in _STRONG:
+    for prefix in (*_STRONG, *_MEDIUM):
         made.add_word(prefix, (prefix, len(prefix)))
     for prefix in _WEAK:
         made.add_word(prefix, (prefix, len(prefix)))
@@ -334,7 +159,7 @@ def _prefixed(text: str) -> Iterator[Span]:
         weak = _WEAK.get(prefix)
         if weak is None:
             body = _BODY.match(text, last + 1)
-            if body and not (prefix.isalpha() and body[0].isalpha() and body[0].islower()):
+            if body and not (prefix in _MEDIUM and not _stands_alone(text, start, body[0])):
                 yield Span(start, _trim(text, start, body.end()), Kind.TOKEN)
             continue
         found = weak.match(text, start)
@@ -351,6 +176,10 @@ def _prefixed(text: str) -> Iterator[Span]:
         elif start and text[start - 1].isalnum():
             continue
         yield Span(start, found.end(), Kind.TOKEN)
+
+
+def _stands_alone(text: str, start: int, body: str) -> bool:
+    return not text[start - 1 : start].isalnum() and any(c.isdigit() or c.isupper() for c in body[:40])
 
 
 def _trim(text: str, start: int, end: int) -> int:
@@ -401,14 +230,14 @@ def _high_entropy(text: str) -> Iterator[Span]:
             continue
         for start, end in _pieces(value):
             piece = value[start:end]
-            if _is_mixed(piece) and entropy(piece) >= 4.2 and transitions(piece) >= 0.33:
+            if _is_mixed(piece) and entropy(piece) >= 4.2 and is_jumbled(piece):
                 yield Span(found.start() + start, found.start() + end, Kind.TOKEN)
 
 
 def _pieces(value: str) -> Iterator[tuple[int, int]]:
     """Yield the whole run, or, where it reads like a path, its long segments."""
     segments = [s for s in value.split("/") if s]
-    wordy = sum(len(s) for s in segments if transitions(s) < 0.3 or len(s) < 12)
+    wordy = sum(len(s) for s in segments if not is_jumbled(s) or len(s) < 12)
     if len(segments) < 2 or wordy * 3 < len(value):
         yield 0, len(value)
         return

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote
 
+from secrets_vault.masking.lexicon import words
 from secrets_vault.masking.spans import Kind, Span
 from secrets_vault.masking.values import is_nothing, is_random
 
@@ -14,49 +15,28 @@ _AT_HOST = re.compile(r"@(?=" + _HOST + ")")
 _PORT = re.compile(r"\d{1,5}(?:[/?#]|$)")
 _GO_DSN = re.compile(r"(?<![\w/])[\w.\-]+:(?P<pw>[^\s\"'`]+)@(?:tcp|udp|unix)\(")
 _ORACLE = re.compile(
-    r"(?:thin|oci8?):(?P<user>[\w.\-]+)/(?P<pw>[^\s\"']+)@(?=[\w/\-(])|(?:sqlplus|sqlldr|expdp|impdp)\s+[\w.\-]+/(?P<pw2>[^\s\"'@]+)(?:@|\s|$)"
+    r"(?:thin|oci8?):(?P<user>[\w.\-]+)/(?P<pw>[^\s\"']+)@(?=[\w/\-(])|(?:sqlplus|sqlldr|expdp"
+    r"|impdp)\s+[\w.\-]+/(?P<pw2>[^\s\"'@]+)(?:@|\s|$)"
 )
 _BARE_USERINFO = re.compile(
     r"(?<![\w/:.@+\-])(?P<user>[\w.+\-]+):(?P<pw>[^\s:@/\"'<>]{3,})@(?:[\w\-]+\.)*[\w\-]+(?::\d{2,5}|/\w)"
 )
-_NOT_USER = frozenset(
-    [
-        "mailto",
-        "sip",
-        "sips",
-        "to",
-        "from",
-        "cc",
-        "bcc",
-        "user",
-        "email",
-        "mail",
-        "acct",
-        "xmpp",
-        "http",
-        "https",
-        "ssh",
-        "git",
-        "by",
-        "author",
-        "reply-to",
-        "image",
-        "tag",
-    ]
-)
+_NOT_USER = words("not_users")
 
 _CAPABILITY = re.compile(
     r"hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers|commands|actions)/(?P<slack>[^\s\"'<>`?#\\)\]]+)"
     r"|discord(?:app)?\.com/api/(?:v\d+/)?webhooks/\d+/(?P<discord>[^\s\"'<>`?#\\)\]]+)"
     r"|(?:[\w.\-]*webhook\.office\.com|outlook\.office(?:365)?\.com)/webhook(?:b2)?/(?P<teams>[^\s\"'<>`?#\\)\]]+)"
-    r"|(?:hooks|hook|catch|mcp|actions)\.zapier\.com/(?:hooks/(?:catch|standard)/(?:v\d/)?\d+/|hooks/|api/mcp/s/|[\w/]*?/)(?P<zapier>[^\s\"'<>`?#\\)\]]+)"
+    r"|(?:hooks|hook|catch|mcp|actions)\.zapier\.com/(?:hooks/(?:catch|standard)/(?:v\d/)?\d+/|hooks/"
+    r"|api/mcp/s/|[\w/]*?/)(?P<zapier>[^\s\"'<>`?#\\)\]]+)"
     r"|hook\.(?:[\w\-]+\.)?(?:make|integromat|celonis)\.com/(?P<make>[^\s\"'<>`?#\\)\]]+)"
     r"|api\.telegram\.org/(?:file/)?bot(?P<telegram>[^\s\"'<>`?#\\/)\]]+)"
     r"|maker\.ifttt\.com/trigger/[^/\s]+/(?:json/)?with/key/(?P<ifttt>[\w\-]+)"
     r"|(?P<pipedream>\b[\w\-]{6,})\.m\.pipedream\.net"
     r"|connect\.pabbly\.com/(?:workflow|webhook)/(?:sendwebhookdata|listener)/(?P<pabbly>[^\s\"'<>`?#\\)\]]+)"
     r"|webhook\.site/(?P<site>[0-9a-f\-]{20,})"
-    r"|(?:webhooks?|hooks)\.(?:workato|airtable|integrately|activepieces|tray|n8n|mattermost|rocket|us|frontapp)[\w.\-]*/"
+    r"|(?:webhooks?|hooks)\.(?:workato|airtable|integrately|activepieces|tray|n8n|mattermost|rocket|us"
+    r"|frontapp)[\w.\-]*/"
     r"(?:webhooks?/|workflows/|rest/|hooks/|services/)*(?P<other>[^\s\"'<>`?#\\)\]]{6,})"
     r"|hc-ping\.com/(?P<ping>[^\s\"'<>`?#\\)\]]{12,})"
     r"|(?:events|integrations?)\.pagerduty\.com/integration/(?P<pagerduty>\w+)"
@@ -70,8 +50,10 @@ _CAPABILITY = re.compile(
 _WEBHOOK_PATH = re.compile(r"/webhook(?:-test|-waiting)?/(?P<id>[^\s\"'<>`?#\\)\],;&]+)")
 _TELEGRAM_PATH = re.compile(r"/bot(?P<t>\d{5,}(?::|%3A)[\w\-]{6,})", re.I)
 _AMZ = re.compile(
-    r"[?&;](?:amp;)?(?:X-(?:Amz|Goog)-(?:Signature|Security-Token|Credential)|Signature|sig|AWSAccessKeyId|GoogleAccessId|Policy|"
-    r"se?cret|skoid|oauth_signature|oauth_token|hdnts|hdnea|__token__|hmac|hash_key|apikey|api_key|Key-Pair-Id)=(?P<v>[^&\s\"'<>`#;]+)",
+    r"[?&;](?:amp;)?(?:X-(?:Amz|Goog)-(?:Signature|Security-Token|Credential)|Signature|sig"
+    r"|AWSAccessKeyId|GoogleAccessId|Policy|"
+    r"se?cret|skoid|oauth_signature|oauth_token|hdnts|hdnea|__token__|hmac|hash_key|apikey|api_key"
+    r"|Key-Pair-Id)=(?P<v>[^&\s\"'<>`#;]+)",
     re.I,
 )
 _QUERY_KEY = re.compile(
@@ -111,10 +93,10 @@ def _is_query_secret(name: str, value: str) -> bool:
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    if text.startswith("****", start):
+        return start, start
     while end > start + 1 and text[end - 1] in ".,:;!)}]*":
         end -= 1
-    if text[start:end].startswith("****"):
-        return start, start
     return start, end
 
 

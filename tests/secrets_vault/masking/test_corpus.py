@@ -1,0 +1,36 @@
+"""Every line of the corpus: what must go goes, what must stay stays."""
+
+import pytest
+
+from secrets_vault.masking import Masker
+from tests.secrets_vault.masking.corpus import KEPT, LEAKS
+
+MASKER = Masker()
+CASES = [
+    pytest.param(text, secret, id=f"{family}-{n}")
+    for family, rows in LEAKS.items()
+    for n, (text, secret) in enumerate(rows)
+]
+
+
+@pytest.mark.parametrize(("text", "secret"), CASES)
+def test_a_secret_does_not_get_through(text, secret):
+    assert secret in text, "the case itself is broken"
+    masked = MASKER.mask(text)
+    assert secret not in masked
+    assert "****" in masked
+
+
+@pytest.mark.parametrize(("text", "secret"), CASES)
+def test_masking_twice_changes_nothing(text, secret):
+    once = MASKER.mask(text)
+    assert MASKER.mask(once) == once
+
+
+@pytest.mark.parametrize("text", KEPT)
+def test_ordinary_text_stays_as_it_was(text):
+    assert MASKER.mask(text) == text
+
+
+def test_the_corpus_is_as_large_as_promised():
+    assert len(CASES) + len(KEPT) >= 300
