@@ -67,7 +67,7 @@ def call_probe(
         got = send(
             provider.probe.method,
             url,
-            headers=headers,
+            headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()],
             deadline_s=DEADLINE_S,
             max_bytes=MAX_BYTES,
             allowed_hosts=provider.allowed_hosts,

@@ -8,10 +8,9 @@ from typing import Any
 
 from integrations.models import Connection
 from integrations.oauth.answers import Grant, dig
-from integrations.oauth.errors import BadMinute
 from integrations.oauth.keeping import provider_of
 from integrations.oauth.session import Send
-from integrations.probe_call import call_probe
+from integrations.probe_call import NoProbe, call_probe
 from integrations.providers.parts import Variable
 from integrations.providers.shape import Provider
 from secrets_vault.secret import Secret
@@ -71,7 +70,7 @@ def _probe_body(provider: Provider, access_token: Secret, *, send: Send) -> Any:
     """Return the probe's answer; the account stays unnamed when the call fails, the consent does not fail with it."""
     try:
         return call_probe(provider, "oauth2", {"access_token": access_token}, send=send).json()
-    except BadMinute:
+    except NoProbe:
         return None
 
 
@@ -80,6 +79,12 @@ def _text(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         return ""
     return "".join(char for char in str(value) if char.isprintable()).strip()[:200]
+
+
+def account_in(provider: Provider, body: Any) -> tuple[str, str]:
+    """Return id and name of the account that a probe's answer names, empty where it does not."""
+    identity = provider.identity
+    return _text(dig(body, identity.probe_id)), _text(dig(body, identity.probe_name))
 
 
 def is_other(connection: Connection, account: Account) -> bool:

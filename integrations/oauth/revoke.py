@@ -19,7 +19,7 @@ from integrations.status import Status, record, swap
 from secrets_vault import vault
 from secrets_vault.actor import SYSTEM, Actor
 from secrets_vault.errors import VaultError
-from secrets_vault.models import StoredSecret
+from secrets_vault.models import Client, StoredSecret
 from secrets_vault.secret import Secret
 
 ATTEMPTS = 3
@@ -125,6 +125,15 @@ def disconnect(connection: Connection, *, actor: Actor, now: datetime, send: Sen
         if secret is not None:
             _forget(secret, actor=actor, by_shredding=connection.kind == "oauth2")
     return outcome
+
+
+def disconnect_all(
+    client: Client, *, actor: Actor, now: datetime, send: Send = outbound.send
+) -> list[tuple[Connection, Revocation]]:
+    """End every access of one client in one act; what a provider did not confirm is said of that connection alone."""
+    rows = Connection.objects.filter(client=client, secret__isnull=False)
+    rows = rows.select_related("client", "environment", "oauth_app__secret", "secret__current")
+    return [(row, disconnect(row, actor=actor, now=now, send=send)) for row in list(rows)]
 
 
 def _forget(secret: StoredSecret, *, actor: Actor, by_shredding: bool) -> None:

@@ -1,0 +1,148 @@
+"""A pasted credential: checked before it is stored, bound to the provider's hosts and its one slot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from django.db import transaction
+
+from integrations.errors import IntegrationError
+from integrations.models import Connection
+from integrations.oauth.keeping import provider_of
+from integrations.probe_call import plain_fields
+from integrations.providers.shape import Provider
+from integrations.status import Status, record, swap
+from secrets_vault import vault
+from secrets_vault.actor import Actor
+from secrets_vault.models import StoredSecret, User
+from secrets_vault.secret import Secret
+from secrets_vault.vault import Policy
+
+MAX_LENGTH = 8192
+FIELDS = {"api_key": ("api_key",), "bearer": ("token",), "basic": ("username", "password")}
+
+
+class BadValue(IntegrationError):
+    """A value cannot be sent as it is. `field` names it; the message says why and never holds it."""
+
+    code = "bad_value"
+
+    def __init__(self, field: str, reason: str) -> None:
+        self.field = field
+        super().__init__(reason)
+
+
+def secret_policy(provider: Provider, kind: str) -> Policy:
+    """Return where a credential of this kind may go: the provider's own hosts, in its own slot."""
+    return Policy(hosts=provider.allowed_hosts, slots=(provider.injection_for(kind).slot,))
+
+
+def check_values(provider: Provider, kind: str, fields: Mapping[str, Secret]) -> None:
+    """Raise BadValue for what could not stand in a request (RFC 9110 section 5.5).
+
+    Checked here because the HTTP library's own complaint would quote the whole value (measured on h11).
+    """
+    wanted = FIELDS.get(kind)
+    if wanted is None or set(fields) != set(wanted):
+        raise BadValue(next(iter(fields), ""), f"a connection of kind {kind} takes {' and '.join(wanted or ())}")
+    for name, value in fields.items():
+        _check(name, value.expose(), may_be_empty=name == "password")
+    if kind == "basic" and ":" in fields["username"].expose():
+        raise BadValue("username", "a user name cannot hold a colon (RFC 7617)")
+    _check_sent(provider, kind, fields)
+
+
+def _check(name: str, value: str, *, may_be_empty: bool) -> None:
+    if not value and not may_be_empty:
+        raise BadValue(name, "nothing was entered")
+    if len(value) > MAX_LENGTH:
+        raise BadValue(
+            name, f"this is longer than {MAX_LENGTH} characters, so it is no credential; was a whole file pasted?"
+        )
+    if any(ord(char) < 32 or ord(char) == 127 for char in value):
+        raise BadValue(name, "this holds a line break or another control character; copy the value alone")
+    if name != "password" and value != value.strip():
+        raise BadValue(name, "this begins or ends with a space; copy the value alone")
+
+
+def _check_sent(provider: Provider, kind: str, fields: Mapping[str, Secret]) -> None:
+    sent = provider.injection_for(kind).value(**plain_fields(kind, fields))
+    try:
+        sent.encode("latin-1")
+    except UnicodeEncodeError:
+        fault = True
+    else:
+        fault = False
+    if fault:  # raised out here: the codec's own exception carries the value
+        raise BadValue(
+            next(iter(fields)),
+            "this holds a character that cannot stand in a header; was it changed by a word processor?",
+        )
+
+
+def connect_key(
+    connection: Connection,
+    fields: Mapping[str, Secret],
+    *,
+    actor: Actor,
+    now: datetime,
+    made_on: date | None = None,
+    owner: User | None = None,
+    owner_name: str = "",
+    where_used: str = "",
+    expires_at: datetime | None = None,
+    rotate_after_days: int | None = None,
+    reason: str = "",
+) -> StoredSecret:
+    """Store a pasted credential, or a new version of it, bound to the provider. It is not tested yet.
+
+    Raises BadValue before anything is stored, and ConnectionChanged.
+    """
+    provider = provider_of(connection)
+    check_values(provider, connection.kind, fields)
+    about: dict[str, Any] = {"made_on": made_on, "expires_at": expires_at, "reason": reason}
+    with transaction.atomic():
+        if connection.secret is not None:
+            stored = connection.secret
+            vault.bind_policy(stored, secret_policy(provider, connection.kind), actor=actor)
+            vault.replace(stored, fields, actor=actor, **about)
+        else:
+            stored = vault.store(
+                actor=actor,
+                client=connection.client,
+                environment=connection.environment,
+                kind=connection.kind,
+                label=connection.label or f"{provider.name} {connection.environment.slug}",
+                fields=fields,
+                provider_key=connection.provider_key,
+                owner=owner,
+                owner_name=owner_name,
+                where_used=where_used,
+                policy=secret_policy(provider, connection.kind),
+                rotate_after_days=rotate_after_days,
+                **about,
+            )
+        _untested(connection, stored, actor=actor, now=now)
+    return stored
+
+
+def use_stored(connection: Connection, stored: StoredSecret, *, actor: Actor, now: datetime) -> None:
+    """Use a secret that is already in the vault. Raises BadValue when it is another client's or kind's."""
+    if stored.client_id != connection.client_id or stored.environment_id not in (None, connection.environment_id):
+        raise BadValue("secret", "this secret belongs to another client or environment")
+    if stored.kind != connection.kind:
+        raise BadValue("secret", f"this secret is of another kind than the connection, which takes {connection.kind}")
+    with transaction.atomic():
+        vault.bind_policy(stored, secret_policy(provider_of(connection), connection.kind), actor=actor)
+        _untested(connection, stored, actor=actor, now=now)
+
+
+def _untested(connection: Connection, stored: StoredSecret, *, actor: Actor, now: datetime) -> None:
+    """Note that there is a credential nobody has tried; a paused connection stays paused."""
+    state: dict[str, Any] = {"status": Status.UNTESTED, "status_code": "", "status_since": now}
+    if connection.status == Status.PAUSED:
+        state = {"status_before_pause": Status.UNTESTED}
+    swap(connection, secret=stored, connected_at=now, connected_by=actor.label[:160], probe_due_at=now, **state)
+    record(connection, "connection.credential_stored", actor=actor)

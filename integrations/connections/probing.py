@@ -1,0 +1,167 @@
+"""Does the credential work? One cheap call, its outcome in a sentence, and the state that follows from it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from integrations import outbound
+from integrations.errors import IntegrationError
+from integrations.models import Connection
+from integrations.oauth.account import account_in
+from integrations.oauth.errors import NeedsReconnecting, NotUsableNow
+from integrations.oauth.keeping import bound_host, provider_of
+from integrations.oauth.refresh import access_token, read
+from integrations.oauth.session import Send
+from integrations.probe_call import NoProbe, ProbeAnswer, call_probe
+from integrations.providers.shape import Provider
+from integrations.status import ConnectionChanged, Status, set_status, swap
+from secrets_vault import vault
+from secrets_vault.actor import SYSTEM, Actor
+from secrets_vault.errors import VaultError
+from secrets_vault.secret import Secret
+
+logger = logging.getLogger(__name__)
+
+EVERY = timedelta(days=1)
+SOON = timedelta(minutes=15)
+SENTENCES = {
+    "works": "It works.",
+    "refused": "{name} does not accept this credential. Check that it was copied whole and has not been revoked.",
+    "other_account": "It works, but for another account than this connection's. Check which one is right.",
+    "busy": "{name} is too busy to answer right now. The credential was not refused; it is tried again later.",
+    "failing": "{name} had a failure of its own. The credential was not refused; it is tried again later.",
+    "unreachable": "{name} could not be reached. It is tried again later.",
+    "no_probe": "{name} has no harmless call to test with. The first real call will tell.",
+    "no_credential": "There is no credential to test yet.",
+    "needs_reconnecting": "The access was withdrawn or has ended. Reconnect it.",
+    "unreadable": "The stored credential cannot be read or may not be sent there. Store it again.",
+}
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    """What one test call showed. `str()` is the sentence for a person."""
+
+    outcome: str
+    sentence: str
+    status: int = 0
+    account_id: str = ""
+    account_name: str = ""
+
+    def __str__(self) -> str:
+        return self.sentence
+
+    @property
+    def is_good(self) -> bool:
+        """Tell whether the credential was accepted."""
+        return self.outcome == "works"
+
+
+def probe(
+    connection: Connection, *, actor: Actor, now: datetime | None = None, send: Send = outbound.send
+) -> ProbeResult:
+    """Try the credential with the provider's cheapest call, and note what came of it. Never raises for the outcome."""
+    now = now or timezone.now()
+    row = read(connection.pk)
+    provider = provider_of(row)
+    outcome, answer = _try(row, provider, now=now, send=send)
+    account_id, account_name = account_in(provider, answer.json()) if outcome == "works" else ("", "")
+    expected = row.expected_account_id or row.account_id
+    if outcome == "works" and expected and account_id and account_id != expected:
+        outcome = "other_account"
+    sentence = SENTENCES[outcome].format(name=provider.name)
+    result = ProbeResult(outcome, sentence, answer.status, account_id, account_name)
+    _note(row.pk, result, actor=actor, now=now)
+    connection.refresh_from_db(fields=["status", "status_code", "version", "account_id", "account_name", "secret"])
+    return result
+
+
+def _try(row: Connection, provider: Provider, *, now: datetime, send: Send) -> tuple[str, ProbeAnswer]:
+    if row.secret is None:
+        return "no_credential", ProbeAnswer()
+    try:
+        answer = call_probe(provider, row.kind, _fields(row, provider, now=now, send=send), send=send)
+        if answer.status == 401 and row.kind == "oauth2":
+            refused = row.secret.current_id
+            fresh = access_token(row, now=now, refused=refused, send=send)
+            answer = call_probe(provider, row.kind, {"access_token": fresh}, send=send)
+    except NoProbe:
+        return "no_probe", ProbeAnswer()
+    except NeedsReconnecting:
+        return "needs_reconnecting", ProbeAnswer()
+    except NotUsableNow:
+        return "unreachable", ProbeAnswer()
+    except (VaultError, IntegrationError) as error:
+        return "unreadable", ProbeAnswer(code=error.code)
+    return _outcome(answer, provider), answer
+
+
+def _fields(row: Connection, provider: Provider, *, now: datetime, send: Send) -> Mapping[str, Secret]:
+    """Return the credential, after asking its policy whether it may go where the probe goes."""
+    assert row.secret is not None  # noqa: S101 - for the type checker; the caller looked
+    url = provider.probe.url if provider.probe and provider.probe.url else provider.base_url
+    slot = provider.injection_for(row.kind).slot
+    vault.check_policy(row.secret, host=bound_host(url), slot=slot)
+    if row.kind == "oauth2":
+        return {"access_token": access_token(row, now=now, send=send)}
+    return vault.use(row.secret, actor=SYSTEM, purpose="probe")
+
+
+def _outcome(answer: ProbeAnswer, provider: Provider) -> str:
+    if answer.proves(provider):
+        return "works"
+    if answer.code:
+        return "unreachable"
+    if answer.status == 429:
+        return "busy"
+    return "failing" if answer.status >= 500 or answer.status == 408 else "refused"
+
+
+def _note(pk: Any, result: ProbeResult, *, actor: Actor, now: datetime) -> None:
+    """Write the outcome down. What the provider could not tell changes no state."""
+    again = EVERY if result.outcome in ("works", "refused", "no_probe") else SOON
+    Connection.objects.filter(pk=pk).update(
+        probed_at=now, probe_due_at=now + again, probe_outcome=result.outcome, probe_status=result.status or None
+    )
+    for _ in range(3):
+        try:
+            return _follow(read(pk), result, actor=actor, now=now)
+        except ConnectionChanged:
+            continue
+    logger.info("probe outcome overtaken", extra={"connection": str(pk)})
+    return None
+
+
+def _follow(row: Connection, result: ProbeResult, *, actor: Actor, now: datetime) -> None:
+    if result.outcome == "works":
+        with transaction.atomic():
+            if result.account_id and (row.account_id, row.account_name) != (result.account_id, result.account_name):
+                swap(row, account_id=result.account_id, account_name=result.account_name or row.account_name)
+            set_status(row, Status.CONNECTED, actor=actor, now=now)
+    elif result.outcome in ("refused", "other_account", "unreadable"):
+        codes = {"refused": "credential_refused", "unreadable": "credential_unreadable"}
+        set_status(row, Status.FAILING, codes.get(result.outcome, result.outcome), actor=actor, now=now)
+
+
+def probe_due(*, now: datetime, limit: int = 50, send: Send = outbound.send) -> int:
+    """Try the credentials that nobody has tried for a day; return how many. For the sweep."""
+    tried = [Status.CONNECTED, Status.UNTESTED, Status.FAILING]
+    due = Connection.objects.filter(probe_due_at__lte=now, status__in=tried, is_demo=False).order_by("probe_due_at")
+    done = 0
+    for row in list(due[:limit]):
+        try:
+            probe(row, actor=SYSTEM, now=now, send=send)
+        except (IntegrationError, VaultError) as error:
+            # Put off, so that one broken connection does not stand in front of the others for ever.
+            Connection.objects.filter(pk=row.pk).update(probe_due_at=now + EVERY)
+            logger.warning("probe skipped", extra={"connection": str(row.pk), "code": error.code})
+        else:
+            done += 1
+    return done
