@@ -19,6 +19,9 @@ PARAMETER = re.compile(r";\s*([a-z]+)=\s*([^;,\s]+)", re.ASCII)
 FIELD = re.compile(r"(limit|remaining|reset)\s*=\s*(\d{1,18})", re.ASCII)
 QUOTA = re.compile(r"(\d{1,18})\s*;\s*w=(\d{1,9})", re.ASCII)
 PREFIXES = ("", "beta-")
+NAMES = frozenset(
+    [f"{prefix}ratelimit{end}" for prefix in PREFIXES for end in ("", "-policy", "-limit", "-remaining", "-reset")]
+)
 
 
 def read(headers: Mapping[str, str], *, now: datetime) -> list[Reading]:

@@ -18,6 +18,7 @@ Headers = Mapping[str, str] | Iterable[tuple[bytes, bytes]]
 DIALECTS_FILE = Path(__file__).with_name("dialects.toml")
 USED_OF = re.compile(r"(?:^|[=\s,;])(\d{1,18})\s*/\s*(\d{1,18})", re.ASCII)
 PERCENT = re.compile(r'"(?:call_count|total_cputime|total_time|acc_id_util_pct)"\s*:\s*(\d{1,4}(?:\.\d+)?)', re.ASCII)
+HEADER_FIELDS = ("limit", "remaining", "used", "reset", "window_ms_header", "window_s_header", "bucket_header", "value")
 PAIR = re.compile(r"(\w+)\s*=\s*(\d+)", re.ASCII)
 
 
@@ -46,7 +47,9 @@ def read_limits(headers: Headers, *, status: int, now: datetime, provider: Provi
     The provider's dialect is tried first, then the families that many vendors share. A 429 that names
     only a wait gives a reading of the bucket "wait" with nothing remaining.
     """
-    folded = fold(headers)
+    folded = fold(headers, only=known_names())
+    if not folded:
+        return []
     readings = _read_rows(dialects().get(provider.rate_limit_dialect, ()), folded, now=now)
     readings = readings or ietf.read(folded, now=now) or _read_rows(dialects()["generic"], folded, now=now)
     wait = units.wait_s(folded, now=now)
@@ -69,15 +72,24 @@ def documented_limits(provider: Provider, *, kind: str = "", environment: str = 
     return list(readings.values())
 
 
-def fold(headers: Headers) -> dict[str, str]:
+def fold(headers: Headers, *, only: frozenset[str] | None = None) -> dict[str, str]:
     """Return headers by lower-case name. A name sent twice is joined by a comma (RFC 9110 section 5.3)."""
     if isinstance(headers, Mapping):
-        return {name.lower(): value for name, value in headers.items()}
+        return {name.lower(): value for name, value in headers.items() if only is None or name.lower() in only}
     folded: dict[str, str] = {}
     for raw_name, raw_value in headers:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        folded[name] = f"{folded[name]}, {value}" if name in folded else value
+        name = raw_name.decode("latin-1").lower()
+        if only is None or name in only:
+            value = raw_value.decode("latin-1")
+            folded[name] = f"{folded[name]}, {value}" if name in folded else value
     return folded
+
+
+@cache
+def known_names() -> frozenset[str]:
+    """Return every header that some dialect reads: most of an answer's headers need no look."""
+    rows = [row for group in dialects().values() for row in group]
+    return frozenset(getattr(row, field) for row in rows for field in HEADER_FIELDS) | ietf.NAMES | units.WAIT_NAMES
 
 
 @cache

@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 
 MAX_WAIT_S = 366 * 86_400.0
 MAX_COUNT = 2**62
+WAIT_NAMES = frozenset({"retry-after", "retry-after-ms"})
 NUMBER = re.compile(r"\d{1,30}(?:\.\d{1,15})?", re.ASCII)
 GO_DURATION = re.compile(
     r"(?=.)(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m(?!s))?(?:(\d{1,9}(?:\.\d{1,9})?)s)?(?:(\d{1,9}(?:\.\d{1,9})?)ms)?",

@@ -103,7 +103,8 @@ class Probe:
 
     Other than 2xx, `alive_statuses` also prove that the credential is known: a restricted key may
     be refused this one path. `true_at` names a field that must be true (Slack answers 200 to a
-    dead token). `needs` says in words what the call needs beyond a valid credential.
+    dead token). `alive_text` in the body of a refusal proves it too: OpenAI answers 401 to a
+    restricted key. `needs` says in words what the call needs beyond a valid credential.
     """
 
     method: str
@@ -111,6 +112,7 @@ class Probe:
     url: str = ""
     alive_statuses: tuple[int, ...] = ()
     true_at: str = ""
+    alive_text: str = ""
     headers: Mapping[str, str] = NOTHING
     needs: str = ""
 
