@@ -9,10 +9,14 @@ import json
 import sys
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
 from django.core.management.base import BaseCommand
-from django.db import OperationalError, ProgrammingError
+from django.db import OperationalError, ProgrammingError, connections
+from django.db.migrations.executor import MigrationExecutor
 
+from secrets_vault import keys
 from secrets_vault.errors import VaultError
 
 FOUND_SOMETHING = 1
@@ -23,11 +27,13 @@ class KeylodgeCommand(BaseCommand):
     """A command answers with what `run()` returns, as one line of JSON; None prints nothing.
 
     An error in `answered` ends the command with its sentence and its `exit_code`, else 2. A check that
-    found something sets `self.exit_code = FOUND_SOMETHING`.
+    found something sets `self.exit_code = FOUND_SOMETHING`. With `prepares`, tables and keys are made first
+    where they are missing: a command that writes works before the first `make run`.
     """
 
     requires_system_checks: ClassVar[list[str]] = []  # type: ignore[misc]
     answered: ClassVar[tuple[type[Exception], ...]] = (VaultError, ImproperlyConfigured)
+    prepares: ClassVar[bool] = False
     exit_code = 0
 
     def run(self, **options: Any) -> object | None:
@@ -38,6 +44,8 @@ class KeylodgeCommand(BaseCommand):
         """Run, print, and end with the contract's exit code."""
         self.exit_code = 0
         try:
+            if self.prepares:
+                prepare()
             answer = self.run(**options)
         except self.answered as error:
             self.say(str(error))
@@ -53,3 +61,17 @@ class KeylodgeCommand(BaseCommand):
     def say(self, words: str) -> None:
         """Write a sentence to stderr, in no colour of alarm."""
         self.stderr.write(words, self.style.NOTICE)
+
+
+def prepare() -> None:
+    """Bring the tables up to date and open the keys, making both on a first start."""
+    for alias in settings.DATABASES:
+        if migrations_waiting(alias):
+            call_command("migrate", database=alias, interactive=False, verbosity=0)
+    keys.initialise()
+
+
+def migrations_waiting(alias: str) -> int:
+    """Return how many migrations one database has not seen."""
+    executor = MigrationExecutor(connections[alias])
+    return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
-from django.db import connection, connections
-from django.db.migrations.executor import MigrationExecutor
+from django.db import connection
 
 from secrets_vault import audit, generation, keys, row_checks, wrapping_key
+from secrets_vault.commands import migrations_waiting
 from secrets_vault.errors import VaultError
 from secrets_vault.models import User
 
@@ -38,10 +38,7 @@ def examine() -> list[Finding]:
 
 
 def _tables() -> Finding:
-    waiting = 0
-    for alias in settings.DATABASES:
-        executor = MigrationExecutor(connections[alias])
-        waiting += len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    waiting = sum(migrations_waiting(alias) for alias in settings.DATABASES)
     todo = "Start Keylodge once with `make run`: it brings the tables up to date." if waiting else ""
     return Finding("tables", not waiting, f"{waiting} migrations are waiting" if waiting else "up to date", todo)
 
