@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -42,17 +42,20 @@ class Health:
         return WORDS[self.tone]
 
 
-def health_of(clients: Iterable[Client], user: User) -> dict[UUID, Health]:
-    """Return the health of each client, in two queries however many there are."""
+def health_of(clients: Iterable[Client], user: User, *, errors: Mapping[UUID, int] | None = None) -> dict[UUID, Health]:
+    """Return the health of each client, in two queries however many there are.
+
+    `errors`: how many groups are open for each client, where the caller knows already.
+    """
     ids = [client.pk for client in clients]
     found: defaultdict[UUID, Health] = defaultdict(Health)
     found.update({pk: Health() for pk in ids})
     rows = Connection.objects.visible_to(user).filter(client_id__in=ids).select_related("environment")
     for connection in name_providers(rows):
         found[connection.client_id].connections.append(connection)
-    for client_id, count in error_counts(ids).items():
-        found[client_id].open_errors = count
-    for health in found.values():
+    counted = error_counts(ids) if errors is None else errors
+    for client_id, health in found.items():
+        health.open_errors = counted.get(client_id, 0)
         health.connections.sort(key=lambda row: RANK[STATUS_TONES.get(row.status, "")])
     return dict(found)
 

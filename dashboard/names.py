@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, lru_cache
 
 from dashboard.words import last_provider_word
 from integrations.models import CustomProvider
-from integrations.providers.registry import catalogue
+from integrations.providers.registry import ProviderNotFound, catalogue, get_provider
+from secrets_vault import generation
+
+CUSTOM_PREFIX = "custom-"
 
 
 def provider_names(keys: Iterable[str]) -> dict[str, str]:
-    """Return the name of each provider, in one query at most however many are custom."""
-    wanted = set(keys)
-    names = {key: catalogue()[key].name for key in wanted if key in catalogue()}
-    missing = wanted - set(names)
-    if missing:
-        names.update(CustomProvider.objects.filter(key__in=missing).values_list("key", "name"))
-    return {key: names.get(key) or last_provider_word(key) for key in wanted}
+    """Return the name of each provider; custom ones are read once and again when something changed."""
+    return {key: _name_of(key) for key in set(keys)}
+
+
+def _name_of(key: str) -> str:
+    if key in catalogue():
+        return catalogue()[key].name
+    if key.startswith(CUSTOM_PREFIX):
+        known = _custom_names(generation.current())
+        if key not in known:
+            _custom_names.cache_clear()
+            known = _custom_names(generation.current())
+        return known.get(key) or last_provider_word(key)
+    return last_provider_word(key)
+
+
+@lru_cache(maxsize=1)
+def _custom_names(generation_number: int) -> dict[str, str]:
+    return dict(CustomProvider.objects.values_list("key", "name"))
 
 
 def name_providers[Row](rows: Iterable[Row]) -> list[Row]:
@@ -26,3 +42,19 @@ def name_providers[Row](rows: Iterable[Row]) -> list[Row]:
     for row in found:
         row.provider_name = names[row.provider_key]  # type: ignore[attr-defined]
     return found
+
+
+def provider_days() -> Callable[[str], int | None]:
+    """Return a function that tells after how many days a provider asks for a new credential.
+
+    It reads each provider once, so that a board of 2,000 secrets asks about a dozen.
+    """
+
+    @cache
+    def days_of(key: str) -> int | None:
+        try:
+            return get_provider(key).rotation.after_days if key else None
+        except ProviderNotFound:
+            return None
+
+    return days_of

@@ -6,11 +6,14 @@ from dashboard.pages import (
     client,
     client_changes,
     clients,
+    today,
 )
 
 app_name = "dashboard"
 
 urlpatterns = [
+    # Today
+    path("", today.today, name="today"),
     # Clients
     path("clients/", clients.clients, name="clients"),
     path("clients/new/", clients.new_client, name="new_client"),

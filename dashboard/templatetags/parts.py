@@ -146,3 +146,9 @@ def status_tone(status: int | None) -> str:
     if not status or status >= 500:
         return "bad"
     return "warn" if status >= 400 else "info"
+
+
+@register.filter
+def thousands(number: int | None) -> str:
+    """Return a whole number with its thousands set apart."""
+    return "" if number is None else f"{number:,}"

@@ -1,0 +1,209 @@
+"""What needs a person, worst first: broken now, overdue, nearly at a limit, failing, due soon, waiting for somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db.models import Max, Q
+from django.urls import NoReverseMatch, reverse
+
+from dashboard.names import name_providers
+from dashboard.navigation import OPEN_STATES
+from dashboard.words import ago_words
+from integrations.alerts import can_mail
+from integrations.models import ClientLink, Connection, ErrorGroup, Sweep
+
+if TYPE_CHECKING:
+    from dashboard.tightest import Tight
+    from secrets_vault.models import User
+    from secrets_vault.rotation import BoardRow
+
+Status = Connection.Status
+SILENCE = timedelta(minutes=5)
+NEARLY_PERCENT = 90
+MOST = 200
+
+
+@dataclass(frozen=True)
+class Need:
+    """One thing to do: what is wrong, for whom, what follows from it, since or until when, and the one button."""
+
+    harm: int
+    tone: str
+    title: str
+    text: str
+    url: str
+    action: str
+    when: str = ""
+    client_name: str = ""
+    environment: Any = None
+    provider_key: str = ""
+    provider_name: str = ""
+
+    @property
+    def severity(self) -> str:
+        """Return the tone in a word, for who does not see colours."""
+        return {"bad": "Critical", "warn": "Warning"}.get(self.tone, "Notice")
+
+
+def needs_of(
+    user: User, client_ids: Sequence[UUID], *, now: datetime, board: Sequence[BoardRow], tight: Sequence[Tight]
+) -> list[Need]:
+    """Return everything that needs this person, worst first.
+
+    `client_ids` are the clients that the person sees; `board` and `tight` are read already by the page.
+    """
+    needs = [
+        *background_needs(user, now=now),
+        *connection_needs(user, now=now),
+        *rotation_needs(board),
+        *limit_needs(tight, now=now),
+        *error_needs(client_ids, now=now),
+        *link_needs(user, now=now),
+        *mail_needs(user),
+    ]
+    return sorted(needs, key=lambda need: need.harm)
+
+
+def url_of(name: str, *args: object, fallback: str = "") -> str:
+    """Return the address of a page, or the fallback while that page does not exist."""
+    try:
+        return reverse(f"dashboard:{name}", args=args)
+    except NoReverseMatch:
+        return fallback
+
+
+def background_needs(user: User, *, now: datetime) -> Iterator[Need]:
+    """Warn the owner when no background work has run for five minutes: nothing is refreshed or reminded then."""
+    if not user.is_owner or now - user.joined_at < SILENCE:
+        return
+    last = Sweep.objects.aggregate(last=Max("finished_at"))["last"]
+    if last is None or now - last > SILENCE:
+        text = "Tokens are not refreshed and nobody is reminded until the worker runs again."
+        when = f"since {ago_words(last, now=now)}" if last else ""
+        yield Need(0, "bad", "Background work is not running", text, url_of("background"), "See background work", when)
+
+
+def connection_needs(user: User, *, now: datetime) -> Iterator[Need]:
+    """Yield the connections that do not work, never worked, or whose consent ends soon."""
+    dying = Q(refresh_expires_at__lt=now + timedelta(days=8), status=Status.CONNECTED)
+    rows = Connection.objects.visible_to(user).filter(Q(status__in=CONNECTION_WORDS) | dying, client__archived_at=None)
+    for connection in name_providers(rows.select_related("client", "environment").order_by("status_since")[:MOST]):
+        harm, tone, title, text, action = CONNECTION_WORDS.get(connection.status, DYING_WORDS)
+        at = connection.status_since if connection.status in CONNECTION_WORDS else connection.refresh_expires_at
+        yield _need_of(
+            connection, harm, tone, title.format(connection.provider_name), text,
+            url_of("connection", connection.slug, fallback=url_of("client_connections", connection.client.slug)),
+            action, ago_words(at, now=now) if at else "",
+        )  # fmt: skip
+
+
+CONNECTION_WORDS = {
+    Status.NEEDS_RECONNECTING.value: (
+        1, "bad", "{} needs reconnecting", "Calls are refused until somebody connects it again.", "Reconnect"
+    ),
+    Status.FAILING.value: (1, "bad", "Calls to {} fail", "The last calls did not get through.", "See why"),
+    Status.NOT_CONNECTED.value: (
+        6, "info", "{} is not connected yet", "It waits for a credential or for the client’s consent.", "Connect"
+    ),
+    Status.UNTESTED.value: (
+        6, "info", "{} is not tested yet", "A credential is stored; nobody knows whether it works.", "Test it"
+    ),
+}  # fmt: skip
+DYING_WORDS = (5, "warn", "Consent for {} ends soon", "After that the client has to agree again.", "Renew")
+
+
+def rotation_needs(board: Iterable[BoardRow]) -> Iterator[Need]:
+    """Yield the secrets that are overdue, of unknown age, or due within a week; snoozed ones rest."""
+    for row in board:
+        stored, due = row.stored, row.due
+        if due.snoozed_until or due.days_left > 7:
+            continue
+        if due.age_days is None:
+            harm, tone, title, when = 5, "warn", f"Nobody knows how old {stored.label} is", ""
+            text = "Store a new version, or say when this one was made."
+        elif due.days_left < 0:
+            harm, tone, title, when = 2, "bad", f"{stored.label} is {due.age_text} old", f"{-due.days_left} days over"
+            text = f"It was due on {due.on:%-d %b}. Put in a new version and withdraw the old one."
+        else:
+            harm, tone, title, when = 5, "warn", f"{stored.label} is due for rotation", f"in {due.days_left} days"
+            text = f"It is {due.age_text} old."
+        yield _need_of(stored, harm, tone, title, text, secret_url(stored), "Rotate", when)
+
+
+def secret_url(stored: Any) -> str:
+    """Return where a secret is rotated: its own page, or its client's list."""
+    fallback = url_of("client_secrets", stored.client.slug) if stored.client else ""
+    return url_of("secret", stored.pk, fallback=fallback)
+
+
+def limit_needs(tight: Iterable[Tight], *, now: datetime) -> Iterator[Need]:
+    """Yield the limits of which less than a tenth is left."""
+    for limit in tight:
+        if limit.used_percent < NEARLY_PERCENT:
+            continue
+        when = ago_words(limit.reading.resets_at, now=now) if limit.reading.resets_at else ""
+        title = f"{limit.bucket_words} limit at {limit.used_percent:.0f} %"
+        url = url_of("limits", fallback=url_of("client", limit.connection.client.slug))
+        text = f"{limit.used:,} of {limit.reading.limit:,} used."
+        yield _need_of(limit.connection, 3, "warn", title, text, url, "See limits", f"resets {when}" if when else "")
+
+
+def error_needs(client_ids: Sequence[UUID], *, now: datetime) -> Iterator[Need]:
+    """Yield the error groups that are open and were seen in the last day."""
+    since = now - timedelta(days=1)
+    rows = ErrorGroup.objects.filter(client_id__in=client_ids, state__in=OPEN_STATES, last_seen_at__gte=since)
+    groups = name_providers(rows.order_by("-last_seen_at")[:MOST])
+    ids = {group.connection_id for group in groups}
+    connections = Connection.objects.select_related("client", "environment").in_bulk(ids)
+    for group in groups:
+        connection = connections.get(group.connection_id)
+        # What does not work at all is in the queue already; its errors would say the same again.
+        if connection is None or connection.status in CONNECTION_WORDS:
+            continue
+        connection.provider_name = group.provider_name
+        url = url_of("error_group", group.pk, fallback=url_of("client", connection.client.slug))
+        text = f"{group.count:,} calls, {group.method} {group.path_template}"
+        yield _need_of(
+            connection, 4, "warn", group.title, text, url, "See error", ago_words(group.last_seen_at, now=now)
+        )
+
+
+def link_needs(user: User, *, now: datetime) -> Iterator[Need]:
+    """Yield the links that a client has opened but not finished, or that failed."""
+    rows = ClientLink.objects.visible_to(user).filter(
+        Q(opened_at__isnull=False) | Q(failed_at__isnull=False),
+        used_at=None, revoked_at=None, expires_at__gt=now, client__archived_at=None,
+    )  # fmt: skip
+    for link in rows.select_related("client", "connection__client", "connection__environment")[:MOST]:
+        connection = link.connection
+        name_providers([connection])
+        failed = link.failed_at is not None
+        title = "A client’s connect link failed" if failed else "A client opened the connect link"
+        text = "The last attempt did not go through." if failed else "It is not finished yet."
+        url = url_of("connection", connection.slug, fallback=url_of("client_connections", link.client.slug))
+        when = f"expires {ago_words(link.expires_at, now=now)}"
+        yield _need_of(connection, 6, "warn" if failed else "info", title, text, url, "See link", when)
+
+
+def mail_needs(user: User) -> Iterator[Need]:
+    """Say to the owner that reminders cannot be mailed yet."""
+    if user.is_owner and not can_mail():
+        text = "No mail server is set. Everything Keylodge has to say is kept under Messages."
+        url = url_of("settings", fallback=url_of("messages"))
+        yield Need(7, "info", "Reminders cannot reach you yet", text, url, "Set up mail" if url else "")
+
+
+def _need_of(row: Any, harm: int, tone: str, title: str, text: str, url: str, action: str, when: str) -> Need:
+    """Return a need about a connection or a secret, which name their client, environment and provider."""
+    return Need(
+        harm, tone, title, text, url, action, when,
+        client_name=row.client.name if row.client else "",
+        environment=row.environment,
+        provider_key=row.provider_key,
+        provider_name=getattr(row, "provider_name", ""),
+    )  # fmt: skip
