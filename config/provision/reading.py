@@ -1,0 +1,264 @@
+"""From a TOML file to what it asks for. Nothing is written here, and no secret is put into an error."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from dataclasses import dataclass, field
+from datetime import date
+from ipaddress import ip_network
+from pathlib import Path as FilePath
+from typing import Any
+
+from config.provision.lines import Path, places
+from config.provision.problems import BadFile, Document
+from config.provision.sources import Sources, take_secret
+from config.provision.table import Table
+from secrets_vault.secret import Secret
+
+KINDS = ("api_key", "bearer", "basic", "oauth2")
+KINDS_NOT_BUILT = ("client_credentials", "jwt_bearer")
+SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
+METHOD = re.compile(r"[A-Z][A-Z-]{0,15}")
+CUSTOM = "custom"
+
+
+@dataclass(frozen=True)
+class AppSpec:
+    """An OAuth app: described here, or by the name of an agency app."""
+
+    name: str = ""
+    client_id: str = ""
+    client_secret: Secret | None = None
+    scopes: tuple[str, ...] = ()
+    optional_scopes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ConnectionSpec:
+    """One connection as the file describes it. `path` points back into the file."""
+
+    path: Path
+    slug: str
+    provider: str
+    kind: str
+    environment: str | None = None
+    made_on: date | None = None
+    fields: dict[str, Secret] = field(default_factory=dict)
+    app: AppSpec | None = None
+    custom: dict[str, Any] | None = None
+    rotate_after_days: int | None = None
+    variables: dict[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class TokenSpec:
+    """One gateway token. `limits` holds only what the file names."""
+
+    path: Path
+    name: str
+    connections: tuple[str, ...]
+    limits: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ClientSpec:
+    """One client with all that the file says about it."""
+
+    path: Path
+    slug: str
+    name: str | None
+    environments: tuple[str, ...] | None
+    connections: tuple[ConnectionSpec, ...]
+    tokens: tuple[TokenSpec, ...]
+
+
+def read(file: FilePath, *, environ: dict[str, str] | None = None) -> tuple[Document, list[ClientSpec]]:
+    """Return what a file asks for, and the document to refuse more of it. Raises BadFile."""
+    try:
+        text = file.read_text(encoding="utf-8")
+        values = tomllib.loads(text)
+    except OSError as error:
+        raise BadFile(f"{file}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise BadFile(f"{file}: is not UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        raise BadFile(_syntax_problem(file, error)) from None
+    document = Document(str(file), places(text))
+    top = Table(values, (), document)
+    sources = Sources(file.parent, dict(os.environ) if environ is None else environ)
+    clients = [_client(table, sources) for table in top.take_tables("client")]
+    top.finish()
+    if not clients:
+        document.refuse((), "there is no [[client]] in this file")
+    _refuse_doubles(document, clients)
+    document.finish()
+    return document, [client for client in clients if client is not None]
+
+
+def _syntax_problem(file: FilePath, error: tomllib.TOMLDecodeError) -> str:
+    line = re.search(r"at line (\d+)", str(error))
+    return f"{file}:{line[1] if line else 1}: (file): is not TOML: {error}"
+
+
+def _client(table: Table, sources: Sources) -> ClientSpec | None:
+    slug = _slug(table, "slug", longest=60)
+    name = table.take_text("name", longest=120)
+    environments = table.take_texts("environments")
+    for environment in environments or []:
+        if not SLUG.fullmatch(environment) or len(environment) > 40:
+            table.refuse("environments", "must be lower case words joined by -, at most 40 characters each")
+    if environments == []:
+        table.refuse("environments", "must name at least one")
+    connections = [_connection(row, sources) for row in table.take_tables("connection")]
+    tokens = [_token(row) for row in table.take_tables("gateway_token")]
+    table.finish()
+    if slug is None:
+        return None
+    return ClientSpec(
+        table.path,
+        slug,
+        name,
+        None if environments is None else tuple(environments),
+        tuple(one for one in connections if one),
+        tuple(one for one in tokens if one),
+    )
+
+
+def _connection(table: Table, sources: Sources) -> ConnectionSpec | None:
+    slug = _slug(table, "slug", longest=73)
+    provider = table.take_text("provider", is_needed=True, longest=80)
+    kind = _kind(table)
+    custom = table.take_table("custom")
+    if (provider == CUSTOM) != (custom is not None):
+        table.refuse("custom", 'the table and provider = "custom" belong together')
+    found = ConnectionSpec(
+        table.path,
+        slug or "",
+        provider or "",
+        kind or "",
+        environment=table.take_text("environment", longest=40),
+        made_on=table.take_date("made_on"),
+        fields=_fields(table, kind, sources),
+        app=_app(table, kind, sources),
+        custom=None if custom is None else dict(custom.values),
+        rotate_after_days=table.take_count("rotate_after_days", most=730),
+        variables=_variables(table),
+    )
+    table.finish()
+    return found if slug and provider and kind else None
+
+
+def _kind(table: Table) -> str | None:
+    if table.values.get("kind") in KINDS_NOT_BUILT:
+        table.take("kind", str, "a text")
+        table.refuse("kind", f"connections of kind {table.values['kind']} are not built yet")
+        for name in ("key", "claims"):
+            table.take(name, type(table.values.get(name)), "anything")
+        return None
+    return table.take_choice("kind", KINDS)
+
+
+def _fields(table: Table, kind: str | None, sources: Sources) -> dict[str, Secret]:
+    """Return the values of the credential by their field names."""
+    username = table.take_text("username")
+    if kind == "oauth2" and table.has("secret"):
+        table.refuse("secret", "an oauth2 connection gets its tokens by consent; leave it out")
+    secret = take_secret(table, "secret", sources)
+    if kind != "basic":
+        if username is not None:
+            table.refuse("username", "belongs to kind basic")
+        name = {"api_key": "api_key", "bearer": "token"}.get(kind or "")
+        return {name: secret} if name and secret else {}
+    if (username is None) != (not table.has("secret")):
+        table.refuse("username" if username is None else "secret", "is missing; basic needs both")
+    return {"username": Secret(username), "password": secret} if username and secret else {}
+
+
+def _app(table: Table, kind: str | None, sources: Sources) -> AppSpec | None:
+    named = table.take_text("app", longest=120)
+    inline = table.take_table("oauth_app")
+    if kind not in ("oauth2", None) and (named or inline):
+        table.refuse("oauth_app" if inline else "app", "belongs to kind oauth2")
+    if named and inline:
+        table.refuse("app", "give either oauth_app or app, not both")
+    if inline is None:
+        return AppSpec(name=named) if named else None
+    name = inline.take_text("app", longest=120)
+    client_id = inline.take_text("client_id", is_needed=name is None)
+    secret = take_secret(inline, "client_secret", sources)
+    scopes = inline.take_texts("scopes") or []
+    optional = inline.take_texts("optional_scopes") or []
+    if name and (client_id or secret):
+        inline.refuse("app", "give either the name of an agency app or a client_id, not both")
+    inline.finish()
+    return AppSpec(name or "", client_id or "", secret, tuple(scopes), tuple(optional))
+
+
+def _variables(table: Table) -> dict[str, str] | None:
+    given = table.take_table("variables")
+    if given is None:
+        return None
+    return {name: text for name in given.values if (text := given.take_text(name)) is not None}
+
+
+def _token(table: Table) -> TokenSpec | None:
+    name = table.take_text("name", is_needed=True, longest=120)
+    connections = table.take_texts("connections", is_needed=True)
+    if connections == []:
+        table.refuse("connections", "must name at least one")
+    limits = {
+        "methods": _each(table, "methods", lambda text: bool(METHOD.fullmatch(text)), 'must be such as "GET"'),
+        "paths": _each(table, "paths", _is_pattern, "must start with / or *, in ASCII without spaces"),
+        "ip_ranges": _each(table, "ip_ranges", _is_network, "must be addresses or ranges such as 192.0.2.0/24"),
+        "expires_at": table.take_moment("expires_at"),
+    } | {key: table.take_count(key) for key in ("per_minute", "per_day", "max_uses")}
+    table.finish()
+    if name is None or not connections:
+        return None
+    return TokenSpec(table.path, name, tuple(connections), {k: v for k, v in limits.items() if v is not None})
+
+
+def _each(table: Table, name: str, is_fit: Any, words: str) -> list[str] | None:
+    values = table.take_texts(name)
+    if values is not None and not all(is_fit(value) for value in values):
+        table.refuse(name, words)
+        return None
+    return values
+
+
+def _is_pattern(text: str) -> bool:
+    return text.startswith(("/", "*")) and text.isascii() and text.isprintable() and " " not in text
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _slug(table: Table, name: str, *, longest: int) -> str | None:
+    slug = table.take_text(name, is_needed=True, longest=longest)
+    if slug is not None and not SLUG.fullmatch(slug):
+        table.refuse(name, "must be lower case words joined by -")
+        return None
+    return slug
+
+
+def _refuse_doubles(document: Document, clients: list[ClientSpec | None]) -> None:
+    known = [client for client in clients if client is not None]
+    _refuse_twice(document, [((*c.path, "slug"), c.slug) for c in known])
+    _refuse_twice(document, [((*one.path, "slug"), one.slug) for c in known for one in c.connections])
+    for client in known:
+        _refuse_twice(document, [((*token.path, "name"), token.name) for token in client.tokens])
+
+
+def _refuse_twice(document: Document, named: list[tuple[Path, str]]) -> None:
+    seen = set()
+    for path, name in named:
+        if name in seen:
+            document.refuse(path, f"{name} is named twice in this file")
+        seen.add(name)
