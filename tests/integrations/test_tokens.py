@@ -15,6 +15,8 @@ from tests.factories import make_client, make_user
 
 NOW = datetime.now(UTC)
 
+pytestmark = pytest.mark.django_db
+
 
 @pytest.fixture
 def acme(db):
