@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+from collections.abc import MutableMapping
 from typing import Any
 
 from integrations.call_log import CallWriter
@@ -11,10 +11,9 @@ from integrations.gateway.body import CallerBody, CallerGone, Receive
 from integrations.gateway.forward import Forwarder, Send, own_headers
 from integrations.gateway.lookup import Lookup
 from integrations.gateway.problems import Problem
+from integrations.gateway.refreshing import Refresher
 from integrations.gateway.trace import Trace
 from integrations.outbound import Caller, OutboundError
-
-logger = logging.getLogger(__name__)
 
 DRAIN_S = 20.0
 
@@ -25,7 +24,8 @@ class Gateway:
     def __init__(self) -> None:
         self.lookup = Lookup()
         self.caller = Caller()
-        self.forwarder = Forwarder(self.lookup, self.caller)
+        self.refresher = Refresher()
+        self.forwarder = Forwarder(self.lookup, self.caller, refresher=self.refresher)
         self.writer = CallWriter()
         self._under_way: set[asyncio.Task[Any]] = set()
 
@@ -39,10 +39,11 @@ class Gateway:
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=DRAIN_S)
         await asyncio.get_running_loop().run_in_executor(None, self.writer.close)
+        self.refresher.close()
         self.caller.close()
         await self.lookup.close()
 
-    async def handle(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def handle(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one HTTP request and note it in the call log."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - an ASGI server always calls from a task
@@ -59,7 +60,7 @@ class Gateway:
                 self.writer.put(trace.record())
             self._under_way.discard(task)
 
-    async def _answer(self, scope: dict[str, Any], trace: Trace, *, body: CallerBody, send: Send) -> None:
+    async def _answer(self, scope: MutableMapping[str, Any], trace: Trace, *, body: CallerBody, send: Send) -> None:
         query = scope.get("query_string", b"")
         try:
             await self.forwarder.forward(trace, raw_path(scope), query, body=body, send=send)
@@ -86,12 +87,12 @@ async def refuse(problem: Problem, *, trace: Trace, send: Send) -> None:
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-def raw_path(scope: dict[str, Any]) -> bytes:
+def raw_path(scope: MutableMapping[str, Any]) -> bytes:
     """Return the path as it was received."""
     return bytes(scope.get("raw_path") or scope["path"].encode("utf-8"))
 
 
-def raw_target(scope: dict[str, Any]) -> bytes:
+def raw_target(scope: MutableMapping[str, Any]) -> bytes:
     """Return the path and query as they were received."""
     query = scope.get("query_string", b"")
     return raw_path(scope) + b"?" + query if query else raw_path(scope)
@@ -125,7 +126,7 @@ async def drain() -> None:
         await ending.drain()
 
 
-async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+async def application(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
     """Answer what arrives under /gateway. Everything but HTTP is left unanswered."""
     if scope["type"] != "http":
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -53,7 +53,10 @@ class Standing:
 
 @dataclass(slots=True)
 class Attempts:
-    """One call on its way upstream. `carriers` are the slots that held the gateway token."""
+    """One call on its way upstream.
+
+    `carriers` are the slots that held the gateway token; `renewed` gives the way with a newer credential, or None.
+    """
 
     caller: Caller
     trace: Trace
@@ -64,6 +67,8 @@ class Attempts:
     query: bytes
     body: Body
     is_body_kept: bool
+    renewed: Callable[[Way], Awaitable[Way | None]]
+    has_renewed: bool = False
 
     async def until_one_stands(self, budget: retry.RetryBudget) -> Standing:
         """Return the answer that stands; raises the last OutboundError where there is none."""
@@ -71,6 +76,9 @@ class Attempts:
         ends_at = time.monotonic() + retry.BUDGET_S
         while True:
             answer = await self._once(deadline)
+            if isinstance(answer, Standing) and await self._has_newer_credential(answer):
+                answer.answering.close()
+                continue
             failure = await self._failure(answer)
             left_s = min(ends_at - time.monotonic(), deadline.left_s)
             wait_s = self._wait_s(failure, left_s=left_s) if failure is not None else None
@@ -100,6 +108,18 @@ class Attempts:
             trace.upstream_s += time.perf_counter() - started
         trace.note(status=answering.status, ms=_ms_since(started))
         return Standing(answering, answering.chunks())
+
+    async def _has_newer_credential(self, answer: Standing) -> bool:
+        """After a 401, tell whether one forced refresh has given something new to try; a 401 means nothing was done."""
+        if answer.answering.status != 401 or self.has_renewed or not self.is_body_kept:
+            return False
+        self.has_renewed = True
+        way = await self.renewed(self.way)
+        if way is None:
+            return False
+        self.trace.timeline[-1]["refreshed"] = True
+        self.way = way
+        return True
 
     async def _request(self, deadline: Deadline) -> Answering:
         way, injected = self.way, self.way.credential.injected

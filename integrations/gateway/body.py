@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
 from integrations.gateway.problems import Problem
@@ -10,7 +10,7 @@ from integrations.gateway.retry import KEPT_BODY_BYTES
 from integrations.outbound.call import Body, Upload
 
 Headers = list[tuple[bytes, bytes]]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
 class CallerGone(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -16,20 +16,23 @@ from integrations.gateway.body import CallerBody, CallerGone
 from integrations.gateway.bulkhead import Bulkhead
 from integrations.gateway.lookup import Lookup, Route, Way
 from integrations.gateway.problems import Problem
+from integrations.gateway.refreshing import Refresher
 from integrations.gateway.trace import Trace
 from integrations.limits import Reading
+from integrations.models import Connection
 from integrations.outbound import Caller
 from integrations.outbound.call import Upload
 
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 
 class Forwarder:
     """What the calls of one process share."""
 
-    def __init__(self, lookup: Lookup, caller: Caller) -> None:
+    def __init__(self, lookup: Lookup, caller: Caller, *, refresher: Refresher) -> None:
         self.lookup = lookup
+        self.refresher = refresher
         self.caller = caller
         self.throttle = throttle.Throttle(lookup.in_thread)
         self.bulkhead = Bulkhead()
@@ -43,6 +46,7 @@ class Forwarder:
         trace.upstream_target = target.joined(route.way.base_path if route.way else b"", rest, query)
         way = judged(route, found, trace=trace, rest=rest)
         await self.throttle.take(route.token)
+        way = await self._with_living_token(trace, way)
         content = await body.first()
         trace.request_body = body.kept
         async with ended_with_caller(body), self.bulkhead.of(route.connection_id) as budget:
@@ -57,8 +61,34 @@ class Forwarder:
                 query=query,
                 body=content,
                 is_body_kept=not isinstance(content, Upload),
+                renewed=lambda tried: self._renewed(trace, tried),
             )
             await relay(await attempts.until_one_stands(budget), trace=trace, way=way, send=send)
+
+    async def _with_living_token(self, trace: Trace, way: Way) -> Way:
+        """Return the way with an access token that has not ended."""
+        route = trace.route
+        if route is None or route.connection_id is None or way.access_expires_at is None:
+            return way
+        if way.access_expires_at > datetime.now(UTC):
+            return way
+        await self.refresher.before_the_call(route.connection_id, seen=way.credential.version_id)
+        return await self._looked_up_again(trace) or way
+
+    async def _renewed(self, trace: Trace, way: Way) -> Way | None:
+        """Return the way with a newer access token than the one just refused, or None."""
+        route = trace.route
+        if route is None or route.connection_id is None or route.kind != Connection.Kind.OAUTH2:
+            return None
+        if not await self.refresher.after_401(route.connection_id, seen=way.credential.version_id):
+            return None
+        return await self._looked_up_again(trace)
+
+    async def _looked_up_again(self, trace: Trace) -> Way | None:
+        if trace.route is None:
+            return None
+        trace.route = await self.lookup.route(trace.token_text, trace.route.slug)
+        return trace.route.way
 
 
 def judged(route: Route, found: carried.Carried, *, trace: Trace, rest: bytes) -> Way:

@@ -67,6 +67,7 @@ class Credential:
     injected: Injected
     secret_id: UUID
     version: int
+    version_id: UUID
     made_at: datetime
     known: tuple[str, ...] = field(repr=False)
 
@@ -80,6 +81,7 @@ class Way:
     base_path: bytes
     credential: Credential
     allowed: frozenset[str]
+    access_expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +227,8 @@ def _routed(token: TokenFacts, connection: Connection) -> Route:
         return replace(route, problem="needs_reconnecting")
     except VaultError:
         return replace(route, problem="credential_unreadable")
-    return replace(route, way=Way(provider, origin, base_path, credential, allowed_private_hosts()))
+    ends = connection.access_expires_at if connection.kind == Connection.Kind.OAUTH2 else None
+    return replace(route, way=Way(provider, origin, base_path, credential, allowed_private_hosts(), ends))
 
 
 def _credential(connection: Connection, provider: Provider) -> Credential:
@@ -247,6 +250,7 @@ def _credential(connection: Connection, provider: Provider) -> Credential:
         injected=Injected(injection.in_, injection.name, value),
         secret_id=stored.pk,
         version=stored.current.number,
+        version_id=stored.current.pk,
         made_at=stored.current.created_at,
         known=(*(text for name, text in opened.items() if name != "username"), value),
     )
