@@ -1,0 +1,92 @@
+"""Reminders to rotate: a digest each Monday, and one mail when something becomes overdue."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from itertools import groupby
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from integrations.alerts import compose, page_url, say
+from integrations.providers.registry import ProviderNotFound, get_provider
+from secrets_vault import rotation
+from secrets_vault.models import User
+from secrets_vault.rotation import BoardRow, State
+
+READ_AT = time(7)  # the digest is there before the working day
+SHOWN = (State.OVERDUE, State.DUE_SOON)
+
+
+def provider_days(provider_key: str) -> int | None:
+    """Return after how many days a provider's catalogue entry asks for a new credential."""
+    try:
+        return get_provider(provider_key).rotation.after_days
+    except ProviderNotFound:
+        return None
+
+
+def remind(now: datetime) -> int:
+    """Write what is due to everyone; return how many messages are new.
+
+    The digest of a week is written once, from Monday 07:00 in the person's zone on: after
+    downtime it is caught up on the next day that Keylodge runs, and never doubled.
+    """
+    written = 0
+    for user in User.objects.filter(is_active=True):
+        local = now.astimezone(_zone_of(user))
+        rows = [row for row in rotation.board(user, local.date(), provider_days=provider_days) if _is_real(row)]
+        written += _digest(user, rows, local=local, now=now)
+        written += sum(_overdue(user, row, now=now) for row in rows if _became_overdue(row))
+    return written
+
+
+def _zone_of(user: User) -> ZoneInfo:
+    try:
+        return ZoneInfo(user.time_zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+def _is_real(row: BoardRow) -> bool:
+    client = row.stored.client
+    return client is None or not client.is_demo
+
+
+def _became_overdue(row: BoardRow) -> bool:
+    """Tell whether a known date has passed. An unknown age stands in the digest and on the board."""
+    return row.due.state == State.OVERDUE and row.due.rule != rotation.Rule.AGE_UNKNOWN
+
+
+def _digest(user: User, rows: list[BoardRow], *, local: datetime, now: datetime) -> int:
+    shown = [row for row in rows if row.due.state in SHOWN]
+    monday = local.date() - timedelta(days=local.weekday())
+    if not user.wants_digest or not shown or local < datetime.combine(monday, READ_AT, local.tzinfo):
+        return 0
+    context = {"user": user, "groups": _by_client(shown), "monday": monday, "url": page_url("/rotations/")}
+    subject, body = compose("rotation_digest", context)
+    key = f"digest:{_week(monday)}:{user.pk}"
+    return int(say(user, "rotation_digest", dedupe_key=key, subject=subject, body=body, now=now) is not None)
+
+
+def _week(monday: date) -> str:
+    year, week, _ = monday.isocalendar()
+    return f"{year}-W{week:02}"
+
+
+def _by_client(rows: list[BoardRow]) -> list[tuple[str, list[BoardRow]]]:
+    """Group the rows by client, the client with the soonest date first."""
+
+    def name(row: BoardRow) -> str:
+        return row.stored.client.name if row.stored.client else "Your agency"
+
+    groups = [(who, list(group)) for who, group in groupby(sorted(rows, key=name), key=name)]
+    return sorted(groups, key=lambda group: min(row.due.on for row in group[1]))
+
+
+def _overdue(user: User, row: BoardRow, *, now: datetime) -> int:
+    stored = row.stored
+    context = {"row": row, "stored": stored, "url": page_url(f"/vault/{stored.pk}/")}
+    subject, body = compose("rotation_overdue", context)
+    key = f"overdue:{stored.current_id}:{user.pk}"
+    client = stored.client
+    said = say(user, "rotation_overdue", dedupe_key=key, subject=subject, body=body, client=client, now=now)
+    return int(said is not None)
