@@ -5,6 +5,7 @@ systemd secrets). Values come from the environment first, then from `.env` in
 KEYLODGE_HOME. `.env.example` explains each one and is tested to match.
 """
 
+import ipaddress
 import os
 import secrets
 from dataclasses import dataclass
@@ -82,7 +83,7 @@ def public_url(configured: str, port: int) -> str:
 
 def is_loopback(host: str) -> bool:
     """Tell whether a host name or address can only mean this machine."""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    return host == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
 def debug(wanted: bool, *, public_host: str, bind: str) -> bool:
@@ -90,6 +91,15 @@ def debug(wanted: bool, *, public_host: str, bind: str) -> bool:
     if wanted and not (is_loopback(public_host) and is_loopback(bind)):
         raise ImproperlyConfigured("DEBUG needs a loopback KEYLODGE_BIND and KEYLODGE_PUBLIC_URL. Turn DEBUG off.")
     return wanted
+
+
+def is_address(host: str) -> bool:
+    """Tell whether a host is a bare IP address rather than a name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def secret_key(home: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
@@ -56,6 +57,7 @@ def missing() -> list[str]:
 
 
 @require_safe
+@login_not_required
 def readyz(request: HttpRequest) -> JsonResponse:
     """Answer 200 or 503 with `{"ready", "missing"}`. An absent owner, mail or backup is never missing."""
     codes = missing()

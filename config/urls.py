@@ -3,11 +3,14 @@
 from django.urls import include, path
 
 from config.health import readyz
+from dashboard.pages import setup
 
 urlpatterns = [
     path("readyz", readyz),
     path("accounts/", include("allauth.urls")),
     path("", include("integrations.urls")),
+    path("setup/secure/", setup.secure, name="setup_secure"),
+    path("setup/<str:token>", setup.setup, name="setup"),
     path("", include("dashboard.urls")),
 ]
 

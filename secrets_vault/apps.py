@@ -6,3 +6,7 @@ class SecretsVaultConfig(AppConfig):
 
     name = "secrets_vault"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Connect the signals that write the book."""
+        from secrets_vault.people import signals  # noqa: F401

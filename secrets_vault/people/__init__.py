@@ -1,0 +1,1 @@
+"""People: how they prove who they are, and for how long we believe it."""

@@ -1,0 +1,91 @@
+"""Where allauth meets this house: limits shared by all processes, sealed seeds, links with our own address."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+
+from secrets_vault import vault
+from secrets_vault.people import login_limits
+from secrets_vault.people.known_device import is_known_device
+from secrets_vault.people.middleware import address_of
+
+SEED_ROW = UUID(int=0)
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """Sign-in without sign-up, limited by tables and not by a cache."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """Say no: the owner comes by the one-time link, others will be invited."""
+        return False
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """Return the address by the trusted-proxies setting."""
+        return address_of(request) or "unknown"
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Count a try before the password reaches the hasher. Raises ValidationError when used up."""
+        account = str(credentials.get("email") or credentials.get("username") or "").casefold()
+        known = is_known_device(request, account)
+        self._taken = login_limits.budgets(account=account, ip=self.get_client_ip(request), is_known_device=known)
+        now = timezone.now()
+        if not all(login_limits.take(budget, now=now) for budget in self._taken):
+            raise self.validation_error("too_many_login_attempts")
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
+        """Return the user, or None; a success gives its try back."""
+        user: AbstractBaseUser | None = super().authenticate(request, **credentials)
+        if user is not None:
+            for budget in self._taken:
+                login_limits.give_back(budget)
+        return user
+
+    def _rollback_login_failed_rl_usage(self) -> None:
+        """Leave allauth's own counter alone: it is off."""
+
+    def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
+        """Leave allauth's own counter alone: it is off."""
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        """Return the link with our configured address, whatever Host the request named (CVE-2025-27913)."""
+        uid, _, rest = key.partition("-")
+        path = reverse("account_reset_password_from_key", kwargs={"uidb36": uid, "key": rest})
+        return settings.KEYLODGE_PUBLIC_URL + path
+
+    def render_mail(
+        self, template_prefix: str, email: str, context: dict[str, Any], headers: dict[str, str] | None = None
+    ) -> Any:
+        """Add our address for the templates, and drop what was built from the Host header."""
+        context = context | {"public_url": settings.KEYLODGE_PUBLIC_URL}
+        return super().render_mail(template_prefix, email, context, headers)
+
+
+class MFAAdapter(DefaultMFAAdapter):
+    """Seeds and recovery codes sealed by the vault (allauth's default stores them in the clear)."""
+
+    def encrypt(self, text: str) -> str:
+        """Return the sealed text, base64, since allauth keeps it in a JSON column."""
+        return base64.b64encode(vault.seal_text(text, field="mfa", row_id=SEED_ROW)).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """Return the text. Raises VaultError when it does not open: a factor that cannot be read refuses."""
+        return vault.open_text(base64.b64decode(encrypted_text), field="mfa", row_id=SEED_ROW).expose()
+
+    def get_totp_issuer(self) -> str:
+        """Return the name an authenticator app shows."""
+        return "Keylodge"
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        """Return the relying party: always the host of PUBLIC_URL (WebAuthn section 5.4.2)."""
+        return {"id": urlsplit(settings.KEYLODGE_PUBLIC_URL).hostname or "localhost", "name": "Keylodge"}
