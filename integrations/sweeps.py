@@ -20,6 +20,7 @@ from integrations.models import Sweep
 logger = logging.getLogger(__name__)
 
 LEASE_S = 300
+QUIET_AFTER = timedelta(minutes=5)
 Work = Callable[[datetime], int]
 
 
@@ -101,6 +102,12 @@ def newest_run() -> datetime | None:
     return (
         Sweep.objects.order_by("-finished_at").values_list("finished_at", flat=True).exclude(finished_at=None).first()
     )
+
+
+def is_quiet(now: datetime) -> bool:
+    """Tell whether no sweep has ended for five minutes: then the worker is not running."""
+    newest = newest_run()
+    return newest is None or now - newest > QUIET_AFTER
 
 
 def hurry(name: str, *, now: datetime) -> None:

@@ -76,3 +76,11 @@ def test_a_worker_that_lost_its_lease_does_not_overwrite_the_winner(timetable):
     timetable["slow"] = sweeps.Timetable(60, slow, "Slow")
     sweeps.tick(NOW)
     assert Sweep.objects.get(name="slow").done == 0
+
+
+def test_five_minutes_without_a_sweep_are_noticed(timetable):
+    assert sweeps.is_quiet(NOW)
+    timetable["count"] = counted([])
+    sweeps.tick(NOW)
+    assert not sweeps.is_quiet(NOW + timedelta(minutes=5))
+    assert sweeps.is_quiet(NOW + timedelta(minutes=5, seconds=1))

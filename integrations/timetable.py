@@ -1,0 +1,48 @@
+"""What runs in the background, and how often. Each line is one sweep; the work is elsewhere."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from integrations import mail, reminders, watch
+from integrations.sweeps import sweep
+from secrets_vault import audit
+from secrets_vault.people import login_limits, sessions
+
+
+class BookDamaged(Exception):
+    """The nightly check found an audit event that does not fit the chain."""
+
+
+@sweep("mail", every_s=15, words="Sends the mails that wait under Messages")
+def send_mail(now: datetime) -> int:
+    """Send what is due."""
+    return mail.send_due(now=now)
+
+
+@sweep("watch", every_s=60, words="Looks for connections whose calls fail, and for those that work again")
+def watch_calls(now: datetime) -> int:
+    """Tell of new and ended troubles."""
+    return watch.look(now)
+
+
+@sweep("rotation", every_s=600, words="Writes the Monday digest and what became overdue")
+def remind(now: datetime) -> int:
+    """Write reminders."""
+    return reminders.remind(now)
+
+
+@sweep("people", every_s=3600, words="Forgets sessions and counters that are over")
+def forget(now: datetime) -> int:
+    """Delete what is over."""
+    sessions.SessionStore.clear_expired()
+    return login_limits.forget_old(now=now)
+
+
+@sweep("audit", every_s=86_400, words="Verifies the audit trail, every night")
+def verify_book(now: datetime) -> int:
+    """Check the whole chain; a break fails the sweep, which Today shows."""
+    verification = audit.verify()
+    if not verification.ok:
+        raise BookDamaged
+    return verification.events
