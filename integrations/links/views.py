@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -35,6 +36,7 @@ TRIES_WITHIN = timedelta(minutes=10)
 
 
 @csrf_exempt
+@login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def connect(request: HttpRequest, token: str) -> HttpResponse:
     """Show who asks for what; on POST, lead to the provider."""
@@ -134,6 +136,7 @@ def _notice(request: HttpRequest, name: str, *, status: int, link: ClientLink | 
     return render(request, "links/notice.html", context, status=status)
 
 
+@login_not_required
 @require_http_methods(["GET", "HEAD"])
 def thanks(request: HttpRequest, language: str) -> HttpResponse:
     """Say that it is done: the fixed page after a consent by link."""

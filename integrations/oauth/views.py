@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth.decorators import login_required
+from django.contrib.auth.decorators import login_not_required, login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -102,6 +102,7 @@ def _manageable(user: User) -> Any:
     return rows.select_related("client", "environment", "oauth_app__secret", "secret")
 
 
+@login_not_required
 @require_http_methods(["GET"])
 def callback(request: HttpRequest) -> HttpResponse:
     """Finish a consent: 303 to a fixed page, or 400 with what happened and the way out."""
