@@ -48,8 +48,6 @@ async def answer_one(scope: Scope, receive: Receive, send: Send) -> None:
         await mounted(scope, receive, send)
     elif is_under(path, "/hooks"):
         await problem(send, 404, code="endpoint_not_found", title="There is no such webhook endpoint.")
-    elif is_under(path, "/gateway"):
-        await gateway.application(scope, receive, send)
     elif path == "/healthz":
         await answer(send, 200, b"ok", media=b"text/plain; charset=utf-8")
     else:

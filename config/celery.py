@@ -9,7 +9,7 @@ import threading
 import time
 from typing import Any
 
-from celery import Celery, Task
+from celery import Celery, Task, signals
 from django.db import transaction
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -76,6 +76,11 @@ class Doorbell(Task):
     def ring(self, *args: Any) -> None:
         """Ask a worker to do this soon. Returns at once and never raises."""
         transaction.on_commit(lambda: ringer.ring(self, args), robust=True)
+
+
+@signals.setup_logging.connect
+def leave_logging_alone(**_signal: Any) -> None:
+    """Keep Django's LOGGING in worker and beat: a receiver here stops Celery from putting its own, unmasked, on top."""
 
 
 app = Celery("keylodge", task_cls=Doorbell)

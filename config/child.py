@@ -1,5 +1,6 @@
 """One child of the supervisor: `python -m config.child web|worker|beat`."""
 
+import logging
 import os
 import signal
 import sys
@@ -27,6 +28,19 @@ def _beat() -> None:
     app.start(["beat", "--scheduler", "celery.beat:Scheduler", "--pidfile", "", "--loglevel", "INFO"])
 
 
+def _log_safely() -> None:
+    """Set Django up with its LOGGING, and mask what goes to stderr past every logger, such as a last traceback."""
+    import django
+
+    django.setup()
+    from secrets_vault.masking import log_format
+
+    masked = logging.getLogger().handlers[0].formatter
+    log_format.install()
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(masked)  # ours also writes the reference
+
+
 CHILDREN = {"web": _web, "worker": _worker, "beat": _beat}
 
 
@@ -35,6 +49,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor alone decides
     follow_the_supervisor()
+    _log_safely()
     CHILDREN[sys.argv[1]]()
 
 

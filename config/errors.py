@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
@@ -35,6 +37,8 @@ def error_page(request: HttpRequest, status: int) -> HttpResponse:
 def _page(request: HttpRequest, status: int, title: str, advice: str) -> HttpResponse:
     """Return the page, or, when htmx asked for a fragment, one notice that it puts where notices are shown."""
     said = {"title": title, "advice": advice, "reference": getattr(request, "reference", "")}
+    if settings.KEYLODGE_DEBUG:
+        said["error_type"] = getattr(sys.exc_info()[0], "__name__", "")
     if request.headers.get("HX-Request") != "true" or request.headers.get("HX-Boosted") == "true":
         return HttpResponse(render_to_string("errors/error.html", said), status=status)
     notice = HttpResponse(render_to_string("errors/error.html#notice", said), status=status)
@@ -92,13 +96,12 @@ class NothingShown(SafeExceptionReporterFilter):
 
 
 class ReferenceOnly(ExceptionReporter):
-    """Django's technical error page, replaced: with DEBUG on, the console has the traceback and the page has not."""
+    """Stands in for Django's technical error page, should anything ever switch that on."""
 
     def get_traceback_html(self) -> SafeString:
         """Return our own page, with the type of the error as the only detail."""
         title, advice = TEXTS[500]
         context = {"title": title, "advice": advice, "reference": getattr(self.request, "reference", "")}
-        context["error_type"] = getattr(self.exc_type, "__name__", "")
         return render_to_string("errors/error.html", context)
 
     def get_traceback_text(self) -> SafeString:

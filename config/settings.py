@@ -7,6 +7,7 @@ from django.utils.csp import CSP
 
 from config import env as _env
 from config.hardening import harden as _harden
+from config.log_lines import logging_config as _logging_config
 
 _harden()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -30,7 +31,10 @@ _public = urlsplit(KEYLODGE_PUBLIC_URL)
 IS_HTTPS = _public.scheme == "https"
 
 SECRET_KEY = _read("SECRET_KEY") or _env.secret_key(KEYLODGE_HOME)
-DEBUG = _env.debug(_read("DEBUG"), public_host=_public.hostname or "", bind=KEYLODGE_BIND)
+# Django's own DEBUG pages show variables, settings and every path, and come without our CSP: they are never on.
+# The variable DEBUG names the type of an error on our page and says more in the log.
+DEBUG = False
+KEYLODGE_DEBUG = _env.debug(_read("DEBUG"), public_host=_public.hostname or "", bind=KEYLODGE_BIND)
 ALLOWED_HOSTS = sorted({_public.hostname or "localhost", "localhost", "127.0.0.1", "[::1]", *KEYLODGE_ALLOWED_HOSTS})
 
 ROOT_URLCONF = "config.urls"
@@ -198,6 +202,8 @@ SILENCED_SYSTEM_CHECKS = [
 DEFAULT_EXCEPTION_REPORTER = "config.errors.ReferenceOnly"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "config.errors.NothingShown"
 
+LOGGING = _logging_config("DEBUG" if KEYLODGE_DEBUG else _read("KEYLODGE_LOG_LEVEL"))
+
 CELERY_BROKER_URL, CELERY_BROKER_TRANSPORT_OPTIONS = _env.broker(_read, KEYLODGE_HOME)
 CELERY_BROKER_CONNECTION_TIMEOUT = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -207,7 +213,6 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_REDIRECT_STDOUTS = False
 
 LANGUAGE_CODE = "en-gb"
