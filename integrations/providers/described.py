@@ -1,0 +1,68 @@
+"""Keep the providers that a consultant describes: written in the book, and known to every process at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from django.db import transaction
+
+from integrations.models import CustomProvider
+from integrations.providers import templates
+from integrations.providers.custom import custom_from
+from integrations.providers.loading import CUSTOM_PREFIX
+from integrations.providers.reading import BadFacts
+from secrets_vault import audit, generation
+from secrets_vault.actor import Actor
+from secrets_vault.models import Client
+
+UNTOLD = ("checked_on",)  # the day of writing is no change
+
+
+def describe(
+    table: Mapping[str, Any],
+    *,
+    actor: Actor,
+    key: str,
+    name: str,
+    client: Client | None,
+    today: date,
+    is_sandbox: bool = False,
+    where: str = "custom",
+    **more: Any,
+) -> tuple[CustomProvider, bool]:
+    """Return the provider with this key as described, and whether anything changed. Raises BadFacts.
+
+    `table` and `more` as in `custom_from`. A key stays with its client: another client's is refused.
+    """
+    if not key.startswith(CUSTOM_PREFIX):
+        raise BadFacts(where, "key", f"must start with {CUSTOM_PREFIX}")
+    facts = custom_from(table, key=key, name=name, today=today, where=where, **more)
+    with transaction.atomic():
+        row = CustomProvider.objects.select_for_update().filter(key=key).first()
+        if row is None:
+            row = CustomProvider(key=key, client=client, is_sandbox=is_sandbox)
+        elif row.client_id != (client and client.pk):
+            raise BadFacts(where, "key", "belongs to another client")
+        elif _told(row.facts) == _told(facts):
+            return row, False
+        _save(row, facts, actor=actor)
+    return row, True
+
+
+def _told(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if name not in UNTOLD}
+
+
+def _save(row: CustomProvider, facts: dict[str, Any], *, actor: Actor) -> None:
+    row.name, row.facts = facts["name"], facts
+    row.save()
+    audit.record(
+        "provider.described",
+        actor=actor,
+        client=row.client,
+        subject=row,
+        details={"key": row.key, "host": templates.host(facts["base_url"])},
+    )
+    generation.bump()
