@@ -4,29 +4,35 @@ import re
 from collections.abc import Callable, Iterator
 
 from secrets_vault.masking import bodies
+from secrets_vault.masking.page import Page
 from secrets_vault.masking.spans import Kind, Span
 from secrets_vault.masking.tokens import decode_base64
+from secrets_vault.masking.values import HEX
 
 _BLOB = re.compile(r"[A-Za-z0-9+/_\-]{24,}(?:\\?\r?\n[ \t]*[A-Za-z0-9+/_\-]{4,})*={0,2}")
 _LONGEST = 64 * 1024
 _WORDY = re.compile(r"[a-z_\-/]+\Z|[A-Z_\-/]+\Z|[0-9a-f\-]+\Z|[0-9\-]+\Z")
-_HEXED = re.compile(r"(?<![0-9a-fA-F])(?:[0-9a-fA-F]{2}){12,}(?![0-9a-fA-F])")
 
 
-def find_blobs(text: str, is_secret: Callable[[str], bool]) -> Iterator[Span]:
+def find_blobs(page: Page, is_secret: Callable[[str], bool]) -> Iterator[Span]:
     """Yield the blobs whose decoded text holds something the masker would cover."""
-    for found in _BLOB.finditer(text):
-        value = found[0]
+    read_to = 0
+    for run in page.runs:
+        found = _BLOB.match(page.text, run.start()) if run.start() >= read_to else None
+        if found is None:
+            continue
+        read_to, value = found.end(), found[0]
         if len(value) > _LONGEST or _WORDY.match(value):
             continue
         raw = decode_base64(re.sub(r"[\\\s]", "", value))
         inner = _readable(raw) if raw else None
         if inner and is_secret(inner):
             yield Span(*found.span(), Kind.SECRET)
-    for found in _HEXED.finditer(text):
-        inner = _readable(bytes.fromhex(found[0]))
-        if inner and is_secret(inner):
-            yield Span(*found.span(), Kind.SECRET)
+    for run in page.runs:
+        if HEX.match(run[0]) and len(run[0]) % 2 == 0 and len(run[0]) not in (32, 40, 64, 128):
+            inner = _readable(bytes.fromhex(run[0]))
+            if inner and is_secret(inner):
+                yield Span(*run.span(), Kind.SECRET)
 
 
 def _readable(raw: bytes) -> str | None:

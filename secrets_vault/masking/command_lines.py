@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 
 from secrets_vault.masking.names import classify
+from secrets_vault.masking.page import Page
+from secrets_vault.masking.scan import line_end, line_start
 from secrets_vault.masking.spans import Kind, Span
 from secrets_vault.masking.values import is_nothing, passes
 
@@ -20,6 +22,10 @@ _SHORT = re.compile(
     r"|\b(?:docker|podman|helm registry|az acr|heroku|mongo|mongodump|mongorestore|mongosh|ldapsearch"
     r"|ldapmodify|sqlcmd|ftp|lftp|smbclient|7z|unzip|zip|rabbitmqctl|htpasswd|keytool)\b"
     r"[^\n|;]*?\s(?:-p|-w|-P)\s+[\"']?(?P<e>[^\s\"'\-:/][^\s\"':/]*)(?=[\s\"']|$)"
+)
+_COMMAND = re.compile(
+    r"\b(?:mysql|mariadb|mycli|sshpass|redis-cli|valkey-cli|docker|podman|helm|az |heroku|mongo|ldap|sqlcmd|"
+    r"ftp|lftp|smbclient|7z|unzip|zip|rabbitmqctl|htpasswd|keytool)"
 )
 _NETRC = re.compile(r"\b(?:machine\s+\S+|default)\s+(?:login\s+\S+\s+)?(?:account\s+\S+\s+)?password\s+(?P<v>\S+)")
 _PGPASS = re.compile(r"(?m)^[\w.*\-]+:(?:\d{2,5}|\*):[\w.*\-]+:[\w.*\-]+:(?P<v>\S+)$")
@@ -45,39 +51,55 @@ _SQL = re.compile(
 )
 
 
-def find_command_lines(text: str) -> Iterator[Span]:
+def find_command_lines(page: Page) -> Iterator[Span]:
     """Yield the secrets of command lines and of the small files that feed them."""
-    if "-" in text:
-        yield from _flags(text)
+    text = page.text
+    if " -" in text or text.startswith("-"):
         for found in _USER.finditer(text):
             if not re.match(r"\d+(?::|$)|//", found["v"]) and not is_nothing(found["v"]):
                 yield Span(*found.span("v"), Kind.SECRET)
-        for found in _SHORT.finditer(text):
-            group = next(g for g in "abce" if found[g])
-            yield Span(*found.span(group), Kind.SECRET)
-    for pattern in (_NETRC, _PGPASS, _SQL):
-        yield from (Span(*m.span("v"), Kind.SECRET) for m in pattern.finditer(text) if not is_nothing(m["v"]))
-    for found in _ENV_SPACE.finditer(text):
+        if _COMMAND.search(text):
+            for found in _SHORT.finditer(text):
+                group = next(g for g in "abce" if found[g])
+                yield Span(*found.span(group), Kind.SECRET)
+    yield from (Span(*m.span("v"), Kind.SECRET) for m in _PGPASS.finditer(text) if not is_nothing(m["v"]))
+    if "IDENTIFIED" in text or "identified" in text:
+        yield from (Span(*m.span("v"), Kind.SECRET) for m in _SQL.finditer(text) if not is_nothing(m["v"]))
+    for start, _, name, _ in page.names:
+        yield from _flag(text, start, name)
+        yield from _said(text, start)
+
+
+def _said(text: str, at: int) -> Iterator[Span]:
+    """Read what surrounds a name in prose, netrc, SQL and Dockerfiles."""
+    first, last = max(line_start(text, at), at - 160), min(line_end(text, at), at + 400)
+    if " " not in text[max(0, at - 1) : at + 40]:
+        return
+    for pattern in (_NETRC, _SQL):
+        yield from (
+            Span(*m.span("v"), Kind.SECRET) for m in pattern.finditer(text, first, last) if not is_nothing(m["v"])
+        )
+    for found in _ENV_SPACE.finditer(text, first, last):
         known = classify(found["name"])
         if known and not is_nothing(found["v"]) and not known.only_if:
             yield Span(found.start("v"), found.start("v") + len(found["v"].rstrip()), known.kind)
-    yield from _said(text)
+    yield from _prose(text, first, last)
 
 
-def _flags(text: str) -> Iterator[Span]:
-    for found in _FLAG.finditer(text):
-        known = classify(found["name"])
-        if known is None:
-            continue
-        group = next((g for g in "dsp" if found[g]), "")
-        if group and not is_nothing(found[group]) and passes(found[group], known.only_if):
-            yield Span(*found.span(group), known.kind)
+def _flag(text: str, start: int, name: str) -> Iterator[Span]:
+    found = _FLAG.match(text, start) if name.startswith("-") else None
+    known = classify(found["name"]) if found else None
+    if found is None or known is None:
+        return
+    group = next((g for g in "dsp" if found[g]), "")
+    if group and not is_nothing(found[group]) and passes(found[group], known.only_if):
+        yield Span(*found.span(group), known.kind)
 
 
-def _said(text: str) -> Iterator[Span]:
+def _prose(text: str, first: int, last: int) -> Iterator[Span]:
     """Yield "your PIN is 4821": only what cannot be a word of the sentence."""
     for pattern in (_SAID, _SAID_WITH):
-        for found in pattern.finditer(text):
+        for found in pattern.finditer(text, first, last):
             value = found["v"].rstrip(".,;:!?)")
             has_digit, has_letter = any(c.isdigit() for c in value), any(c.isalpha() for c in value)
             known = classify(found["name"])

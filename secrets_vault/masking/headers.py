@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from secrets_vault.masking.lexicon import words
 from secrets_vault.masking.names import words_of
+from secrets_vault.masking.page import Page
 from secrets_vault.masking.spans import Kind, Span
 from secrets_vault.masking.values import is_nothing
 
@@ -23,9 +24,6 @@ _COOKIE = re.compile(r"([^=;\s,]+)=(\"[^\"]*\"|[^;]*)")
 _ATTRIBUTE = words("cookie_attributes")
 _AUTH_NAMES = frozenset(["authorization", "proxyauthorization", "xauthorization", "authheader", "authorizationheader"])
 _COOKIE_NAMES = frozenset(["cookie", "cookies", "setcookie", "cookie2", "setcookie2", "xcookie"])
-_LINE = re.compile(
-    r"(?:^|[\n\"'|>{,]|\\n|\\r)[> <*\t]*(?P<name>(?:proxy-|x-|set-)?(?:authorization|cookie2?))[ \t]*:[ \t]*", re.I
-)
 _CHALLENGE = re.compile(r"(?:realm|error|scope|charset|resource_metadata|title|type|nonce|qop)\b", re.I)
 _WORDS_ONLY = re.compile(r"[A-Za-z]+[.,;:]?\Z")
 
@@ -70,29 +68,27 @@ def cookie_value(text: str, start: int, end: int) -> Iterator[Span]:
         yield Span(start, end, Kind.SECRET)
 
 
-def find_headers(text: str) -> Iterator[Span]:
-    """Yield the secrets of Authorization and Cookie lines, and of a scheme named in running text."""
-    for found in _LINE.finditer(text):
-        start = found.end()
-        end = _value_end(text, start, found[0])
-        role = cookie_value if "cookie" in found["name"].lower() else auth_value
-        yield from role(text, start, end)
-    for found in _ANY_SCHEME.finditer(text):
+def find_schemes(page: Page) -> Iterator[Span]:
+    """Yield the credential behind a scheme named in running text."""
+    for at in page.schemes:
+        found = _ANY_SCHEME.match(page.text, at)
+        if found is None:
+            continue
         rest = found["rest"].rstrip(".,:;")
-        if is_nothing(rest) or _CHALLENGE.match(rest) or _WORDS_ONLY.match(rest) or not _made(found["scheme"], rest):
+        if is_nothing(rest) or _CHALLENGE.match(rest) or _WORDS_ONLY.match(rest) or not _made(rest):
             continue
         kind = Kind.SECRET if found["scheme"].lower() in _NO_TAIL else Kind.TOKEN
         yield Span(found.start("rest"), found.start("rest") + len(rest), kind)
 
 
-def _made(scheme: str, rest: str) -> bool:
+def _made(rest: str) -> bool:
     """Tell a credential from a word: "Basic 1-2-3 course" and "bearer-token" are words."""
     if any(c.isdigit() for c in rest) or any(c in "+/=_~%" for c in rest):
         return not re.fullmatch(r"[a-z]+[-_/][a-z\-_/]+|[\d.,:\-/%]+", rest)
     return any(c.isupper() for c in rest[1:])
 
 
-def _value_end(text: str, start: int, lead: str) -> int:
+def value_end(text: str, start: int, lead: str) -> int:
     """A header value ends with its line, a quote that was open before the name, or an escaped line break."""
     end = text.find("\n", start)
     end = len(text) if end < 0 else end

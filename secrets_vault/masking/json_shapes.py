@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from secrets_vault.masking import headers
 from secrets_vault.masking.lexicon import words
 from secrets_vault.masking.names import JWK_PRIVATE, PAIR_NAMES, PAIR_VALUES, NameClass, classify, pair_word
+from secrets_vault.masking.page import Page
 from secrets_vault.masking.scan import block_end, string_end
 from secrets_vault.masking.spans import Kind, Span
 from secrets_vault.masking.values import is_nothing, is_prose, passes
@@ -17,23 +18,38 @@ _ANY_MEMBER = re.compile(r"[\"'](?P<key>[\w \-]{1,24})[\"']\s*[:=]>?\s*(?:[bu](?
 _LIST_PAIR = re.compile(r"(?P<open>[\[(])\s*b?(?P<q>[\"'])(?P<name>[^\"'\\\n]{1,80})(?P=q)\s*,\s*b?(?P<v>[\"'\d])")
 _FLAG_ITEM = re.compile(r"(?P<q>[\"'])(?P<name>--?[A-Za-z][\w\-]{1,60})(?P=q)\s*,\s*(?P<v>[\"'])")
 _JWK = re.compile(r"[\"']kty[\"']\s*:\s*[\"'](?:RSA|EC|OKP|oct|AKP)[\"']")
+_MEMBER_BEFORE = re.compile(r"[\"'](?P<key>[\w \-]{1,24})[\"']\s*[:=]>?\s*[bu]?[\"']\Z")
+_OPEN_BEFORE = re.compile(r"[\[(]\s*b?[\"']\Z")
 _WORD = re.compile(r"[a-z]+(?:[_ ][a-z]+)*\Z|[a-z]+(?:[A-Z][a-z]+)+\Z")
 _CODE_NEIGHBOUR = re.compile(r"[\"'](?:message|msg|type|error|status|detail|title|reason|description)[\"']\s*:", re.I)
 REACH = 65536
 
 
-def find_json_shapes(text: str) -> Iterator[Span]:
+def find_json_shapes(page: Page) -> Iterator[Span]:
     """Yield values whose name stands beside them rather than before a colon."""
-    if '"' not in text and "'" not in text:
-        return
-    for found in _MEMBER.finditer(text):
-        if pair_word(found["key"]) in PAIR_NAMES:
-            known = classify(found["name"])
-            if known:
-                yield from _sibling(text, found, known)
-    yield from _lists(text)
-    for found in _JWK.finditer(text):
+    text = page.text
+    for start, end, name, known in page.known_names():
+        before = text[max(0, start - 64) : start]
+        if before[-1:] not in ("'", '"', "\\") and not name.startswith("-"):
+            if before[-1:] in (" ", "-"):
+                yield from _spaced(text, start)
+            continue
+        member = _MEMBER_BEFORE.search(before)
+        if member and pair_word(member["key"]) in PAIR_NAMES:
+            yield from _sibling(text, start, name, known)
+        elif text[end : end + 1] in ("'", '"'):
+            yield from _lists(text, start, before, known)
+    for found in _JWK.finditer(text) if "kty" in text else ():
         yield from _private_parts(text, found)
+
+
+def _spaced(text: str, start: int) -> Iterator[Span]:
+    """Read a quoted name of two words, as in `{"name": "API key", "value": …}`."""
+    found = _MEMBER.search(text, max(0, start - 64), start + 64)
+    if found and found.start("name") < start < found.end("name") and pair_word(found["key"]) in PAIR_NAMES:
+        known = classify(found["name"])
+        if known:
+            yield from _sibling(text, start, found["name"], known)
 
 
 def object_around(text: str, at: int) -> tuple[int, int]:
@@ -74,14 +90,14 @@ def _value_end(text: str, found: re.Match[str]) -> int:
     return ended.start() if ended else len(text)
 
 
-def _sibling(text: str, named: re.Match[str], known: NameClass) -> Iterator[Span]:
-    start, end = object_around(text, named.start())
+def _sibling(text: str, at: int, name: str, known: NameClass) -> Iterator[Span]:
+    start, end = object_around(text, at)
     for found in _members(text, start, end):
         if pair_word(found["key"]) not in PAIR_VALUES:
             continue
         first, last = found.end(), _value_end(text, found)
         if found["v"] in "\"'":
-            yield from named_value(text, first + 1, last - 1, named["name"], known)
+            yield from named_value(text, first + 1, last - 1, name, known)
         elif known.only_if in ("", "text") and text[first:last].strip("[]{} \n"):
             yield Span(first, last, Kind.SECRET, '"')
 
@@ -100,13 +116,14 @@ def named_value(text: str, start: int, end: int, name: str, known: NameClass) ->
         yield Span(start, end, known.kind)
 
 
-def _lists(text: str) -> Iterator[Span]:
-    for pattern in (_LIST_PAIR, _FLAG_ITEM):
-        for found in pattern.finditer(text):
-            known = classify(found["name"].strip("-"))
-            if known is None:
-                continue
-            yield from _second_item(text, found, known, is_flag=pattern is _FLAG_ITEM)
+def _lists(text: str, start: int, before: str, known: NameClass) -> Iterator[Span]:
+    opened = _OPEN_BEFORE.search(before)
+    found = _LIST_PAIR.match(text, start - len(opened[0])) if opened else None
+    if found:
+        yield from _second_item(text, found, known, is_flag=False)
+    flag = _FLAG_ITEM.match(text, start - 1)
+    if flag:
+        yield from _second_item(text, flag, known, is_flag=True)
 
 
 def _second_item(text: str, found: re.Match[str], known: NameClass, *, is_flag: bool) -> Iterator[Span]:

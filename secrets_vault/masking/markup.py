@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from secrets_vault.masking import headers
 from secrets_vault.masking.lexicon import words
 from secrets_vault.masking.names import classify
+from secrets_vault.masking.page import Page
 from secrets_vault.masking.spans import Kind, Span
 from secrets_vault.masking.values import is_nothing, is_prose, passes
 
@@ -28,18 +29,26 @@ _PART = re.compile(
 _NOT_SECRET_TAGS = words("plain_tags")
 
 
-def find_markup(text: str) -> Iterator[Span]:
+def find_markup(page: Page) -> Iterator[Span]:
     """Yield secrets in elements, attributes and multipart parts."""
-    if "</" in text or "/>" in text or "<" in text:
-        yield from _elements(text)
-        yield from _attributes(text)
-        yield from _plist(text)
+    text = page.text
+    if "<" in text:
+        done: set[int] = set()
+        for start, _, _, _ in page.known_names():
+            opened = text.rfind("<", max(0, start - 400), start)
+            if opened < 0 or opened in done:
+                continue
+            done.add(opened)
+            yield from _element(text, opened)
+            yield from _attribute(text, opened)
+            if text.startswith("<key>", opened):
+                yield from _plist(text, opened)
     if "form-data" in text:
         yield from _parts(text)
 
 
-def _elements(text: str) -> Iterator[Span]:
-    for found in _ELEMENT.finditer(text):
+def _element(text: str, opened: int) -> Iterator[Span]:
+    for found in filter(None, (_ELEMENT.match(text, opened),)):
         name = found["name"]
         known = classify(name)
         if (
@@ -78,8 +87,8 @@ def _shifted(value: str, first: int, last: int, by: int) -> Iterator[Span]:
         yield span._replace(start=span.start + by, end=span.end + by)
 
 
-def _attributes(text: str) -> Iterator[Span]:
-    for found in _OPEN.finditer(text):
+def _attribute(text: str, opened: int) -> Iterator[Span]:
+    for found in filter(None, (_OPEN.match(text, opened),)):
         attrs = found["attrs"]
         named = _NAME_ATTRIBUTE.search(attrs)
         name = next((g for g in named.groups() if g), "") if named else ""
@@ -131,8 +140,8 @@ def _text_of(text: str, found: re.Match[str], kind: Kind) -> Iterator[Span]:
         yield Span(start, end, kind)
 
 
-def _plist(text: str) -> Iterator[Span]:
-    for found in _PLIST.finditer(text):
+def _plist(text: str, opened: int) -> Iterator[Span]:
+    for found in filter(None, (_PLIST.match(text, opened),)):
         known = classify(found["name"])
         if known and not is_nothing(found["v"]) and passes(found["v"], known.only_if):
             yield Span(*found.span("v"), known.kind)

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from secrets_vault.masking import bodies
 from secrets_vault.masking.blobs import find_blobs
 from secrets_vault.masking.command_lines import find_command_lines
-from secrets_vault.masking.headers import find_headers
+from secrets_vault.masking.headers import find_schemes
 from secrets_vault.masking.json_shapes import find_json_shapes
 from secrets_vault.masking.known import KnownValues
 from secrets_vault.masking.layers import peel
 from secrets_vault.masking.markup import find_markup
+from secrets_vault.masking.page import Page
 from secrets_vault.masking.pairs import find_pairs
 from secrets_vault.masking.personal import find_cards, find_personal
 from secrets_vault.masking.spans import Span, merge, render
@@ -24,11 +25,11 @@ MAX_COATS = 4
 BODY_CAP = 64 * 1024
 _MARGIN = 256 * 1024
 
-Finder = Callable[[str], Iterable[Span]]
+Finder = Callable[[Page], Iterable[Span]]
 _FINDERS: tuple[Finder, ...] = (
     find_pairs,
     find_tokens,
-    find_headers,
+    find_schemes,
     find_json_shapes,
     find_urls,
     find_markup,
@@ -91,12 +92,13 @@ class Masker:
 
     def _find(self, text: str, coats: int, deadline: float | None) -> Iterator[Span]:
         yield from self.known.find(text)
+        page = Page(text)
         for finder in self.finders:
-            yield from finder(text)
+            yield from finder(page)
             _check(deadline)
         if coats >= MAX_COATS:
             return
-        yield from find_blobs(text, lambda inner: self._is_secret(inner, coats, deadline))
+        yield from find_blobs(page, lambda inner: self._is_secret(inner, coats, deadline))
         for layer in peel(text):
             for span in merge(self._find(layer.text, coats + 1, deadline)):
                 start, end = layer.original(span.start, span.end)

@@ -28,8 +28,6 @@ _TOKENS_TEXT = NameClass(Kind.TOKEN, "text")
 _STARRED = words("starred_names")
 _TAILED = words("tailed_names")
 _PHRASES: dict[str, NameClass] = {
-    **dict.fromkeys(_STARRED, _SECRET),
-    **dict.fromkeys(_TAILED, _TOKEN),
     **dict.fromkeys(["tokens", "secrets"], _TOKENS_TEXT),
     "pass": NameClass(Kind.SECRET, "text"),
     "seed": NameClass(Kind.SECRET, "text"),
@@ -87,6 +85,9 @@ def words_of(name: str) -> list[str]:
         name = "".join(c for c in unicodedata.normalize("NFD", name) if not unicodedata.combining(c))
     split = _BREAK.split(_CAMEL.sub("_", name))
     return [_DIGITS.sub("", w.casefold()) for w in split if w]
+
+
+_PHRASES |= {"".join(words_of(w)): _SECRET for w in _STARRED} | {"".join(words_of(w)): _TOKEN for w in _TAILED}
 
 
 @lru_cache(maxsize=8192)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from secrets_vault.masking import headers
 from secrets_vault.masking.lexicon import words
 from secrets_vault.masking.names import NameClass, classify
+from secrets_vault.masking.page import Page
 from secrets_vault.masking.scan import block_end, line_end, line_start, opening_quote, string_end
 from secrets_vault.masking.spans import Kind, Span
 from secrets_vault.masking.values import is_code, is_nothing, is_number, is_prose, passes
@@ -49,11 +50,13 @@ _BLOCK_MARK = re.compile(r"[|>][+\-]?\d*[ \t]*(?:#.*)?\Z")
 _MULTI_LAST = words("last_words")
 
 
-def find_pairs(text: str) -> Iterator[Span]:
+def find_pairs(page: Page) -> Iterator[Span]:
     """Yield the values that stand beside a name of the lexicon."""
-    for found in _NAME.finditer(text):
-        name = found["name"]
-        known = classify(name.strip("-."))
+    text = page.text
+    for start, _, name, known in page.names:
+        found = _NAME.match(text, start)
+        if found is None or len(found["name"]) != len(name):
+            continue
         if known is None or known.only_if:
             known = _with_words_before(text, found) or known
         if known is None or (found["sep"].strip() == ":" and _is_ternary(text, found)):
@@ -167,7 +170,7 @@ def _literal(text: str, start: int, known: NameClass) -> Iterator[Span]:
 def _bare(text: str, found: re.Match[str], known: NameClass, role: str) -> Iterator[Span]:
     start, eol = found.end(), line_end(text, found.end())
     if role:
-        value_end = headers._value_end(text, start, "")
+        value_end = headers.value_end(text, start, text[max(0, found.start() - 1) : found.start()])
         inline = _STOP_INLINE.search(text, start, value_end)
         if "=" in found["sep"] and inline:
             value_end = inline.start()

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from secrets_vault.masking.lexicon import words
+from secrets_vault.masking.page import Page
 from secrets_vault.masking.spans import Kind, Span
 
 _PAN = re.compile(r"(?<![\w.\-])(?<!\d[ ,])\d(?:[ \-\u00a0\u2011\u2013.]?\d){12,18}(?![\w])(?![.\-]\d)")
@@ -31,15 +32,18 @@ _PHONE_NAMED = re.compile(
     re.I,
 )
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?:[ \-]?[A-Z0-9]){11,30}(?![A-Za-z0-9])")
+_AT = re.compile("@")
+_IBAN_START = re.compile(r"[A-Z]{2}\d{2}[ \-]?[A-Z0-9]{4}")
 _SSN = re.compile(r"(?<![\w.\-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w]|[.\-]\d)")
 
 
-def find_cards(text: str) -> Iterator[Span]:
+def find_cards(page: Page) -> Iterator[Span]:
     """Yield card numbers (Luhn and a known issuer range) and magnetic tracks."""
-    for found in _PAN.finditer(text):
+    text = page.text
+    for found in _digit_runs(page, _PAN):
         if _is_card(found[0]):
             yield Span(*found.span(), Kind.SECRET)
-    if "^" in text or "=" in text:
+    if "^" in text or ";" in text:
         yield from (Span(*m.span(), Kind.SECRET) for m in _TRACK.finditer(text))
 
 
@@ -60,19 +64,45 @@ def luhn(digits: str) -> bool:
     return total % 10 == 0
 
 
-def find_personal(text: str) -> Iterator[Span]:
+def find_personal(page: Page) -> Iterator[Span]:
     """Yield what GDPR and friends ask to keep out of logs."""
+    text = page.text
     if "@" in text:
-        for found in _EMAIL.finditer(text):
+        for found in _emails(text):
             if found["tld"].lower() not in _FILES and found["local"] != "git":
                 yield Span(*found.span("local"), Kind.SECRET)
-    yield from (Span(*m.span(), Kind.SECRET) for m in _PHONE.finditer(text))
-    yield from (Span(*m.span("n"), Kind.SECRET) for m in _PHONE_NAMED.finditer(text))
-    yield from (Span(*m.span(), Kind.SECRET) for m in _SSN.finditer(text))
-    for found in _IBAN.finditer(text):
+    yield from (Span(*m.span(), Kind.SECRET) for m in _digit_runs(page, _PHONE))
+    yield from (Span(*m.span("n"), Kind.SECRET) for m in _digit_runs(page, _PHONE_NAMED, back=40))
+    yield from (Span(*m.span(), Kind.SECRET) for m in _digit_runs(page, _SSN))
+    for found in _ibans(text):
         end = _iban_end(found[0])
         if end:
             yield Span(found.start(), found.start() + end, Kind.SECRET)
+
+
+def _digit_runs(page: Page, pattern: re.Pattern[str], *, back: int = 6) -> Iterator[re.Match[str]]:
+    """Yield a pattern's matches, looked for only where many digits stand together."""
+    read_to = 0
+    for start, end in page.digit_runs:
+        for found in pattern.finditer(page.text, max(read_to, start - back), end + 24):
+            read_to = found.end()
+            yield found
+
+
+def _emails(text: str) -> Iterator[re.Match[str]]:
+    read_to = 0
+    for at in _AT.finditer(text):
+        found = _EMAIL.search(text, max(read_to, at.start() - 65), at.end() + 255)
+        if found and found.end() == at.end():
+            read_to = found.end()
+            yield found
+
+
+def _ibans(text: str) -> Iterator[re.Match[str]]:
+    for start in _IBAN_START.finditer(text):
+        found = _IBAN.match(text, start.start())
+        if found:
+            yield found
 
 
 def _iban_end(value: str) -> int:

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 
 from secrets_vault.masking.names import NameClass, classify
+from secrets_vault.masking.page import Page
+from secrets_vault.masking.scan import line_start
 from secrets_vault.masking.spans import Span
 from secrets_vault.masking.values import is_nothing, passes
 
@@ -16,18 +18,20 @@ _CELL = {
 }
 
 
-def find_tables(text: str) -> Iterator[Span]:
+def find_tables(page: Page) -> Iterator[Span]:
     """Yield the cells under a header that names a secret."""
-    at = 0
-    while True:
-        found = _HEADER.search(text, at)
+    text, read_to = page.text, -1
+    for start, _, _, _ in page.known_names():
+        if start < read_to:
+            continue
+        found = _HEADER.match(text, line_start(text, start))
         if found is None:
-            return
-        at = found.end() + 1
+            continue
+        read_to = at = found.end() + 1
         columns = _columns(found["row"], found["d"])
         if columns:
             for span, then in _rows(text, at, found["d"], columns, found["row"].count(found["d"])):
-                at = then
+                read_to = then
                 if span:
                     yield span
 

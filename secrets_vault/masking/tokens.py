@@ -5,14 +5,12 @@ import binascii
 import re
 from collections.abc import Iterator
 
-import ahocorasick
-
 from secrets_vault.masking.lexicon import words
+from secrets_vault.masking.page import Page
 from secrets_vault.masking.spans import Kind, Span
 from secrets_vault.masking.values import HEX, UUID, entropy, is_jumbled
 
 # Prefix, then six characters or more: the length stays open, so that a token cut short is still found.
-_STRONG = words("prefixes")
 # These are short enough to end a word ("exactly-", "cockpit-"): they need a word boundary and a digit or capital.
 _MEDIUM = words("short_prefixes")
 _BODY = re.compile(r"[A-Za-z0-9_\-.~+/=|!]{6,}")
@@ -74,9 +72,9 @@ _BEFORE = {
 }
 _LEFT_OPEN = frozenset(_BEFORE)
 _JWT = re.compile(r"eyJ[A-Za-z0-9_\-+/]{6,}={0,2}(?:\.[A-Za-z0-9_\-+/=]*)*")
-_SPACED_JWT = re.compile(
-    r"ey[AB][A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}(?:\.[A-Za-z0-9_\-]*)*"
-    r"|ewog[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]*"
+_SPACED_JWTS = (
+    re.compile(r"ey(?=[AB])[A-Za-z0-9_\-]{9,}\.[A-Za-z0-9_\-]{8,}(?:\.[A-Za-z0-9_\-]*)*"),
+    re.compile(r"ewog[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]*"),
 )
 _PEM_LABEL = r"(?:[A-Z0-9]+ )*PRIVATE (?:KEY|MESSAGE)(?: BLOCK)?"
 _PEM = re.compile(
@@ -91,16 +89,30 @@ _PEM_END = re.compile(
 )
 _PUTTY = re.compile(r"PuTTY-User-Key-File-\d.*?(?:Private-MAC: *[0-9a-f]+|\Z)", re.S)
 _OTPAUTH = re.compile(r"otpauth(?:-migration)?://[^\s\"'<>]+")
-_LOOSE = re.compile(
-    r"\$(?:2[abxy]|5|6|1|y|apr1|argon2\w*|scrypt|pbkdf2[\w\-]*|sha1|P|H)\$[A-Za-z0-9./,=+$]{12,}"
-    r"|(?:pbkdf2_sha\d+|scrypt|argon2\w*|bcrypt_sha256)\$[A-Za-z0-9./,=+$]{20,}"
-    r"|(?<![A-Za-z0-9_\-.])[MNO][A-Za-z\d_\-]{22,27}\.[A-Za-z\d_\-]{6}\.[A-Za-z\d_\-]{20,}"
-    r"|(?<!\d)\d{15,16}\|[0-9A-Za-z_\-]{24,}"
-    r"|(?<![0-9a-f])[0-9a-f]{24}:[0-9a-f]{64}(?![0-9a-f])"
-    r"|(?<!\d)[12]/\d{10,}(?:/\d+)?:[0-9a-f]{16,}"
-    r"|LS0tLS1CRUdJTi[A-Za-z0-9+/=\s]{16,}|0tLS1CRUdJTi[A-Za-z0-9+/=]{16,}|LS0tQkVHSU4[A-Za-z0-9+/=]{16,}"
+# Each starts with a literal, so that the scan for it costs next to nothing.
+_LOOSE = tuple(
+    re.compile(p)
+    for p in (
+        r"\$(?:2[abxy]|5|6|1|y|apr1|argon2\w*|scrypt|pbkdf2[\w\-]*|sha1|P|H)\$[A-Za-z0-9./,=+$]{12,}",
+        r"pbkdf2_sha\d+\$[A-Za-z0-9./,=+$]{20,}",
+        r"scrypt\$[A-Za-z0-9./,=+$]{20,}",
+        r"argon2\w*\$[A-Za-z0-9./,=+$]{20,}",
+        r"bcrypt_sha256\$[A-Za-z0-9./,=+$]{20,}",
+        r"LS0tLS1CRUdJTi(?:[A-Za-z0-9+/=]|\s(?=[A-Za-z0-9+/=]{16})){16,}",
+        r"0tLS1CRUdJTi[A-Za-z0-9+/=]{16,}",
+        r"LS0tQkVHSU4[A-Za-z0-9+/=]{16,}",
+    )
 )
-_RUN = re.compile(r"[A-Za-z0-9+/_\-]{32,}={0,2}")
+# A mark inside of a token, what stands behind it, and what must stand before it.
+_AROUND = (
+    (
+        re.compile(r"\.[A-Za-z\d_\-]{6}\.[A-Za-z\d_\-]{20,}"),
+        re.compile(r"(?<![A-Za-z0-9_\-.])[MNO][A-Za-z\d_\-]{22,27}\Z"),
+    ),
+    (re.compile(r"\|[0-9A-Za-z_\-]{24,}"), re.compile(r"(?<!\d)\d{15,16}\Z")),
+    (re.compile(r":[0-9a-f]{64}(?![0-9a-f])"), re.compile(r"(?<![0-9a-f])[0-9a-f]{24}\Z")),
+    (re.compile(r"/\d{10,}(?:/\d+)?:[0-9a-f]{16,}"), re.compile(r"(?<!\d)[12]\Z")),
+)
 _KEPT_BEFORE = re.compile(
     r"(?:(?:request|trace|span|correlation|transaction|operation|message|event|amz|invocation|activity|thread)[\w\-]*id"
     r"|x-amz-id-2|etag|traceparent|tracestate|cf-ray|integrity|nonce|digest|checksum|hash|cursor|page[_\-]?token|after|"
@@ -122,26 +134,14 @@ _PUBLIC_BLOCK = re.compile(
 )
 
 
-def _automaton() -> ahocorasick.Automaton:
-    made = ahocorasick.Automaton()
-    for prefix in (*_STRONG, *_MEDIUM):
-        made.add_word(prefix, (prefix, len(prefix)))
-    for prefix in _WEAK:
-        made.add_word(prefix, (prefix, len(prefix)))
-    made.make_automaton()
-    return made
-
-
-_PREFIXES = _automaton()
-
-
-def find_tokens(text: str) -> Iterator[Span]:
+def find_tokens(page: Page) -> Iterator[Span]:
     """Yield every secret that its own look gives away."""
-    yield from _prefixed(text)
+    text = page.text
+    yield from _prefixed(page)
     if "eyJ" in text:
         yield from _jwts(text)
-    if "ey" in text or "ewog" in text:
-        yield from (Span(*m.span(), Kind.TOKEN) for m in _SPACED_JWT.finditer(text) if _is_spaced_jwt(m[0]))
+    for spaced in _SPACED_JWTS:
+        yield from (Span(*m.span(), Kind.TOKEN) for m in spaced.finditer(text) if _is_spaced_jwt(m[0]))
     if "PRIVATE" in text:
         yield from (Span(*m.span(), Kind.SECRET) for m in _PEM.finditer(text))
         yield from (Span(*m.span(), Kind.SECRET) for m in _PEM_END.finditer(text))
@@ -149,16 +149,26 @@ def find_tokens(text: str) -> Iterator[Span]:
         yield from (Span(*m.span(), Kind.SECRET) for m in _PUTTY.finditer(text))
     if "otpauth" in text:
         yield from (Span(*m.span(), Kind.SECRET) for m in _OTPAUTH.finditer(text))
-    yield from (Span(*m.span(), Kind.SECRET) for m in _LOOSE.finditer(text))
-    yield from _high_entropy(text)
+    for loose in _LOOSE:
+        yield from (Span(*m.span(), Kind.SECRET) for m in loose.finditer(text))
+    yield from _around_a_mark(text)
+    yield from _high_entropy(page)
 
 
-def _prefixed(text: str) -> Iterator[Span]:
-    for last, (prefix, size) in _PREFIXES.iter(text):
-        start = last - size + 1
+def _around_a_mark(text: str) -> Iterator[Span]:
+    for mark, ahead in _AROUND:
+        for found in mark.finditer(text):
+            before = ahead.search(text, max(0, found.start() - 64), found.start())
+            if before:
+                yield Span(before.start(), found.end(), Kind.SECRET)
+
+
+def _prefixed(page: Page) -> Iterator[Span]:
+    text = page.text
+    for start, prefix in page.prefixes:
         weak = _WEAK.get(prefix)
         if weak is None:
-            body = _BODY.match(text, last + 1)
+            body = _BODY.match(text, start + len(prefix))
             if body and not (prefix in _MEDIUM and not _stands_alone(text, start, body[0])):
                 yield Span(start, _trim(text, start, body.end()), Kind.TOKEN)
             continue
@@ -221,10 +231,11 @@ def _is_spaced_jwt(value: str) -> bool:
     return raw.lstrip().startswith(b"{") and b'"' in raw
 
 
-def _high_entropy(text: str) -> Iterator[Span]:
-    for found in _RUN.finditer(text):
+def _high_entropy(page: Page) -> Iterator[Span]:
+    text = page.text
+    for found in page.runs:
         value = found[0]
-        if not _is_mixed(value) or _PUBLIC.match(value) or HEX.match(value) or UUID.match(value):
+        if len(value) < 32 or not _is_mixed(value) or _PUBLIC.match(value) or HEX.match(value) or UUID.match(value):
             continue
         if _KEPT_BEFORE.search(text, max(0, found.start() - 48), found.start()):
             continue

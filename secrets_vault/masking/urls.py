@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from urllib.parse import unquote
 
 from secrets_vault.masking.lexicon import words
+from secrets_vault.masking.names import NameClass
+from secrets_vault.masking.page import Page
 from secrets_vault.masking.spans import Kind, Span
 from secrets_vault.masking.values import is_nothing, is_random
 
@@ -48,48 +50,62 @@ _CAPABILITY = re.compile(
     re.I,
 )
 _WEBHOOK_PATH = re.compile(r"/webhook(?:-test|-waiting)?/(?P<id>[^\s\"'<>`?#\\)\],;&]+)")
-_TELEGRAM_PATH = re.compile(r"/bot(?P<t>\d{5,}(?::|%3A)[\w\-]{6,})", re.I)
-_AMZ = re.compile(
-    r"[?&;](?:amp;)?(?:X-(?:Amz|Goog)-(?:Signature|Security-Token|Credential)|Signature|sig"
-    r"|AWSAccessKeyId|GoogleAccessId|Policy|"
-    r"se?cret|skoid|oauth_signature|oauth_token|hdnts|hdnea|__token__|hmac|hash_key|apikey|api_key"
-    r"|Key-Pair-Id)=(?P<v>[^&\s\"'<>`#;]+)",
-    re.I,
-)
-_QUERY_KEY = re.compile(
-    r"[?&](?:amp;)?(?P<n>key|code|auth|sid|session|k|t|tk|tok|hash|x-auth|appid|api)=(?P<v>[^&\s\"'<>`#;]+)", re.I
-)
-_ODBC_BRACES = re.compile(r"(?:pwd|password)\s*=\s*(?P<v>\{(?:[^}]|\}\})*\}?)", re.I)
+_TELEGRAM_PATH = re.compile(r"/bot(?P<t>\d{5,}(?::|%3A)[\w\-]{6,})")
+_QUERY_KEY = re.compile(r"[?&](?:amp;)?(?P<n>[\w\-.]+)=(?P<v>[^&\s\"'<>`#;]+)")
+_FIND_AT = re.compile("@")
+_SCHEME_BEFORE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]{0,30}\Z")
+_BREAKS_URL = re.compile(r"[\s\"'<>`]")
+_ODBC_BRACES = re.compile(r";\s*(?:pwd|password)\s*=\s*(?P<v>\{(?:[^}]|\}\})*\}?)", re.I)
 _ODBC_QUOTED = re.compile(r";\s*(?:pwd|password)\s*=\s*(?P<v>(?:[^;\"'\s]|[ ](?!\w+=))+)", re.I)
 
 
-def find_urls(text: str) -> Iterator[Span]:
-    """Yield passwords in authority parts, capability paths, signatures of presigned addresses."""
-    if "://" in text or ":\\/\\/" in text:
-        for found in _URL.finditer(text):
-            yield from _userinfo(found["rest"], found.start("rest"), text[found.start() : found.start() + 8].lower())
-    if "webhook" in text:
-        for found in _WEBHOOK_PATH.finditer(text):
-            yield Span(*_trimmed(text, *found.span("id")), Kind.SECRET)
-    yield from _capabilities(text)
+def find_urls(page: Page) -> Iterator[Span]:
+    """Yield passwords in authority parts, capability paths, keys in queries."""
+    text = page.text
     if "@" in text:
+        yield from _with_scheme(text)
         yield from _without_scheme(text)
-    for found in _AMZ.finditer(text):
-        yield Span(*found.span("v"), Kind.SECRET)
-    for found in _QUERY_KEY.finditer(text):
-        if _is_query_secret(found["n"].lower(), unquote(found["v"])):
-            yield Span(*found.span("v"), Kind.SECRET if found["n"].lower() == "code" else Kind.TOKEN)
-    for pattern in (_ODBC_BRACES, _ODBC_QUOTED):
-        for found in pattern.finditer(text):
-            if not is_nothing(found["v"]):
-                yield Span(*found.span("v"), Kind.SECRET)
+    for found in _WEBHOOK_PATH.finditer(text):
+        yield Span(*_trimmed(text, *found.span("id")), Kind.SECRET)
+    for found in _TELEGRAM_PATH.finditer(text):
+        yield Span(*found.span("t"), Kind.SECRET)
+    if page.has_hosts:
+        yield from _capabilities(text)
+    for start, _, _, known in page.known_names():
+        if text[start - 1 : start] in ("?", "&", ";"):
+            yield from _query(text, start - 1, known)
 
 
-def _is_query_secret(name: str, value: str) -> bool:
-    if name in ("key", "code", "auth"):
-        mixed = any(c.isdigit() for c in value) and any(c.isalpha() for c in value)
-        return (mixed and len(value) >= 10) or is_random(value)
-    return is_random(value, at_least=20)
+def _query(text: str, start: int, known: NameClass) -> Iterator[Span]:
+    """Yield the value of `?key=` and `&code=`, and a password with spaces between the `;` of a connection string."""
+    found = _QUERY_KEY.match(text, start) if known.only_if in ("key", "code", "text") else None
+    if found and _is_query_secret(unquote(found["v"])):
+        yield Span(*found.span("v"), known.kind)
+    for pattern in (_ODBC_BRACES, _ODBC_QUOTED) if text[start] == ";" else ():
+        found = pattern.match(text, start)
+        if found and not is_nothing(found["v"]):
+            yield Span(*found.span("v"), Kind.SECRET)
+
+
+def _with_scheme(text: str) -> Iterator[Span]:
+    """Look at the URLs that hold an @ only; the others have no userinfo."""
+    done = -1
+    for at in _FIND_AT.finditer(text):
+        if at.start() < done:
+            continue
+        slashes = max(text.rfind(mark, max(0, at.start() - 2048), at.start()) for mark in ("://", ":\\/\\/"))
+        if slashes < 0 or _BREAKS_URL.search(text, slashes, at.start()):
+            continue
+        scheme = _SCHEME_BEFORE.search(text, max(0, slashes - 31), slashes)
+        url = _URL.match(text, scheme.start()) if scheme else None
+        if url:
+            done = url.end()
+            yield from _userinfo(url["rest"], url.start("rest"), url[0][:8].lower())
+
+
+def _is_query_secret(value: str) -> bool:
+    mixed = any(c.isdigit() for c in value) and any(c.isalpha() for c in value)
+    return (mixed and len(value) >= 10) or is_random(value)
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
@@ -104,8 +120,6 @@ def _capabilities(text: str) -> Iterator[Span]:
     for found in _CAPABILITY.finditer(text):
         start, end = _trimmed(text, *found.span(found.lastgroup or 0))
         yield Span(start, end, Kind.SECRET)
-    for found in _TELEGRAM_PATH.finditer(text):
-        yield Span(*found.span("t"), Kind.SECRET)
 
 
 def _userinfo(rest: str, offset: int, scheme: str) -> Iterator[Span]:
