@@ -6,6 +6,7 @@ from dashboard.pages import (
     client,
     client_changes,
     clients,
+    search,
     today,
 )
 
@@ -14,6 +15,7 @@ app_name = "dashboard"
 urlpatterns = [
     # Today
     path("", today.today, name="today"),
+    path("search/", search.search, name="search"),
     # Clients
     path("clients/", clients.clients, name="clients"),
     path("clients/new/", clients.new_client, name="new_client"),
