@@ -1,0 +1,220 @@
+"""The rules of the house. Each message says what to do instead."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.house.source import ROOT, is_behind, modules, template_text, templates
+
+STAIRS = {
+    "secrets_vault": ("integrations", "dashboard", "config"),
+    "integrations": ("dashboard", "config"),
+    "dashboard": ("config",),
+}
+
+LIBRARY_DOORS = {
+    "cryptography": ("secrets_vault/envelope.py", "secrets_vault/signatures.py"),
+    "pyrage": ("secrets_vault/backup/",),
+    "authlib": ("integrations/oauth/", "integrations/sandbox/"),
+    "joserfc": ("integrations/oauth/", "integrations/sandbox/"),
+    "aiohttp": ("integrations/outbound/",),
+    "celery": ("config/celery.py", "config/child.py", "integrations/tasks.py"),
+    "granian": ("config/web.py",),
+    "a2wsgi": ("config/pages.py",),
+    "requests": (),
+    "httpx": (),
+    "urllib.request": ("integrations/sandbox/",),
+    "http.client": ("integrations/sandbox/",),
+    "pickle": (),
+    "marshal": (),
+    "shelve": (),
+}
+
+EXPOSE_DOORS = (
+    "secrets_vault/secret.py",
+    "secrets_vault/vault/",  # seals, and answers use, reveal and copy
+    "secrets_vault/backup/",  # the passphrase of a backup
+    "secrets_vault/people/adapters.py",  # TOTP seeds, for the authenticator's check
+    "secrets_vault/people/sessions.py",  # the sealed data of a session
+    "integrations/oauth/",  # refresh tokens and client secrets, on their way to the token endpoint
+    "integrations/gateway/lookup.py",  # the credential, on its way into the upstream request
+    "integrations/probe_call.py",  # the same for the test of a connection
+    "dashboard/pages/vault/showing.py",  # the one page that shows a value to a person
+    "config/provision/applying.py",  # a new gateway token, printed once in the run that made it
+)
+
+NAMES_WITHOUT_AN_END = ("utils.py", "util.py", "services.py", "helpers.py", "managers.py", "common.py", "misc.py")
+WITHOUT_CSRF: tuple[str, ...] = ()
+SAFE_MARKUP = ("config/errors.py", "dashboard/templatetags/")
+
+
+def places(found: list[str]) -> str:
+    """Write findings one to a line."""
+    return "\n  " + "\n  ".join(found)
+
+
+@pytest.mark.parametrize("floor", STAIRS)
+def test_the_stairs_only_go_down(floor):
+    climbs = [
+        f"{module.name}:{line} imports {name}"
+        for module in modules(floor)
+        for line, name in module.imports()
+        if name.partition(".")[0] in STAIRS[floor]
+    ]
+    assert not climbs, (
+        f"{floor} may not import what stands above it. Move the code down, or pass what it needs in "
+        f"as an argument; settings come from django.conf.{places(climbs)}"
+    )
+
+
+@pytest.mark.parametrize("library", LIBRARY_DOORS)
+def test_a_dangerous_library_has_one_door(library):
+    doors = LIBRARY_DOORS[library]
+    strays = [
+        f"{module.name}:{line}"
+        for module in modules()
+        for line, name in module.imports()
+        if (name == library or name.startswith(f"{library}.")) and not is_behind(module.name, doors)
+    ]
+    assert not strays, (
+        f"`{library}` is imported only behind {', '.join(doors) or 'no door at all'}. "
+        f"Call the function that stands there, or propose a new door in review.{places(strays)}"
+    )
+
+
+def test_a_plaintext_is_taken_out_only_behind_listed_doors():
+    strays = [
+        f"{module.name}:{line}"
+        for module in modules()
+        for line in [*module.calls("expose"), *module.calls("expose_bytes")]
+        if not is_behind(module.name, EXPOSE_DOORS)
+    ]
+    assert not strays, (
+        "Secret.expose() is called outside its doors. Hand the Secret itself on and let the listed module "
+        f"take the plaintext at the last moment.{places(strays)}"
+    )
+
+
+def test_the_sandbox_imports_nothing_of_the_product():
+    strays = [
+        f"{module.name}:{line} imports {name}"
+        for module in modules("integrations")
+        if module.name.startswith("integrations/sandbox/")
+        for line, name in module.imports()
+        if name.partition(".")[0] in STAIRS["secrets_vault"] + ("secrets_vault", "django")
+        and not name.startswith("integrations.sandbox")
+    ]
+    assert not strays, (
+        f"The sandbox plays the providers: a fault in the product must not excuse itself.{places(strays)}"
+    )
+
+
+def test_a_page_asks_access_for_its_rows():
+    strays = [
+        f"{module.name}:{line}"
+        for module in modules("dashboard")
+        for line in [*module.calls("objects", "get"), *module.calls("objects", "all")]
+    ]
+    assert not strays, (
+        "A page never writes `.objects.get(…)` or `.objects.all()`. Use `Model.objects.visible_to(request.user)` "
+        f"and get_object_or_404, so that a stranger gets 404.{places(strays)}"
+    )
+
+
+def test_no_file_is_named_for_a_layer():
+    strays = [module.name for module in modules() if module.path.name in NAMES_WITHOUT_AN_END]
+    assert not strays, (
+        f"Such a file has no reason ever to stop growing. Name it for what happens in it.{places(strays)}"
+    )
+
+
+def test_every_module_says_what_it_is_for():
+    import ast
+
+    silent = [
+        module.name for module in modules() if module.path.read_text().strip() and not ast.get_docstring(module.tree)
+    ]
+    assert not silent, f"A module's first line is its room's one sentence.{places(silent)}"
+
+
+def test_no_file_outgrows_a_reader():
+    long = [
+        f"{module.name}: {lines} lines" for module in modules() if (lines := module.path.read_text().count("\n")) > 500
+    ]
+    assert not long, f"Past 300 lines look for the second room; 500 is the end.{places(long)}"
+
+
+def test_every_form_is_protected_against_other_sites():
+    strays = [
+        f"{module.name}:{line}"
+        for module in modules()
+        for line, _name in module.names_used("csrf_exempt")
+        if module.name not in WITHOUT_CSRF
+    ]
+    assert not strays, f"csrf_exempt needs a place in WITHOUT_CSRF here, with its reason.{places(strays)}"
+
+
+def test_markup_is_made_by_format_html():
+    strays = [
+        f"{module.name}:{line} {name}"
+        for module in modules()
+        for line, name in module.names_used("mark_safe", "SafeString", "SafeText")
+        if not is_behind(module.name, SAFE_MARKUP)
+    ]
+    for path in templates():
+        strays += [
+            f"{path.relative_to(ROOT)}: {found}"
+            for found in re.findall(r"\|\s*safe(?:seq)?\b|{%\s*autoescape off", template_text(path))
+        ]
+    assert not strays, f"Use format_html, which escapes every value, or a component.{places(strays)}"
+
+
+INLINE = re.compile(
+    r"<script(?![^>]*\bsrc=)[^>]*>|<style\b|\sstyle\s*=\s*[\"']|\son[a-z]+\s*=\s*[\"']|javascript:|hx-on|hx-vals=[\"']js:",
+    re.IGNORECASE,
+)
+
+
+def test_no_template_has_inline_script_or_style():
+    strays = [
+        f"{path.relative_to(ROOT)}: {found.strip()}"
+        for path in templates()
+        for found in INLINE.findall(template_text(path))
+    ]
+    assert not strays, (
+        "The CSP forbids it. Behaviour is a small file in static/js/ found by a data- attribute; "
+        f"looks are a class in static/css/.{places(strays)}"
+    )
+
+
+def test_nothing_is_fetched_from_another_host():
+    foreign = re.compile(
+        r"<(?:script|link|img|iframe|source)[^>]+(?:src|href)=[\"'](?:https?:)?//[^\"']+", re.IGNORECASE
+    )
+    strays = [
+        f"{path.relative_to(ROOT)}: {found}" for path in templates() for found in foreign.findall(template_text(path))
+    ]
+    assert not strays, f"Every script, style, font and image is our own file.{places(strays)}"
+
+
+def test_every_htmx_request_stands_beside_a_plain_one():
+    tags = re.compile(r"<[a-z][^>]*\bhx-(?:get|post)=[^>]*>")
+    strays = [
+        f"{path.relative_to(ROOT)}: {tag[:100]}"
+        for path in templates()
+        for tag in tags.findall(template_text(path))
+        if not re.search(r"\b(href|action|formaction)=", tag) and "hx-trigger" not in tag
+    ]
+    assert not strays, f"The page works without JavaScript: put a real href or action beside it.{places(strays)}"
+
+
+def test_no_setting_is_read_from_the_environment_elsewhere():
+    strays = [
+        f"{module.name}:{line}"
+        for module in modules("secrets_vault", "integrations", "dashboard")
+        if not is_behind(module.name, ("integrations/sandbox/", "integrations/management/commands/sandbox.py"))
+        for line, _name in module.names_used("environ", "getenv")
+    ]
+    assert not strays, f"A variable is one line in config/env.py; read django.conf.settings.{places(strays)}"
