@@ -8,6 +8,7 @@ KEYLODGE_HOME. `.env.example` explains each one and is tested to match.
 import ipaddress
 import os
 import secrets
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -39,6 +40,15 @@ SCHEME: dict[str, tuple[type, object]] = {
 }
 
 
+# These commands touch no vault: they must run where no home exists and none can be made.
+HOMELESS_COMMANDS = frozenset(("mask", "sandbox", "webhook_check"))
+
+
+def needs_home() -> bool:
+    """Tell whether this process may make and read files in KEYLODGE_HOME."""
+    return sys.argv[1:2] == [] or sys.argv[1] not in HOMELESS_COMMANDS
+
+
 def default_home() -> Path:
     """Return the folder that holds everything of an installation: `$XDG_DATA_HOME/keylodge`."""
     data_home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
@@ -58,7 +68,7 @@ def load() -> Environment:
     home = Path(os.environ.get("KEYLODGE_HOME") or default_home()).expanduser().absolute()
     read = environ.FileAwareEnv(**SCHEME)
     dotenv = home / ".env"
-    if dotenv.is_file():
+    if needs_home() and dotenv.is_file():
         read.read_env(str(dotenv))
     return Environment(read=read, home=home)
 
@@ -107,6 +117,8 @@ def secret_key(home: Path) -> str:
 
     It signs cookies and messages only. Nothing in the vault is derived from it.
     """
+    if not needs_home():
+        return secrets.token_urlsafe(50)
     path = home / "secret_key"
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -172,6 +184,8 @@ def broker(read: environ.FileAwareEnv, home: Path) -> tuple[str, dict[str, objec
     A broker that hangs may cost a caller one second, never more: messages are doorbells.
     """
     url = read("BROKER_URL")
+    if not needs_home():
+        return "memory://", {}
     if not url:
         folder = str(home / "broker")
         Path(folder).mkdir(mode=0o700, exist_ok=True)

@@ -1,3 +1,5 @@
+"""Registers the upper floor."""
+
 from django.apps import AppConfig
 
 

@@ -1,3 +1,5 @@
+"""Registers the ground floor."""
+
 from django.apps import AppConfig
 
 

@@ -1,3 +1,5 @@
+"""Registers the cellar."""
+
 from django.apps import AppConfig
 
 

@@ -89,7 +89,7 @@ def find_managed(request: PageRequest, slug: str) -> Client:
 def edit(request: PageRequest, slug: str) -> HttpResponse:
     """Show and change the settings of a client."""
     client = find_managed(request, slug)
-    form = ClientForm(request.POST or None, instance=Client.objects.get(pk=client.pk))
+    form = ClientForm(request.POST or None, instance=find_managed(request, slug))
     if request.method == "POST" and form.is_valid():
         change_client(client, actor=actor_of(request), **form.cleaned_data)
         messages.success(request, "Saved.")

@@ -158,7 +158,7 @@ class KnownValues:
         made = ahocorasick.Automaton()
         for value in {v for v in values if v and v.strip()}:
             for form in variants(value):
-                if len(form) < 3 or (form in made and made.get(form)[2]):
+                if (len(form) < 4 and form != value) or (form in made and made.get(form)[2]):
                     continue
                 is_short = len(value) < SHORT
                 made.add_word(form, (len(form), is_short, form == value))
