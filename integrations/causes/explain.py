@@ -46,7 +46,7 @@ class Row:
     remedy: str
     who: str
     status: tuple[int, ...] = ()
-    own_code: str = ""
+    own_code: tuple[str, ...] = ()
     any_of: tuple[str, ...] = ()
     find: str = ""
     cause_without: str = ""
@@ -90,7 +90,7 @@ def _read(path: Path) -> Iterable[Row]:
 
 
 def _own_rows(code: str) -> tuple[Row, ...]:
-    return tuple(row for row in rows()["own"] if row.own_code == code) if code else ()
+    return tuple(row for row in rows()["own"] if code in row.own_code)
 
 
 def _match(row: Row, status: int | None, codes: tuple[str, ...], body: str) -> str | None:

@@ -10,6 +10,8 @@ import pytest
 
 from integrations.causes import explain
 from integrations.causes.explain import WHO, rows
+from integrations.gateway.problems import _PROBLEMS
+from integrations.oauth.answers import APP_CODES, DEAD_CODES
 from integrations.providers.registry import catalogue, get_provider
 
 # From reports on HubSpot/hubspot-api-nodejs (issue 268, 2022-11-28).
@@ -192,18 +194,27 @@ def test_every_common_status_says_what_happened_what_to_do_and_who_acts(status: 
     assert cause.who in WHO
 
 
-GATEWAY_CODES = [
-    "token_missing", "token_invalid", "token_ambiguous", "connection_not_found", "not_allowed", "ip_not_allowed",
-    "token_limited", "path_refused", "needs_reconnecting", "paused", "host_refused", "upstream_unreachable",
-    "upstream_invalid", "upstream_timeout", "breaker_open", "credential_unreadable",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("code", GATEWAY_CODES)
+@pytest.mark.parametrize("code", [*_PROBLEMS, "breaker_open"])
 def test_every_answer_of_ours_is_explained_before_its_status(code: str) -> None:
     cause = explain("hubspot", 502, HUBSPOT_SCOPES, code)
     assert cause.code == code
     assert "{" not in cause.title + cause.cause + cause.remedy
+
+
+@pytest.mark.parametrize("code", sorted(DEAD_CODES))
+def test_a_dead_consent_is_the_clients_to_renew(code: str) -> None:
+    assert explain("hubspot", 400, "", code).who == "client"
+
+
+@pytest.mark.parametrize("code", sorted(APP_CODES))
+def test_a_refused_oauth_app_is_yours_to_mend(code: str) -> None:
+    assert explain("hubspot", 401, "", code).who == "you"
+
+
+@pytest.mark.parametrize("key", [*catalogue()])
+def test_a_huge_body_neither_hangs_nor_floods_the_sentence(key: str) -> None:
+    for part in ('"message":"', "rak_", "Missing scopes: a, ", "No such ", '"requiredScopes":["', "on a per a"):
+        assert len(explain(key, 400, part * 8_000).cause) < 400
 
 
 @pytest.mark.parametrize(("status", "body"), [(418, "I am a teapot"), (None, ""), (299, "{}"), (403, '{"oops": 1}')])
