@@ -14,8 +14,8 @@ from django.conf import settings
 
 from config.answers import Receive, Scope, Send, answer, problem, with_safe_headers
 from config.pages import Pages
-from config.proxies import caller_address
 from integrations.gateway import app as gateway
+from secrets_vault.people.client_address import client_address
 
 DRAIN_WITHIN_S = 20.0
 PERMISSIONS = (b"permissions-policy", settings.PERMISSIONS_POLICY.encode())
@@ -60,12 +60,13 @@ def is_under(path: str, folder: str) -> bool:
 
 
 def from_caller(scope: Scope) -> Scope:
-    """Return the scope with the caller's address in place of our own proxy's."""
+    """Return the scope with the caller's address in place of our own proxy's, for the gateway and the pages alike."""
     hops = settings.KEYLODGE_TRUSTED_PROXIES
     client = scope.get("client")
     if not hops or not client:
         return scope
-    return {**scope, "client": (caller_address(client[0], scope["headers"], hops=hops), client[1])}
+    forwarded_for = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for").decode("latin-1")
+    return {**scope, "client": (client_address(client[0], forwarded_for, trusted_hops=hops), client[1])}
 
 
 async def lifespan(receive: Receive, send: Send) -> None:

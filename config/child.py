@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+import warnings
 
 from config.run import follow_the_supervisor
 
@@ -17,15 +18,17 @@ def _web() -> None:
 def _worker() -> None:
     from config.celery import app
 
-    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    app.worker_main(["worker", "--pool", "threads", "--concurrency", "4", "--loglevel", "INFO", *quiet])
+    # A worker alone needs no news of others; and as root in a container it need not warn at each start.
+    warnings.filterwarnings("ignore", message="You're running the worker with superuser")
+    alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    app.start(["--quiet", "worker", "--pool", "threads", "--concurrency", "4", *alone])
 
 
 def _beat() -> None:
     """Run the timetable. It keeps no file: what is due is in the tables."""
     from config.celery import app
 
-    app.start(["beat", "--scheduler", "celery.beat:Scheduler", "--pidfile", "", "--loglevel", "INFO"])
+    app.start(["--quiet", "beat", "--scheduler", "celery.beat:Scheduler", "--pidfile", ""])
 
 
 def _log_safely() -> None:

@@ -7,7 +7,6 @@ import asyncio
 import pytest
 
 from config import pages
-from config.proxies import caller_address
 
 
 def call(app, *, headers=(), messages):
@@ -76,20 +75,3 @@ def test_an_error_outside_django_is_an_answer_of_ours():
     assert status == 500
     assert headers[b"x-content-type-options"] == b"nosniff"
     assert b"secret value" not in body
-
-
-@pytest.mark.parametrize(
-    ("hops", "forwarded", "caller"),
-    [
-        (0, b"1.2.3.4", "10.0.0.1"),
-        (1, b"6.6.6.6, 1.2.3.4", "1.2.3.4"),
-        (2, b"6.6.6.6, 1.2.3.4, 10.1.1.1", "1.2.3.4"),
-        (1, b"", "10.0.0.1"),
-        (2, b"1.2.3.4", "10.0.0.1"),
-        (1, b"nonsense", "10.0.0.1"),
-        (1, b"2001:db8::1", "2001:db8::1"),
-    ],
-)
-def test_the_caller_is_who_the_last_trusted_proxy_saw(hops, forwarded, caller):
-    headers = [(b"x-forwarded-for", forwarded)] if forwarded else []
-    assert caller_address("10.0.0.1", headers, hops=hops) == caller

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import importlib
-import importlib.util
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,6 +13,8 @@ from django.db import connections
 
 from config.run import Child, Supervisor, port_is_free, wait_until_open
 from secrets_vault import keys
+from secrets_vault.models import User
+from secrets_vault.people import setup_link
 
 
 class Command(BaseCommand):
@@ -74,11 +74,4 @@ def prepare(home: Path) -> None:
 
 def owner_link() -> str | None:
     """Return a new one-time link that makes the owner, or None when there is a user."""
-    from secrets_vault.models import User
-
-    if User.objects.exists():
-        return None
-    if importlib.util.find_spec("secrets_vault.people") is None:
-        return None
-    setup_link = importlib.import_module("secrets_vault.people.setup_link")
-    return str(setup_link.make_setup_url())
+    return None if User.objects.exists() else setup_link.make_setup_url()
