@@ -12,6 +12,7 @@ from django.db import connections, transaction
 from django.db.models import F, Model
 from django.db.models.functions import Greatest
 
+from integrations.call_log.groups import group_failures
 from integrations.call_log.record import CallRecord
 from integrations.models import Call, CallHour, GatewayToken, LimitReading
 from integrations.models.call import NO_TOKEN, Outcome
@@ -24,8 +25,9 @@ _MAX_INT = 2**31 - 1
 
 
 def write_batch(records: Sequence[CallRecord], rows: Sequence[Call]) -> None:
-    """Write the rows of a batch and everything that is counted from them."""
+    """Write the rows of a batch, one for each record, and everything that is counted from them."""
     with transaction.atomic(using=calls_alias()):
+        group_failures(records, rows)
         insert(rows)
         add_hours(records)
         keep_readings(records)

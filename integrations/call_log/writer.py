@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 
-from django.db import DatabaseError, close_old_connections, connections
+from django.db import DatabaseError, DataError, IntegrityError, close_old_connections, connections
 
 from integrations.call_log.record import CallRecord
 from integrations.call_log.rows import masked_row
@@ -101,18 +101,29 @@ class CallWriter:
     def _write(self, records: list[CallRecord]) -> None:
         if not records:
             return
-        rows = [row for row in map(_row_or_none, records) if row is not None]
-        while True:
-            try:
-                close_old_connections()
-                write_batch(records, rows)
-                break
-            except DatabaseError:
-                logger.exception("call log not written, trying again", extra={"rows": len(rows)})
-                if self._is_closing.wait(RETRY_S):
-                    return
+        made = [(record, row) for record in records if (row := _row_or_none(record)) is not None]
+        self._write_pairs(made)
         for record in records:
             self._uses.add(record)
+
+    def _write_pairs(self, pairs: list[tuple[CallRecord, Call]]) -> None:
+        """Write a batch; while the database is away, again and again."""
+        while pairs:
+            try:
+                close_old_connections()
+                write_batch([record for record, _ in pairs], [row for _, row in pairs])
+                return
+            except (DataError, IntegrityError):
+                if len(pairs) == 1:
+                    logger.exception("a call could not be logged", extra={"call": str(pairs[0][0].id)})
+                    return
+                # One row that cannot be stored must not take the others with it.
+                self._write_pairs(pairs[: len(pairs) // 2])
+                pairs = pairs[len(pairs) // 2 :]
+            except DatabaseError:
+                logger.exception("call log not written, trying again", extra={"rows": len(pairs)})
+                if self._is_closing.wait(RETRY_S):
+                    return
 
     def _write_uses(self, *, is_due: bool) -> None:
         if not is_due and time.monotonic() - self._uses_written_at < USES_EVERY_S:

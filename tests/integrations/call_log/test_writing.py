@@ -1,0 +1,196 @@
+"""What happened reaches the tables masked, counted and grouped."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from integrations.call_log import CallRecord, CallWriter, drop_old, ensure_partitions, page
+from integrations.limits import Reading
+from integrations.models import Call, CallHour, ErrorGroup, LimitReading, TokenWindow
+from integrations.models.call import Outcome
+from secrets_vault.ids import uuid7
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NOW = datetime.now(UTC)
+CANARY = "sk_live_CANARY0123456789abcdef"
+CONNECTION, CLIENT, TOKEN = uuid7(), uuid7(), uuid7()
+
+
+def record(**fields):
+    """Return a record of a call that went well unless told otherwise."""
+    given = {
+        "id": uuid7(),
+        "at": NOW,
+        "client_id": CLIENT,
+        "connection_id": CONNECTION,
+        "token_id": TOKEN,
+        "provider_key": "hubspot",
+        "method": "GET",
+        "host": "api.hubapi.com",
+        "target": b"/crm/v3/objects/contacts/151?limit=1",
+        "status": 200,
+        "outcome": Outcome.OK,
+        "attempts": 1,
+        "total_ms": 12.5,
+    }
+    return CallRecord(**{**given, **fields})
+
+
+def failed(**fields):
+    """Return a record of a call that failed."""
+    given = {
+        "status": 404,
+        "outcome": Outcome.CLIENT_ERROR,
+        "request_headers": [(b"authorization", b"Bearer " + CANARY.encode()), (b"accept", b"*/*")],
+        "request_body": b'{"api_key": "%b", "name": "Ada"}' % CANARY.encode(),
+        "response_headers": [(b"content-type", b"application/json"), (b"x-echo", CANARY.encode())],
+        "response_body": b'{"message": "no such thing", "you_sent": "%b"}' % CANARY.encode(),
+        "known": (CANARY,),
+    }
+    return record(**{**given, **fields})
+
+
+def write(*records):
+    """Write records with a writer of their own."""
+    writer = CallWriter()
+    writer.start()
+    for each in records:
+        writer.put(each)
+    writer.close()
+
+
+def test_a_call_that_went_well_leaves_a_thin_row():
+    write(record())
+    call = Call.objects.get()
+    assert (call.path, call.outcome, call.status) == ("/crm/v3/objects/contacts/151?limit=1", "ok", 200)
+    assert (call.request_head, call.response_body, call.timeline, call.group_id) == ("", "", None, None)
+
+
+def test_a_failed_call_keeps_masked_heads_and_bodies():
+    write(failed(timeline=[{"status": 404, "at_ms": 3}], target=b"/a?api_key=" + CANARY.encode()))
+    call = Call.objects.get()
+    everything = repr(Call.objects.values().get())
+    assert CANARY not in everything
+    assert CANARY[8:24] not in everything
+    assert "no such thing" in call.response_body
+    assert "Ada" in call.request_body
+    assert "accept: */*" in call.request_head
+    assert call.timeline == [{"status": 404, "at_ms": 3}]
+
+
+def test_a_body_that_cannot_be_stored_as_it_is_does_not_stop_the_log():
+    write(failed(response_body=b"\x00\xff\xfe{", response_headers=[]), failed(response_body=b"\xed\xa0\x80"), record())
+    assert Call.objects.count() == 3
+
+
+def test_failures_with_the_same_cause_are_one_group():
+    write(failed(), failed(target=b"/crm/v3/objects/contacts/152"), failed(method="DELETE"), record())
+    groups = {group.method: group for group in ErrorGroup.objects.all()}
+    assert (groups["GET"].count, groups["DELETE"].count) == (2, 1)
+    group = groups["GET"]
+    assert group.path_template == "/crm/v3/objects/contacts/{id}"
+    assert group.who in ("you", "client", "provider", "nobody")
+    assert group.cause
+    assert group.remedy
+    assert Call.objects.filter(group_id=group.pk).count() == 2
+    assert Call.objects.filter(outcome="client_error").exclude(cause="").count() == 3
+
+
+def test_a_resolved_group_comes_back_and_a_snoozed_one_waits():
+    write(failed())
+    ErrorGroup.objects.update(state="resolved", state_changed_at=NOW)
+    write(failed(at=NOW - timedelta(seconds=1)))
+    assert ErrorGroup.objects.get().state == "resolved"
+    write(failed(at=NOW + timedelta(seconds=1)))
+    group = ErrorGroup.objects.get()
+    assert (group.state, group.count) == ("came_back", 3)
+    ErrorGroup.objects.update(state="snoozed", snoozed_until=NOW + timedelta(hours=1))
+    write(failed(at=NOW + timedelta(seconds=2)))
+    assert ErrorGroup.objects.get().state == "snoozed"
+    write(failed(at=NOW + timedelta(hours=2)))
+    assert ErrorGroup.objects.get().state == "open"
+
+
+def test_an_hour_is_added_to_with_every_batch():
+    write(record(), record(attempts=3, outcome=Outcome.RECOVERED))
+    write(failed(outcome=Outcome.LIMITED, status=429), record(token_id=None))
+    hour = CallHour.objects.get(token_id=TOKEN)
+    assert (hour.calls, hour.failed, hour.limited, hour.repeated) == (3, 1, 1, 2)
+    assert hour.total_ms == pytest.approx(37.5)
+    assert hour.hour == NOW.replace(minute=0, second=0, microsecond=0)
+    assert CallHour.objects.get(token_id=UUID(int=0)).calls == 1
+
+
+def test_only_the_newest_reading_of_a_bucket_is_kept():
+    write(record(readings=[Reading("minute", 100, 9), Reading("day", 250_000, 240_000)]))
+    write(record(readings=[Reading("minute", 100, 8, 60, NOW)]), record(readings=[Reading("minute", 10**30, -5)]))
+    kept = {reading.bucket: reading for reading in LimitReading.objects.all()}
+    assert set(kept) == {"minute", "day"}
+    assert (kept["minute"].limit, kept["minute"].remaining) == (2**63 - 1, 0)
+
+
+def test_a_call_without_a_connection_is_logged_too():
+    write(failed(connection_id=None, token_id=None, status=404, code="connection_not_found", outcome=Outcome.REFUSED))
+    assert Call.objects.get().code == "connection_not_found"
+    assert not ErrorGroup.objects.exists()
+
+
+def test_a_row_that_cannot_be_stored_does_not_take_the_others_with_it():
+    twin = uuid7()
+    write(record(), record(id=twin), record(id=twin), record())
+    assert Call.objects.count() == 3
+
+
+def test_a_batch_larger_than_one_transaction_arrives_whole():
+    write(*[record() for _ in range(1_203)])
+    assert Call.objects.count() == 1_203
+    assert CallHour.objects.get().calls == 1_203
+
+
+def test_flush_returns_when_everything_is_written():
+    writer = CallWriter()
+    writer.start()
+    writer.put(record())
+    writer.flush()
+    assert Call.objects.count() == 1
+    writer.close()
+
+
+def test_the_log_gives_way_before_the_gateway_does():
+    writer = CallWriter()
+    for _ in range(50_010):
+        writer.put(record(id=uuid7(0)))
+    assert writer.dropped == 10
+
+
+def test_pages_go_by_id_and_end():
+    write(*[record() for _ in range(25)])
+    first, before = page(Call.objects.all(), None, 10)
+    second, before = page(Call.objects.all(), before, 10)
+    third, end = page(Call.objects.all(), before, 10)
+    ids = [call.pk for call in (*first, *second, *third)]
+    assert ids == sorted(ids, reverse=True)
+    assert len(set(ids)) == 25
+    assert end is None
+
+
+def test_old_calls_are_forgotten_in_slices_and_young_ones_kept():
+    old = [record(id=uuid7(int((NOW - timedelta(days=40)).timestamp() * 1000) + n)) for n in range(50)]
+    write(*old, record())
+    TokenWindow.objects.create(token_id=TOKEN, window="minute", starts_at=NOW - timedelta(days=3), leased=5)
+    TokenWindow.objects.create(token_id=TOKEN, window="uses", starts_at=NOW - timedelta(days=400), leased=5)
+    drop_old(timedelta(days=30), now=NOW, sleep=lambda s: None)
+    assert Call.objects.count() == 1
+    assert [window.window for window in TokenWindow.objects.all()] == ["uses"]
+
+
+def test_partitions_are_made_once():
+    made = ensure_partitions(NOW)
+    assert made in (0, 4)
+    assert ensure_partitions(NOW) == 0
+    write(record())
+    assert Call.objects.count() == 1
