@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from integrations import mail, reminders, watch
+from integrations import mail, reminders, sandbox_control, watch
 from integrations.sweeps import sweep
 from secrets_vault import audit
 from secrets_vault.people import login_limits, sessions
@@ -46,3 +46,9 @@ def verify_book(now: datetime) -> int:
     if not verification.ok:
         raise BookDamaged
     return verification.events
+
+
+@sweep("sandbox", every_s=20, words="Starts the sandbox again after a restart, if it was running")
+def keep_sandbox(now: datetime) -> int:
+    """Bring it back at its old address, with the grants it gave."""
+    return int(sandbox_control.keep_running())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -12,9 +14,9 @@ from integrations.sandbox.world import Trouble, Ways, World
 PROVIDERS = ("hubspot", "openai", "stripe")
 TROUBLE_KEYS = {f.name: f.type for f in fields(Trouble)}
 WAYS_KEYS = {f.name for f in fields(Ways)}
-OTHER_KEYS = {"provider", "revoke", "clear", "send_webhook"}
+OTHER_KEYS = {"provider", "revoke", "clear", "send_webhook", "stop"}
 NUMBERS = {"status", "retry_after_s", "delay_s", "times", "token_ttl_s"}
-SWITCHES = {"reset_mid_body", "rotate", "iss", "revoke", "clear"}
+SWITCHES = {"reset_mid_body", "rotate", "iss", "revoke", "clear", "stop"}
 LISTS = {"required_scopes", "optional_scopes"}
 
 
@@ -81,6 +83,8 @@ def _apply(world: World, asked: dict[str, Any]) -> None:
         setattr(world.ways, name, asked[name])
     if asked.get("revoke"):
         world.withdraw()
+    if asked.get("stop"):  # whoever knows this URL ends this process, and no other by mistake
+        os.kill(os.getpid(), signal.SIGTERM)
     trouble = {name: asked[name] for name in TROUBLE_KEYS if name in asked}
     if trouble:
         named = asked.get("provider")
