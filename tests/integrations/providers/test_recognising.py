@@ -39,7 +39,7 @@ def test_a_provider_is_found_by_name_alias_address_or_credential(text: str, firs
     assert search(text)[0].key == first
 
 
-@pytest.mark.parametrize("text", ["zzz", "https://evil-api.hubapi.com.example/", "http://[", "nothubapi.com"])
+@pytest.mark.parametrize("text", ["zzz", "https://evil-api.hubapi.com.example/", "http://[", "nottypeform.com"])
 def test_what_fits_nothing_finds_nothing(text: str) -> None:
     assert search(text) == []
 

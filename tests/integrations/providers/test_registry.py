@@ -9,6 +9,7 @@ import pytest
 
 from integrations.models import CustomProvider
 from integrations.providers.custom import custom_from
+from integrations.providers.loading import CATALOGUE
 from integrations.providers.reading import BadFacts
 from integrations.providers.registry import ProviderNotFound, all_providers, get_provider, read_file
 
@@ -34,6 +35,13 @@ def test_a_described_provider_is_served_like_a_file_and_a_change_holds_at_once()
     row.facts = facts | {"base_url": "https://two.test", "allowed_hosts": ["two.test"]}
     row.save(update_fields=["facts"])
     assert get_provider("custom-one").base_url == "https://two.test"
+
+
+def test_a_file_is_named_for_its_key(tmp_path: Path) -> None:
+    path = tmp_path / "other.toml"
+    path.write_text((CATALOGUE / "openai.toml").read_text())
+    with pytest.raises(BadFacts, match="must be the file's name, other"):
+        read_file(path)
 
 
 @pytest.mark.parametrize(("text", "reason"), [("key = ", "(file)"), ('key = "acme"', "is missing")])
