@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from config.provision.reading import CUSTOM, AppSpec, ConnectionSpec
 from config.provision.run import Run
-from integrations.models import Connection, CustomProvider, OAuthApp
+from integrations.connections.making import is_of_the_sandbox
+from integrations.models import Connection, OAuthApp
 from integrations.oauth.app import mend
 from integrations.oauth.keeping import app_policy
-from integrations.providers.custom import custom_from
+from integrations.providers.described import describe
 from integrations.providers.loading import CUSTOM_PREFIX
 from integrations.providers.reading import BadFacts
 from integrations.providers.registry import ProviderNotFound, get_provider
@@ -64,20 +63,17 @@ def _provider(run: Run, client: Client, spec: ConnectionSpec) -> Provider | None
 
 def _custom(run: Run, client: Client, spec: ConnectionSpec) -> Provider:
     """Keep the described provider as a row of its own, one for each connection."""
-    key = f"{CUSTOM_PREFIX}{spec.slug}"
-    facts = custom_from(spec.custom or {}, key=key, name=spec.slug, today=run.now.date())
-    row = CustomProvider.objects.filter(key=key).first()
-    if row is None:
-        CustomProvider.objects.create(key=key, name=spec.slug, client=client, facts=facts)
-    elif _without_day(row.facts) != _without_day(facts):
-        row.facts = facts
-        row.save(update_fields=["facts"])
+    row, is_changed = describe(
+        spec.custom or {},
+        actor=run.actor,
+        key=f"{CUSTOM_PREFIX}{spec.slug}",
+        name=spec.slug,
+        client=client,
+        today=run.now.date(),
+    )
+    if is_changed and Connection.objects.filter(slug=spec.slug).exists():
         run.note(client.slug, "connections", spec.slug, "custom")
-    return Provider.from_facts(facts, where="custom")
-
-
-def _without_day(facts: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in facts.items() if name != "checked_on"}
+    return Provider.from_facts(row.facts, where="custom")
 
 
 def _environment(run: Run, client: Client, spec: ConnectionSpec, existing: Connection | None) -> Environment | None:
@@ -125,6 +121,7 @@ def _make(run: Run, client: Client, spec: ConnectionSpec, *, provider_key: str, 
         provider_key=provider_key,
         kind=spec.kind,
         status_since=run.now,
+        is_sandbox=client.is_sandbox or is_of_the_sandbox(provider_key),
     )
     details = {"provider": provider_key, "kind": spec.kind}
     audit.record("connection.created", actor=run.actor, client=client, subject=made, label=made.slug, details=details)

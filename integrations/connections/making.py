@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from integrations.errors import IntegrationError
-from integrations.models import Connection, OAuthApp
+from integrations.models import Connection, CustomProvider, OAuthApp
 from integrations.providers.registry import get_provider
 from integrations.status import record
 from secrets_vault.actor import Actor
@@ -62,7 +62,7 @@ def create_connection(
                 requested_scopes=list(requested_scopes),
                 expected_account_id=expected_account_id,
                 status_since=now,
-                is_sandbox=client.is_sandbox,
+                is_sandbox=client.is_sandbox or is_of_the_sandbox(provider_key),
                 is_demo=client.is_demo,
             )
             record(connection, "connection.created", actor=actor, provider=provider_key, kind=kind)
@@ -98,3 +98,8 @@ def free_slug(client: Client, environment: Environment, *, provider_key: str) ->
     if wanted not in taken:
         return wanted
     return next(found for number in range(2, len(taken) + 3) if (found := f"{wanted}-{number}") not in taken)
+
+
+def is_of_the_sandbox(provider_key: str) -> bool:
+    """Tell whether a provider is one of the sandbox's: what happens to it is told under Messages only."""
+    return CustomProvider.objects.filter(key=provider_key, is_sandbox=True).exists()

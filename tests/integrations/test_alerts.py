@@ -87,6 +87,14 @@ def test_nothing_of_the_sandbox_or_the_demo_is_mailed(connection, flag):
 
 
 @CAN_MAIL
+def test_a_sandbox_connection_of_a_real_client_is_told_under_messages_only(connection):
+    make_user("Olga", is_owner=True)
+    connection.is_sandbox = True
+    alerts.needs_reconnecting(connection, code="x", now=NOW)
+    assert Message.objects.get().state == Message.State.KEPT
+
+
+@CAN_MAIL
 def test_a_queued_message_is_sent_once():
     olga = make_user("Olga", is_owner=True)
     alerts.say(olga, "test", dedupe_key="1", subject="Hello", body="There", now=NOW)
