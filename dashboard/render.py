@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 
 from secrets_vault.actor import Actor
+from secrets_vault.people.middleware import address_of
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -26,7 +27,7 @@ class PageRequest(HttpRequest):
 
 def actor_of(request: PageRequest) -> Actor:
     """Return who acts, for the book."""
-    return Actor.of(request.user, ip=request.META.get("REMOTE_ADDR", ""))
+    return Actor.of(request.user, ip=address_of(request))
 
 
 def wants_part(request: PageRequest) -> bool:

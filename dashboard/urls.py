@@ -9,6 +9,9 @@ from dashboard.pages import (
     search,
     today,
 )
+from dashboard.pages.settings import address, background, backup, mail, profile, security
+from dashboard.pages.vault import importing, new, one, showing
+from dashboard.pages.vault import list as vault_list
 
 app_name = "dashboard"
 
@@ -27,4 +30,30 @@ urlpatterns = [
     path("clients/<slug:slug>/edit/", client_changes.edit, name="client_edit"),
     path("clients/<slug:slug>/environments/", client_changes.new_environment, name="new_environment"),
     path("clients/<slug:slug>/archive/", client_changes.archiving, name="archive_client"),
+    # Vault
+    path("vault/", vault_list.secrets, name="vault"),
+    path("vault/new/", new.new, name="secret_new"),
+    path("vault/check/", new.check, name="secret_check"),
+    path("vault/import/", importing.paste, name="secret_import"),
+    path("vault/import/preview/", importing.preview, name="secret_import_preview"),
+    path("vault/<uuid:pk>/", one.secret, name="secret"),
+    path("vault/<uuid:pk>/reveal/", showing.reveal, name="secret_reveal"),
+    path("vault/<uuid:pk>/copy/", showing.copy, name="secret_copy"),
+    path("vault/<uuid:pk>/edit/", one.edit, name="secret_edit"),
+    path("vault/<uuid:pk>/replace/", one.replace, name="secret_replace"),
+    path("vault/<uuid:pk>/versions/<int:number>/restore/", one.restore, name="secret_restore"),
+    path("vault/<uuid:pk>/versions/<int:number>/promote/", one.promote, name="secret_promote"),
+    path("vault/<uuid:pk>/delete/", one.delete, name="secret_delete"),
+    path("vault/<uuid:pk>/undelete/", one.undelete, name="secret_undelete"),
+    # Settings
+    path("settings/", profile.profile, name="settings"),
+    path("settings/security/", security.security, name="settings_security"),
+    path("settings/security/end/", security.end_session, name="settings_end_session"),
+    path("settings/mail/", mail.mail, name="settings_mail"),
+    path("settings/mail/test/", mail.send_test, name="settings_mail_test"),
+    path("settings/address/", address.address, name="settings_address"),
+    path("settings/background/", background.background, name="settings_background"),
+    path("settings/background/run/", background.run_now, name="settings_background_run"),
+    path("settings/backup/", backup.backup, name="settings_backup"),
+    path("settings/backup/kit/", backup.kit, name="settings_kit"),
 ]

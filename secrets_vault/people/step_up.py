@@ -8,26 +8,30 @@ from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
 
-from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY
-from allauth.account.internal.flows.reauthentication import did_recently_reauthenticate
+from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY, get_authentication_records
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 View = Callable[..., HttpResponse]
+LASTS_S = 15 * 60
 
 
 def needs_step_up(request: HttpRequest) -> bool:
-    """Tell whether the last proof of identity in this session is more than 15 minutes unused."""
-    return not did_recently_reauthenticate(request)
+    """Tell whether the last proof of identity in this session is more than 15 minutes unused.
+
+    Signing in is a proof too. A session without any record of one has none: it must prove who it is.
+    """
+    proofs = get_authentication_records(request, request.user)
+    newest = max((float(proof.get("at", 0)) for proof in proofs), default=0.0)
+    return not 0 <= time.time() - newest < LASTS_S
 
 
 def renew(request: HttpRequest) -> None:
     """Count the 15 minutes from now: step-up is renewed by use."""
     records = request.session.get(AUTHENTICATION_METHODS_SESSION_KEY) or []
-    proofs = [record for record in records if record.get("reauthenticated")]
-    if proofs:
-        proofs[-1]["at"] = time.time()
+    if records:
+        records[-1]["at"] = time.time()
         request.session[AUTHENTICATION_METHODS_SESSION_KEY] = records
 
 

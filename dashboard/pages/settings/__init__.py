@@ -1,0 +1,1 @@
+"""Settings: oneself, signing in, mail, the address, background work, backups."""

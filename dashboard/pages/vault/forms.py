@@ -1,0 +1,163 @@
+"""Forms of the vault. A value typed into one is never written back into the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.utils import timezone
+
+from dashboard.forms import PageForm
+from secrets_vault import vault
+from secrets_vault.models import Environment, StoredSecret
+from secrets_vault.secret import Secret
+
+if TYPE_CHECKING:
+    from secrets_vault.actor import Actor
+    from secrets_vault.models import SecretVersion, User
+
+Kind = StoredSecret.Kind
+NOT_SHOWN = {"autocomplete": "off", "spellcheck": "false", "data-1p-ignore": "", "data-lpignore": "true"}
+
+FIELDS_OF_KIND: dict[str, tuple[tuple[str, str], ...]] = {
+    Kind.API_KEY: (("api_key", "API key"),),
+    Kind.BEARER: (("token", "Bearer token"),),
+    Kind.BASIC: (("username", "User name"), ("password", "Password")),
+    Kind.NOTE: (("note", "Note"),),
+    Kind.OAUTH_APP: (("client_secret", "Client secret"),),
+}
+
+
+class SecretInput(forms.PasswordInput):
+    """One line that is not echoed and not written back."""
+
+    def __init__(self) -> None:
+        super().__init__(attrs=NOT_SHOWN | {"autocomplete": "new-password"}, render_value=False)
+
+
+class SecretText(forms.Textarea):
+    """Several lines that are not written back."""
+
+    def __init__(self, rows: int = 6) -> None:
+        super().__init__(attrs=NOT_SHOWN | {"rows": rows})
+
+    def format_value(self, value: Any) -> str:
+        """Return nothing, whatever was typed."""
+        return ""
+
+
+def value_field(name: str, label: str) -> forms.CharField:
+    """Return the form field for one value of a secret."""
+    widget: forms.Widget = SecretInput()
+    if name == "note":
+        widget = SecretText(rows=8)
+    elif name == "username":
+        widget = forms.TextInput(attrs=NOT_SHOWN)
+    return forms.CharField(label=label, strip=False, widget=widget)
+
+
+class AgeFields(PageForm):
+    """When the provider made the credential. "Not known" is an answer, and counts as due now."""
+
+    made_on = forms.DateField(
+        required=False,
+        label="Made on",
+        help_text="The day the provider made it, not today's.",
+        widget=forms.DateInput(attrs={"type": "date"}),
+    )
+    is_age_unknown = forms.BooleanField(required=False, label="Not known")
+
+    def clean_made_on(self) -> date | None:
+        """Return the day. A day to come is a slip."""
+        made_on: date | None = self.cleaned_data["made_on"]
+        if made_on and made_on > timezone.localdate():
+            raise forms.ValidationError("This day has not come yet. When was the key made at the provider?")
+        return made_on
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for a day or for "not known"."""
+        data = super().clean() or {}
+        if "made_on" not in self.errors and not data.get("made_on") and not data.get("is_age_unknown"):
+            self.add_error("made_on", "When was it made? If nobody knows, tick “Not known”.")
+        if data.get("is_age_unknown"):
+            data["made_on"] = None
+        return data
+
+
+class ReplaceForm(AgeFields):
+    """A new version of a stored secret."""
+
+    reason = forms.CharField(required=False, max_length=200, label="Why", help_text="For the audit trail.")
+
+    def __init__(self, *args: Any, stored: StoredSecret, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.stored = stored
+        values = _value_fields(stored)
+        self.fields = {**values, **self.fields}
+        self.value_names = list(values)
+        self.fields["read_version"] = forms.UUIDField(
+            required=False, widget=forms.HiddenInput, initial=stored.current_id
+        )
+
+    def save(self, *, actor: Actor) -> SecretVersion:
+        """Store the version. Raises StaleVersion when somebody stored another one meanwhile."""
+        data = self.cleaned_data
+        made_on, reason, read = data["made_on"], data["reason"], data.get("read_version")
+        fields = self._fields()
+        if self.stored.kind == Kind.KEY_VALUE_SET:
+            return vault.change_fields(
+                self.stored, fields, actor=actor, reason=reason or "new values", expected_current=read
+            )
+        return vault.replace(self.stored, fields, actor=actor, made_on=made_on, reason=reason, expected_current=read)
+
+    def _fields(self) -> dict[str, Secret]:
+        given = {name: self.cleaned_data.get(f"value_{name}", "") for name in self.value_names_plain}
+        return {name: Secret(value) for name, value in given.items() if value}
+
+    @property
+    def value_names_plain(self) -> list[str]:
+        """Return the names of the values, as the vault spells them."""
+        return [name.removeprefix("value_") for name in self.value_names]
+
+
+def _value_fields(stored: StoredSecret) -> dict[str, forms.Field]:
+    """Return one field per value. A set asks only for what changes; what stays empty stays as it is."""
+    if stored.kind == Kind.KEY_VALUE_SET and stored.current is not None:
+        rows = stored.current.fields.all()
+        fields: dict[str, forms.Field] = {f"value_{row.name}": value_field(row.name, row.name) for row in rows}
+        for field in fields.values():
+            field.required = False
+        return fields
+    return {f"value_{name}": value_field(name, label) for name, label in FIELDS_OF_KIND.get(stored.kind, ())}
+
+
+class SecretDetailsForm(PageForm):
+    """What is known about a secret, never its value."""
+
+    label = forms.CharField(max_length=120)
+    owner_name = forms.CharField(max_length=120, required=False, label="Owner", help_text="Who answers for it.")
+    where_used = forms.CharField(
+        max_length=300, required=False, label="Where it is used", help_text="Workflows, servers, people."
+    )
+    rotate_after_days = forms.IntegerField(
+        min_value=1, max_value=730, required=False, label="Rotate after days", help_text="Empty: the client's rule."
+    )
+    rotate_on = forms.DateField(required=False, label="Or on a day", widget=forms.DateInput(attrs={"type": "date"}))
+
+    def __init__(self, *args: Any, stored: StoredSecret, **kwargs: Any) -> None:
+        kwargs["initial"] = {name: getattr(stored, name) for name in self.base_fields}
+        super().__init__(*args, **kwargs)
+
+
+def places(user: User) -> list[tuple[str, str]]:
+    """Return the choices "client · environment" of all a person may manage, by client."""
+    rows = Environment.objects.manageable_by(user).filter(client__archived_at=None).select_related("client")
+    return [(str(env.pk), f"{env.client.name} · {env.slug}") for env in rows.order_by("client__name", "position")]
+
+
+def typed_fields(data: Mapping[str, Any], kind: str) -> dict[str, Secret]:
+    """Return what was typed for a kind, as the vault takes it."""
+    names = [name for name, _ in FIELDS_OF_KIND[kind]]
+    return {name: Secret(data[f"value_{name}"]) for name in names if data.get(f"value_{name}")}

@@ -1,0 +1,137 @@
+"""One secret: what is known about it, its versions, who used it; and the acts upon it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import Prefetch
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from dashboard.pages.vault.forms import ReplaceForm, SecretDetailsForm
+from dashboard.render import PageRequest, actor_of, render_page
+from secrets_vault import vault
+from secrets_vault.access import can_manage
+from secrets_vault.errors import VaultError
+from secrets_vault.models import AuditEvent, SecretVersion, StoredSecret
+from secrets_vault.people.step_up import step_up_required
+
+if TYPE_CHECKING:
+    from secrets_vault.models import User
+
+
+def visible_secret(request: PageRequest, pk: UUID) -> StoredSecret:
+    """Return a secret this person may look at; anything else is 404."""
+    rows = StoredSecret.objects.visible_to(request.user).exclude(kind=StoredSecret.Kind.SYSTEM)
+    return get_object_or_404(rows.select_related("client", "environment", "current", "owner"), pk=pk)
+
+
+def manageable_secret(request: PageRequest, pk: UUID) -> StoredSecret:
+    """Return a secret this person may change, use or reveal; anything else is 404."""
+    rows = StoredSecret.objects.manageable_by(request.user).exclude(kind=StoredSecret.Kind.SYSTEM)
+    return get_object_or_404(rows.select_related("client", "environment", "current"), pk=pk)
+
+
+def secret(request: PageRequest, pk: UUID) -> HttpResponse:
+    """Show one secret. No value is opened."""
+    stored = visible_secret(request, pk)
+    context = {
+        "stored": stored,
+        "fields": stored.current.fields.all() if stored.current else [],
+        "versions": _versions(stored),
+        "same": _same_elsewhere(stored, request.user),
+        "connections": stored.connections.select_related("environment"),
+        "events": AuditEvent.objects.visible_to(request.user).filter(object_id=str(stored.pk))[:20],
+        "can_use": can_manage(request.user, stored.client) and stored.deleted_at is None,
+        "today": timezone.localdate(),
+    }
+    return render_page(request, "dashboard/vault/one.html", context)
+
+
+def _versions(stored: StoredSecret) -> list[SecretVersion]:
+    rows = stored.versions.select_related("created_by").prefetch_related(Prefetch("fields"))
+    return list(rows[:50])
+
+
+def _same_elsewhere(stored: StoredSecret, user: User) -> list[StoredSecret]:
+    """Return the other secrets with an equal value, as far as this person may see them."""
+    rows = vault.same_value(stored).visible_to(user)
+    return list({row.version.secret_id: row.version.secret for row in rows[:50]}.values())
+
+
+@step_up_required
+def replace(request: PageRequest, pk: UUID) -> HttpResponse:
+    """Store a new version: the value as it is now at the provider."""
+    stored = manageable_secret(request, pk)
+    form = ReplaceForm(request.POST or None, stored=stored, user=request.user)
+    if request.method == "POST" and form.is_valid():
+        try:
+            form.save(actor=actor_of(request))
+        except VaultError as refused:
+            form.add_error(None, str(refused))
+        else:
+            messages.success(request, f"{stored.label}: the new version is in use. The old one stays restorable.")
+            return HttpResponseRedirect(reverse("dashboard:secret", args=[stored.pk]))
+    context = {"form": form, "stored": stored}
+    return render_page(request, "dashboard/vault/replace.html", context, status=422 if form.is_bound else 200)
+
+
+def edit(request: PageRequest, pk: UUID) -> HttpResponse:
+    """Change what is known about a secret: name, owner, where it is used, how often it is due."""
+    stored = manageable_secret(request, pk)
+    form = SecretDetailsForm(request.POST or None, stored=stored)
+    if request.method == "POST" and form.is_valid():
+        vault.describe(stored, actor=actor_of(request), **form.cleaned_data)
+        messages.success(request, f"{stored.label} is saved.")
+        return HttpResponseRedirect(reverse("dashboard:secret", args=[stored.pk]))
+    context = {"form": form, "stored": stored}
+    return render_page(request, "dashboard/vault/edit.html", context, status=422 if form.is_bound else 200)
+
+
+@require_POST
+def restore(request: PageRequest, pk: UUID, number: int) -> HttpResponse:
+    """Make an old version's values current again, as a new version."""
+    stored = manageable_secret(request, pk)
+    return _do(request, stored, "restored", lambda: vault.restore(stored, number, actor=actor_of(request)))
+
+
+@require_POST
+def promote(request: PageRequest, pk: UUID, number: int) -> HttpResponse:
+    """Make a waiting version the current one."""
+    stored = manageable_secret(request, pk)
+    version: SecretVersion = get_object_or_404(stored.versions, number=number)
+    return _do(request, stored, "in use", lambda: vault.promote(version, actor=actor_of(request)))
+
+
+@require_POST
+@step_up_required
+def delete(request: PageRequest, pk: UUID) -> HttpResponse:
+    """Put a secret aside. It is out of use at once and can be brought back."""
+    stored = manageable_secret(request, pk)
+    used_by = ", ".join(stored.connections.values_list("slug", flat=True)[:5])
+    if used_by:
+        messages.error(request, f"{stored.label} is used by {used_by}. Disconnect there first.")
+        return HttpResponseRedirect(reverse("dashboard:secret", args=[stored.pk]))
+    return _do(request, stored, "deleted. You can bring it back", lambda: vault.delete(stored, actor=actor_of(request)))
+
+
+@require_POST
+def undelete(request: PageRequest, pk: UUID) -> HttpResponse:
+    """Bring a deleted secret back."""
+    stored = manageable_secret(request, pk)
+    return _do(request, stored, "back", lambda: vault.undelete(stored, actor=actor_of(request)))
+
+
+def _do(request: PageRequest, stored: StoredSecret, words: str, act: object) -> HttpResponse:
+    try:
+        act()  # type: ignore[operator]
+    except VaultError as refused:
+        messages.error(request, str(refused))
+    else:
+        messages.success(request, f"{stored.label} is {words}.")
+    return HttpResponseRedirect(reverse("dashboard:secret", args=[stored.pk]))
