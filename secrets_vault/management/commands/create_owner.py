@@ -33,13 +33,17 @@ class Command(KeylodgeCommand):
         email, name = options["email"].strip().lower(), options["name"].strip()
         _check(email, name)
         if User.objects.exists():
-            return self._refuse()
+            self._refuse()
+            return None
         password = _first_line_of_stdin()
         if not password:
             return {"email": email, "setup_url": setup_link.make_setup_url(email=email, name=name)}
         _check_password(password, User(email=email, name=name))
         owner = setup_link.make_owner(email=email, name=name, password=password.expose())
-        return {"email": owner.email} if owner else self._refuse()
+        if owner is None:
+            self._refuse()
+            return None
+        return {"email": owner.email}
 
     def _refuse(self) -> None:
         self.exit_code = FOUND_SOMETHING
