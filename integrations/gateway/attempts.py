@@ -98,6 +98,7 @@ class Attempts:
         """Make one attempt and note what it came to."""
         trace = self.trace
         trace.attempts += 1
+        trace.is_limit = False
         started = time.perf_counter()
         try:
             answering = await self._request(deadline)

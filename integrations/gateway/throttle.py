@@ -6,13 +6,15 @@ the limit, and most calls touch no database. What is left of a block when its wi
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import Any
 from uuid import UUID
 
+from django.db import DatabaseError
 from django.db.models import F
 
 from integrations.gateway.lookup import TokenFacts
@@ -44,6 +46,7 @@ class _Lease:
     starts_at: datetime
     left: int
     is_spent: bool = False
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Throttle:
@@ -67,12 +70,20 @@ class Throttle:
         if lease is None or lease.starts_at != starts_at:
             lease = self._leases[(token_id, window)] = _Lease(starts_at, 0)
         if lease.left == 0 and not lease.is_spent:
-            granted = await self._in_thread(lease_block, token_id, window, starts_at=starts_at, limit=limit)
-            lease.left += granted
-            lease.is_spent = granted == 0
+            async with lease.asking:  # however many calls wait, one block at a time is taken
+                await self._ask_for_more(lease, token_id, window, limit=limit)
         if lease.left == 0:
             raise Problem("token_limited", retry_after_s=seconds_left(window, now))
         lease.left -= 1
+
+    async def _ask_for_more(self, lease: _Lease, token_id: UUID, window: str, *, limit: int) -> None:
+        if lease.left or lease.is_spent:
+            return
+        try:
+            lease.left = await self._in_thread(lease_block, token_id, window, starts_at=lease.starts_at, limit=limit)
+        except DatabaseError:
+            raise Problem("unavailable", retry_after_s=1) from None
+        lease.is_spent = lease.left == 0
 
 
 def starts(window: str, now: datetime) -> datetime:
