@@ -30,6 +30,12 @@ _COMMAND = re.compile(
 _NETRC = re.compile(r"\b(?:machine\s+\S+|default)\s+(?:login\s+\S+\s+)?(?:account\s+\S+\s+)?password\s+(?P<v>\S+)")
 _PGPASS = re.compile(r"(?m)^[\w.*\-]+:(?:\d{2,5}|\*):[\w.*\-]+:[\w.*\-]+:(?P<v>\S+)$")
 _ENV_SPACE = re.compile(r"(?m)^\s*(?:ENV|ARG)\s+(?P<name>[A-Za-z_]\w*)\s+(?P<v>[^\s=].*)$")
+_SET = re.compile(
+    r"(?:\b(?:configure|config|secrets?|env|variable|vault)[: ]set|\bsetenv|\bconfig(?: --\w+)?|\bset)[ \t]+[\w.\-]*"
+    r"(?:pass|secret|token|key|pwd)\w*[ \t]+[\"']?(?P<v>[^\s\"'=]+)"
+    r"|^[ \t]*(?:requirepass|masterauth|masterpass)[ \t]+[\"']?(?P<w>[^\s\"']+)",
+    re.M | re.I,
+)
 _SAID = re.compile(
     r"\b(?P<name>(?:(?:api|access|secret|private|security|verification|one[- ]time|recovery|backup|login"
     r"|auth|authentication|temporary|new|bearer|refresh)[ \-_])*"
@@ -46,7 +52,7 @@ _SAID_WITH = re.compile(
 )
 _SQL = re.compile(
     r"\b(?:IDENTIFIED\s+(?:BY|WITH\s+\w+\s+BY)"
-    r"|(?:ENCRYPTED\s+)?PASSWORD)\s+(?P<q>['\"])(?P<v>(?:(?!(?P=q)).|(?P=q){2})*)(?P=q)",
+    r"|(?:ENCRYPTED\s+)?PASSWORD(?:\s+FOR\s+[^=\n]+=)?)\s+(?P<q>['\"])(?P<v>(?:(?!(?P=q)).|(?P=q){2})*)(?P=q)",
     re.I,
 )
 
@@ -65,9 +71,12 @@ def find_command_lines(page: Page) -> Iterator[Span]:
     yield from (Span(*m.span("v"), Kind.SECRET) for m in _PGPASS.finditer(text) if not is_nothing(m["v"]))
     if "IDENTIFIED" in text or "identified" in text:
         yield from (Span(*m.span("v"), Kind.SECRET) for m in _SQL.finditer(text) if not is_nothing(m["v"]))
+    said_to = 0
     for start, _, name, _ in page.names:
         yield from _flag(text, start, name)
-        yield from _said(text, start)
+        if start >= said_to:
+            said_to = start + 200
+            yield from _said(text, start)
 
 
 def _said(text: str, at: int) -> Iterator[Span]:
@@ -79,6 +88,11 @@ def _said(text: str, at: int) -> Iterator[Span]:
         yield from (
             Span(*m.span("v"), Kind.SECRET) for m in pattern.finditer(text, first, last) if not is_nothing(m["v"])
         )
+    for found in _SET.finditer(text, first, last):
+        group = "v" if found["v"] else "w"
+        value = found[group]
+        if not is_nothing(value) and (group == "w" or len(value) >= 20 or any(c.isdigit() for c in value)):
+            yield Span(*found.span(group), Kind.SECRET)
     for found in _ENV_SPACE.finditer(text, first, last):
         known = classify(found["name"])
         if known and not is_nothing(found["v"]) and not known.only_if:

@@ -64,7 +64,7 @@ def cookie_value(text: str, start: int, end: int) -> Iterator[Span]:
             continue
         lead = len(found[2]) - len(found[2].lstrip())
         yield Span(found.start(2) + lead, found.start(2) + len(found[2].rstrip()), Kind.SECRET)
-    if not any_pair and text[start:end].strip():
+    if not any_pair and text[start:end].strip() and " " not in text[start:end].strip():
         yield Span(start, end, Kind.SECRET)
 
 
@@ -91,10 +91,14 @@ def _made(rest: str) -> bool:
 def value_end(text: str, start: int, lead: str) -> int:
     """A header value ends with its line, a quote that was open before the name, or an escaped line break."""
     end = text.find("\n", start)
+    while end >= 0 and text[end - 1 : end] == "\r" and text[end + 1 : end + 2] in (" ", "\t"):  # a folded line
+        end = text.find("\n", end + 1)
     end = len(text) if end < 0 else end
     stops = [end]
     quote = next((c for c in lead if c in "\"'"), "")
     if quote:
         stops.append(text.find(quote, start, end))
-    stops += [text.find(mark, start, end) for mark in ("\\r\\n", "\\n", "\r")]
+    stops += [text.find(mark, start, end) for mark in ("\\r\\n", "\\n")]
+    if text[end - 1 : end] == "\r":
+        stops.append(end - 1)
     return min(s for s in stops if s >= 0)

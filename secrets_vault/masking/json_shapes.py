@@ -19,6 +19,8 @@ _LIST_PAIR = re.compile(r"(?P<open>[\[(])\s*b?(?P<q>[\"'])(?P<name>[^\"'\\\n]{1,
 _FLAG_ITEM = re.compile(r"(?P<q>[\"'])(?P<name>--?[A-Za-z][\w\-]{1,60})(?P=q)\s*,\s*(?P<v>[\"'])")
 _JWK = re.compile(r"[\"']kty[\"']\s*:\s*[\"'](?:RSA|EC|OKP|oct|AKP)[\"']")
 _MEMBER_BEFORE = re.compile(r"[\"'](?P<key>[\w \-]{1,24})[\"']\s*[:=]>?\s*[bu]?[\"']\Z")
+_YAML_NAME = re.compile(r"(?:^|[\s{,\-])(?:name|key):[ \t]*\Z")
+_YAML_VALUE = re.compile(r"[ \t]*(?:,|\r?\n)[ \t]*(?:value|val|default):[ \t]*[\"']?(?P<v>[^\"'\n,}]+)")
 _OPEN_BEFORE = re.compile(r"[\[(]\s*b?[\"']\Z")
 _WORD = re.compile(r"[a-z]+(?:[_ ][a-z]+)*\Z|[a-z]+(?:[A-Z][a-z]+)+\Z")
 _CODE_NEIGHBOUR = re.compile(r"[\"'](?:message|msg|type|error|status|detail|title|reason|description)[\"']\s*:", re.I)
@@ -33,6 +35,7 @@ def find_json_shapes(page: Page) -> Iterator[Span]:
         if before[-1:] not in ("'", '"', "\\") and not name.startswith("-"):
             if before[-1:] in (" ", "-"):
                 yield from _spaced(text, start)
+            yield from _yaml_sibling(text, end, before, known)
             continue
         member = _MEMBER_BEFORE.search(before)
         if member and pair_word(member["key"]) in PAIR_NAMES:
@@ -41,6 +44,13 @@ def find_json_shapes(page: Page) -> Iterator[Span]:
             yield from _lists(text, start, before, known)
     for found in _JWK.finditer(text) if "kty" in text else ():
         yield from _private_parts(text, found)
+
+
+def _yaml_sibling(text: str, end: int, before: str, known: NameClass) -> Iterator[Span]:
+    """Read `- name: DB_PASSWORD` with `value: x` on the next line, as Kubernetes writes it."""
+    found = _YAML_VALUE.match(text, end) if _YAML_NAME.search(before) else None
+    if found and not is_nothing(found["v"]) and passes(found["v"], known.only_if):
+        yield Span(found.start("v"), found.start("v") + len(found["v"].rstrip()), known.kind)
 
 
 def _spaced(text: str, start: int) -> Iterator[Span]:

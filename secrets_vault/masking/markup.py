@@ -21,7 +21,10 @@ _VALUE_ATTRIBUTE = re.compile(
 )
 _PASSWORD_INPUT = re.compile(r"\btype\s*=\s*[\"']?password\b", re.I)
 _OPEN = re.compile(r"<(?P<tag>[\w:.\-]+)(?P<attrs>\s[^<>]*?)/?>")
-_PLIST = re.compile(r"<key>\s*(?P<name>[^<]{1,80}?)\s*</key>\s*<(?:string|data|integer|real)>(?P<v>[^<]*)")
+_NAMED = re.compile(
+    r"<(?P<tag>[\w:.]*(?:name|key|field|parameter|Name|Key))(?:\s[^<>]*)?>\s*(?P<name>[^<]{1,80}?)\s*</(?P=tag)>"
+    r"\s*(?:<[\w:.]+(?:\s[^<>]*)?>\s*){1,3}(?P<v>[^<]+)"
+)
 _PART = re.compile(
     r"form-data\s*;[^\n]*?\bname\*?=(?:utf-8'')?\"?(?P<name>[^\";\r\n]+)\"?[^\n]*\r?\n(?:[\w\-]+:[^\n]*\n)*\r?\n(?P<v>.*?)(?=\r?\n--|\Z)",
     re.S | re.I,
@@ -41,8 +44,7 @@ def find_markup(page: Page) -> Iterator[Span]:
             done.add(opened)
             yield from _element(text, opened)
             yield from _attribute(text, opened)
-            if text.startswith("<key>", opened):
-                yield from _plist(text, opened)
+            yield from _named(text, opened)
     if "form-data" in text:
         yield from _parts(text)
 
@@ -140,8 +142,8 @@ def _text_of(text: str, found: re.Match[str], kind: Kind) -> Iterator[Span]:
         yield Span(start, end, kind)
 
 
-def _plist(text: str, opened: int) -> Iterator[Span]:
-    for found in filter(None, (_PLIST.match(text, opened),)):
+def _named(text: str, opened: int) -> Iterator[Span]:
+    for found in filter(None, (_NAMED.match(text, opened),)):
         known = classify(found["name"])
         if known and not is_nothing(found["v"]) and passes(found["v"], known.only_if):
             yield Span(*found.span("v"), known.kind)

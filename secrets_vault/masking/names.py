@@ -23,7 +23,7 @@ class NameClass(NamedTuple):
 
 _TOKEN = NameClass(Kind.TOKEN)
 _SECRET = NameClass(Kind.SECRET)
-_TOKENS_TEXT = NameClass(Kind.TOKEN, "text")
+_TOKENS_TEXT = NameClass(Kind.TOKEN, "words")
 
 _STARRED = words("starred_names")
 _TAILED = words("tailed_names")

@@ -13,7 +13,7 @@ from secrets_vault.masking.values import is_code, is_nothing, is_number, is_pros
 
 _NAME = re.compile(
     r"(?<![\w\-.$%\[\]@])(?P<name>[\w\-.$%\[\]@\u200b-\u200f]{1,120}+)(?P<close>\\*[\"'`])?"
-    r"(?P<sep>[ \t]*(?:=>|:=|\?=|\+=|=(?!=)|:(?![:/]))|\s*:(?![:/])(?=\s*[\"'\\{\[\d]))"
+    r"(?P<sep>[ \t]*(?:=>|→|:=|\?=|\+=|=(?!=)|:(?![:/]))|\s*:(?![:/])(?=\s*[\"'\\{\[\d]))"
     r"(?P<gap>[ \t]*)"
 )
 _BEFORE_WORDS = re.compile(r"((?:[^\W\d_]+[ \t]+){1,3})\Z")
@@ -30,6 +30,8 @@ _STOP_INLINE = re.compile(
     r"[\s&\"'<>`]|;(?=\s|\w+=|$)|,(?=\s|[\w.\-\[\]\"']+=|$)|\\[nrt\"]|\)(?=[\s,;.]|$)|\](?=[\s,;]|$)|\}(?=[\s,;}]|$)"
 )
 _STOP_QUERY = re.compile(r"[\s&\"'<>`#]|;")
+_SETTING = re.compile(r"(?m)^[ \t]*(?:\[|[\w.\-]+[ \t]*[=:][ \t]*[\"']?(?P<v>[^\"'\n]+?)[\"']?[ \t]*\r?$)")
+_SCOPE_WORDS = frozenset(("read", "write", "admin", "manage", "create", "delete", "update", "list", "view", "all", "*"))
 _TRAILING = ".,;:!?)"
 _MORE_PAIRS = re.compile(r"(?:^|[\s,;&|])[\w.\-]+[=:](?!/)\S?")
 _TYPE_AHEAD = re.compile(r"\s*\n[ \t]+(?:[-\"']?type[\"']?|description|\$ref|required)\s*:")
@@ -54,6 +56,8 @@ def find_pairs(page: Page) -> Iterator[Span]:
     """Yield the values that stand beside a name of the lexicon."""
     text = page.text
     for start, _, name, known in page.names:
+        if name[0] == "[" and name[-1] == "]" and known and not known.only_if:
+            yield from _section(text, start, start + len(name))
         found = _NAME.match(text, start)
         if found is None or len(found["name"]) != len(name):
             continue
@@ -62,6 +66,17 @@ def find_pairs(page: Page) -> Iterator[Span]:
         if known is None or (found["sep"].strip() == ":" and _is_ternary(text, found)):
             continue
         yield from value_after(text, found, known)
+
+
+def _section(text: str, start: int, end: int) -> Iterator[Span]:
+    """Yield every value under `[credentials]` in ini and TOML, up to the next section."""
+    if line_start(text, start) != start or line_end(text, end) != end:
+        return
+    for found in _SETTING.finditer(text, end):
+        if found["v"] is None:
+            return
+        if not is_nothing(found["v"]):
+            yield Span(*found.span("v"), Kind.SECRET)
 
 
 def _with_words_before(text: str, found: re.Match[str]) -> NameClass | None:
@@ -177,6 +192,9 @@ def _bare(text: str, found: re.Match[str], known: NameClass, role: str) -> Itera
         yield from (headers.auth_value if role == "auth" else headers.cookie_value)(text, start, value_end)
         return
     at_line_start = bool(_LINE_LEAD.match(text, line_start(text, found.start()), found.start()))
+    if not at_line_start and known.kind is Kind.SECRET and name_is_last_word(found["name"]):
+        lead = text[line_start(text, found.start()) : found.start()]
+        at_line_start = bool(re.fullmatch(r"[ \t]*(?:[^\W\d_]+[ \t]+){1,3}", lead))
     if start >= eol or _BLOCK_MARK.match(text[start:eol]):
         if at_line_start and ":" in found["sep"]:
             yield from _indented(text, found, known)
@@ -188,15 +206,21 @@ def _bare(text: str, found: re.Match[str], known: NameClass, role: str) -> Itera
     yield Span(start, end, known.kind)
 
 
+def name_is_last_word(name: str) -> bool:
+    return name.lower() in _MULTI_LAST
+
+
 def _is_harmless(text: str, found: re.Match[str], value: str, end: int) -> bool:
     name = found["name"].rpartition(".")[2]
     rest = text[found.end() : end + 40].partition("\n")[0]
-    if is_nothing(value) or value.lower() == name.lower():
+    if is_nothing(value) or value.rstrip(";,").lower() == name.lower():
+        return True
+    if found["sep"] == ":" and not found["gap"] and value.lower() in _SCOPE_WORDS:
         return True
     spaced = bool(found["gap"]) or found["sep"][:1] == " " or ":" in found["sep"]
     if spaced and is_prose(rest):
         return True
-    if is_code(rest) and not re.match(r"[^\s(\[]*[&;]", rest):
+    if is_code(rest) and not re.match(r"[^\s(\[]*&", rest):
         return True
     if (name.upper() == "PWD" and value[:1] in "/~.") or name.upper() == "OLDPWD":
         return True

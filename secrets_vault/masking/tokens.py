@@ -45,7 +45,7 @@ _WEAK: dict[str, re.Pattern[str]] = {
     "v1.0-": re.compile(r"v1\.0-[0-9a-f]{16,}(?:-[0-9a-f]+)?"),
     "md-": re.compile(r"md-(?=[A-Za-z_\-]*\d)[A-Za-z0-9_\-]{22}(?![A-Za-z0-9_\-])"),
     "dG9r": re.compile(r"dG9r[A-Za-z0-9+/=_\-]{30,}"),
-    "AAAA": re.compile(r"A{20,}[A-Za-z0-9%]{20,}"),
+    "AAAA": re.compile(r"A{20,}(?=[A-Za-z%]*\d)[A-Za-z0-9%]{20,}"),
     "_secret_": re.compile(r"_secret_[A-Za-z0-9]{10,}"),
     "SK": re.compile(r"SK[0-9a-f]{32}(?![0-9a-f])"),
     "IG": re.compile(r"IG(?=[A-Za-z]*\d)[A-Za-z0-9_\-]{60,}"),

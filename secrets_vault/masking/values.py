@@ -10,7 +10,7 @@ from secrets_vault.masking.lexicon import words
 _PLACEHOLDER = re.compile(
     r"(?:\$\{[^}]*\}?|\$\w+|\{\{.*|\{%.*|%\(?\w*\)?[sdr]|<[\w .\-|:]+>|\*+|x{3,}|\.{3}|…|-+|_+"
     r"|\[?<?(?:redacted|filtered|hidden|masked|removed|withheld|omitted|secret|sanitized)[^\]>]*[\]>]?"
-    r"|\$?\{[\w.]+\}|%[A-Z_]+%|\(not set\))",
+    r"|\$?\{[\w.]+\}|%[A-Z_]+%|\(not set\)|your[-_ ][\w\- ]+|insert[-_ ][\w\- ]+|replace[-_ ](?:me|with)[\w\- ]*)",
     re.I,
 )
 _NOTHING = words("no_secret_values")
@@ -100,6 +100,8 @@ def passes(value: str, only_if: str) -> bool:
         return True
     if only_if == "text":
         return not (is_number(bare) and len(bare) < 4)
+    if only_if == "words":
+        return not is_number(bare)
     if only_if == "code":
         return _is_grant_code(bare)
     if only_if == "key":

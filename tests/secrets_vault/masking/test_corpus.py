@@ -4,6 +4,7 @@ import pytest
 
 from secrets_vault.masking import Masker
 from tests.secrets_vault.masking.corpus import KEPT, LEAKS
+from tests.secrets_vault.masking.hostile import HARMLESS, HOSTILE
 
 MASKER = Masker()
 CASES = [
@@ -11,6 +12,8 @@ CASES = [
     for family, rows in LEAKS.items()
     for n, (text, secret) in enumerate(rows)
 ]
+CASES += [pytest.param(text, secret, id=f"hostile-{n}") for n, (text, secret) in enumerate(HOSTILE)]
+KEPT = KEPT + HARMLESS
 
 
 @pytest.mark.parametrize(("text", "secret"), CASES)
