@@ -6,6 +6,7 @@ from dashboard.pages import (
     client,
     client_changes,
     clients,
+    sandbox,
     search,
     today,
 )
@@ -56,4 +57,6 @@ urlpatterns = [
     path("settings/background/run/", background.run_now, name="settings_background_run"),
     path("settings/backup/", backup.backup, name="settings_backup"),
     path("settings/backup/kit/", backup.kit, name="settings_kit"),
+    # Sandbox
+    path("sandbox/", sandbox.sandbox, name="sandbox"),
 ]

@@ -73,7 +73,7 @@ TROUBLES: dict[str, Trouble] = {
         {"reset_mid_body": True},
     ),
     "quota": Trouble(
-        "OpenAI's quota is spent",
+        "OpenAI’s quota is spent",
         "Send a test call to OpenAI (sandbox): a spent quota is not tried again.",
         {"provider": "openai", "status": 429, "code": "insufficient_quota"},
     ),

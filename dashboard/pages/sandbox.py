@@ -1,0 +1,59 @@
+"""The sandbox: three providers on this machine, and the troubles they can be put in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404
+from django.shortcuts import redirect
+from django.views.decorators.http import require_http_methods
+
+from dashboard.render import PageRequest, actor_of, render_page
+from integrations import sandbox_control
+from integrations.sandbox_control import TROUBLES, SandboxFailed
+from integrations.sandbox_control.facts import KEYS, NAMES
+from secrets_vault.access import can_manage
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
+
+SHOWN_KEYS = {"openai_api_key": "API key of OpenAI (sandbox)", "stripe_api_key": "API key of Stripe (sandbox)"}
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def sandbox(request: PageRequest) -> HttpResponse:
+    """Show the panel; start, stop or trouble the sandbox. It belongs to the agency: only an owner finds it."""
+    if not can_manage(request.user, None):
+        raise Http404
+    if request.method == "POST":
+        _act(request)
+        return redirect("dashboard:sandbox")
+    found = sandbox_control.status()
+    context = {
+        "found": found,
+        "troubles": TROUBLES,
+        "providers": [(KEYS[name], NAMES[name]) for name in KEYS],
+        "keys": [(name, label, found.keys[name]) for name, label in SHOWN_KEYS.items() if name in found.keys],
+    }
+    return render_page(request, "dashboard/sandbox.html", context)
+
+
+def _act(request: PageRequest) -> None:
+    actor, wanted = actor_of(request), request.POST.get("do", "")
+    try:
+        if wanted == "start":
+            sandbox_control.start(actor)
+            messages.success(request, "The sandbox runs. Its three providers can be chosen when you connect.")
+        elif wanted == "stop":
+            sandbox_control.stop(actor)
+            messages.success(request, "The sandbox was stopped.")
+        elif wanted in TROUBLES:
+            made = sandbox_control.trouble(wanted, actor=actor)
+            messages.success(request, f"{made.words}. {made.next}")
+        else:
+            messages.error(request, "Choose one of the buttons.")
+    except SandboxFailed as error:
+        messages.error(request, str(error))
