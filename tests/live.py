@@ -84,11 +84,16 @@ class LiveKeylodge:
 
     def wait_until_started(self) -> LiveKeylodge:
         """Wait for the line that says it runs, and for the owner's link when there is no user."""
-        self.wait_for(lambda: "Keylodge is running at" in self.output or self.process.poll() is not None, "the start")
+        # The owner's link is the last line of a first start, and is absent when there is a user.
+        self.wait_for(lambda: self.said_all() or self.process.poll() is not None, "the start")
         if self.process.poll() is not None:
             self._reader.join(5)
             pytest.fail(f"Keylodge ended with status {self.process.returncode}. Output:\n{self.output}")
         return self
+
+    def said_all(self) -> bool:
+        """Tell whether the start has printed its last line."""
+        return self.owner_link is not None or "Ctrl-C stops it" in self.output
 
     def command(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run `./keylodge …` on this installation."""
@@ -182,3 +187,11 @@ def start_keylodge(tmp_path: Path) -> Iterator[Callable[..., LiveKeylodge]]:
 def live_keylodge(start_keylodge: Callable[..., LiveKeylodge]) -> LiveKeylodge:
     """Return a fresh installation that runs: `.url`, `.owner_link`, `.command(…)`, `.make_owner()`, `.output`."""
     return start_keylodge()
+
+
+@pytest.fixture(scope="module")
+def shared_keylodge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveKeylodge]:
+    """Return one installation for all tests of a module that only look at it."""
+    live = LiveKeylodge(tmp_path_factory.mktemp("shared") / "home").wait_until_started()
+    yield live
+    live.stop()

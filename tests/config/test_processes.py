@@ -20,16 +20,16 @@ from tests.live import ROOT, environment_for, free_port
 pytestmark = pytest.mark.processes
 
 
-def test_a_fresh_home_serves_after_one_command(live_keylodge):
-    with urlopen(f"{live_keylodge.url}/healthz", timeout=5) as answer:
+def test_a_fresh_home_serves_after_one_command(shared_keylodge):
+    with urlopen(f"{shared_keylodge.url}/healthz", timeout=5) as answer:
         assert answer.read() == b"ok"
-    assert live_keylodge.get_json("/readyz") == {"ready": True, "missing": []}
+    assert shared_keylodge.get_json("/readyz") == {"ready": True, "missing": []}
 
 
-def test_everything_in_the_home_is_for_its_owner_alone(live_keylodge):
+def test_everything_in_the_home_is_for_its_owner_alone(shared_keylodge):
     loose = [
         str(path)
-        for path in [live_keylodge.home, *live_keylodge.home.rglob("*")]
+        for path in [shared_keylodge.home, *shared_keylodge.home.rglob("*")]
         if stat.S_IMODE(path.stat().st_mode) & 0o077
     ]
     assert loose == []
@@ -96,8 +96,8 @@ def test_a_port_in_use_is_one_clear_sentence(tmp_path):
     assert "Traceback" not in ended.stderr
 
 
-def test_a_second_keylodge_on_the_same_home_is_refused(live_keylodge):
-    ended = run_serve(live_keylodge.environment | {"KEYLODGE_PORT": str(free_port())})
+def test_a_second_keylodge_on_the_same_home_is_refused(shared_keylodge):
+    ended = run_serve(shared_keylodge.environment | {"KEYLODGE_PORT": str(free_port())})
     assert (ended.returncode, "already running" in ended.stderr) == (2, True)
 
 
@@ -135,9 +135,9 @@ def raw(live, request: bytes) -> bytes:
     return received
 
 
-def test_every_answer_of_ours_carries_the_safe_headers(live_keylodge):
+def test_every_answer_of_ours_carries_the_safe_headers(shared_keylodge):
     for path in ("/", "/healthz", "/readyz", "/nothing-here", "/static/nothing.css", "/hooks/x", "/gateway/x/y"):
-        answer = raw(live_keylodge, b"GET %s HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n" % path.encode())
+        answer = raw(shared_keylodge, b"GET %s HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n" % path.encode())
         head = answer.partition(b"\r\n\r\n")[0].lower()
         assert b"frame-ancestors 'none'" in head or b"sandbox" in head, (path, head)
         assert b"x-content-type-options: nosniff" in head, (path, head)
@@ -150,21 +150,21 @@ def test_every_answer_of_ours_carries_the_safe_headers(live_keylodge):
         b"Transfer-Encoding: chunked\r\n\r\nA\r\nlogin=a&pa\r\nA\r\nssword=bcd\r\n0\r\n\r\n",
     ],
 )
-def test_a_form_arrives_however_its_body_is_framed(live_keylodge, framing):
+def test_a_form_arrives_however_its_body_is_framed(shared_keylodge, framing):
     head = b"POST /accounts/login/ HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n"
-    answer = raw(live_keylodge, head + b"Content-Type: application/x-www-form-urlencoded\r\n" + framing)
+    answer = raw(shared_keylodge, head + b"Content-Type: application/x-www-form-urlencoded\r\n" + framing)
     assert answer.split(b" ")[1] == b"403"  # read as a form, and refused for want of the CSRF token
 
 
-def test_a_page_under_another_name_moves_to_the_public_address(live_keylodge):
+def test_a_page_under_another_name_moves_to_the_public_address(shared_keylodge):
     request = b"GET /accounts/login/?next=/x HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
-    head = raw(live_keylodge, request).partition(b"\r\n\r\n")[0]
+    head = raw(shared_keylodge, request).partition(b"\r\n\r\n")[0]
     assert head.startswith(b"HTTP/1.1 302")
-    assert f"location: {live_keylodge.url}/accounts/login/?next=/x".encode() in head
+    assert f"location: {shared_keylodge.url}/accounts/login/?next=/x".encode() in head
 
 
-def test_a_host_name_that_is_not_ours_is_refused(live_keylodge):
-    answer = raw(live_keylodge, b"GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
+def test_a_host_name_that_is_not_ours_is_refused(shared_keylodge):
+    answer = raw(shared_keylodge, b"GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 400")
     assert b"evil.example" not in answer
 
@@ -193,6 +193,23 @@ def test_the_port_opens_only_after_the_tables_are_there(start_keylodge):
             time.sleep(0.01)
 
 
-def test_the_owner_link_is_printed_once_per_start_and_names_our_address(live_keylodge):
-    link = live_keylodge.wait_for(lambda: live_keylodge.owner_link, "the owner's link")
-    assert urlsplit(link).netloc == f"localhost:{live_keylodge.port}"
+def test_the_worker_follows_the_timetable(shared_keylodge):
+    looked = "from integrations.models import Sweep; print(Sweep.objects.exclude(ok_at=None).count())"
+
+    def ran():
+        said = shared_keylodge.command("shell", "--no-imports", "-c", looked)
+        return int(said.stdout.strip() or 0) if said.returncode == 0 else pytest.fail(said.stderr)
+
+    assert shared_keylodge.wait_for(ran, "a first run of the sweeps", within_s=40) > 0
+
+
+def test_the_root_page_says_where_the_link_was_printed(shared_keylodge):
+    answer = raw(shared_keylodge, b"GET / HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b"make run" in answer
+    assert shared_keylodge.owner_link.rpartition("/")[2].encode() not in answer
+
+
+def test_the_owner_link_is_printed_once_per_start_and_names_our_address(shared_keylodge):
+    link = shared_keylodge.wait_for(lambda: shared_keylodge.owner_link, "the owner's link")
+    assert urlsplit(link).netloc == f"localhost:{shared_keylodge.port}"

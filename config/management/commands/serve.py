@@ -41,9 +41,11 @@ class Command(BaseCommand):
     def _welcome(self, supervisor: Supervisor, bind: str, port: int) -> None:
         if not wait_until_open(bind, port, until=supervisor.stopping.is_set):
             return
-        self._say(f"Keylodge is running at {settings.KEYLODGE_PUBLIC_URL} (Ctrl-C stops it)")
-        if (link := owner_link()) is not None:
-            self._say(f"Make the owner's account with this link, once, within the hour: {link}")
+        link = owner_link()
+        lines = [f"Keylodge is running at {settings.KEYLODGE_PUBLIC_URL} (Ctrl-C stops it)"]
+        if link is not None:
+            lines.append(f"Make the owner's account with this link, once, within the hour: {link}")
+        self._say("\n".join(lines))
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)
