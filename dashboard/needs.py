@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db.models import Max, Q
 from django.urls import NoReverseMatch, reverse
 
+from dashboard.health import lightly
 from dashboard.names import name_providers
 from dashboard.navigation import OPEN_STATES
 from dashboard.words import ago_words
@@ -92,7 +93,7 @@ def connection_needs(user: User, *, now: datetime) -> Iterator[Need]:
     """Yield the connections that do not work, never worked, or whose consent ends soon."""
     dying = Q(refresh_expires_at__lt=now + timedelta(days=8), status=Status.CONNECTED)
     rows = Connection.objects.visible_to(user).filter(Q(status__in=CONNECTION_WORDS) | dying, client__archived_at=None)
-    for connection in name_providers(rows.select_related("client", "environment").order_by("status_since")[:MOST]):
+    for connection in name_providers(lightly(rows).order_by("status_since")[:MOST]):
         harm, tone, title, text, action = CONNECTION_WORDS.get(connection.status, DYING_WORDS)
         at = connection.status_since if connection.status in CONNECTION_WORDS else connection.refresh_expires_at
         yield _need_of(
@@ -132,6 +133,7 @@ def rotation_needs(board: Iterable[BoardRow]) -> Iterator[Need]:
         else:
             harm, tone, title, when = 5, "warn", f"{stored.label} is due for rotation", f"in {due.days_left} days"
             text = f"It is {due.age_text} old."
+        name_providers([stored])
         yield _need_of(stored, harm, tone, title, text, secret_url(stored), "Rotate", when)
 
 
@@ -159,7 +161,7 @@ def error_needs(client_ids: Sequence[UUID], *, now: datetime) -> Iterator[Need]:
     rows = ErrorGroup.objects.filter(client_id__in=client_ids, state__in=OPEN_STATES, last_seen_at__gte=since)
     groups = name_providers(rows.order_by("-last_seen_at")[:MOST])
     ids = {group.connection_id for group in groups}
-    connections = Connection.objects.select_related("client", "environment").in_bulk(ids)
+    connections = lightly(Connection.objects.all()).in_bulk(ids)
     for group in groups:
         connection = connections.get(group.connection_id)
         # What does not work at all is in the queue already; its errors would say the same again.

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db.models import ExpressionWrapper, F, FloatField, Max, Q
 
+from dashboard.health import lightly
 from dashboard.names import name_providers
 from integrations.models import Connection, LimitReading
 
@@ -52,8 +53,7 @@ def tightest(client_ids: Iterable[UUID], *, now: datetime, most: int = 4) -> lis
     """Return the limits nearest to their end, of clients already found visible, in two queries."""
     readings = LimitReading.objects.filter(client_id__in=list(client_ids))
     rows = list(current(readings, now).order_by("-used_share")[:most])
-    found = Connection.objects.select_related("client", "environment")
-    connections = found.in_bulk([row.connection_id for row in rows])
+    connections = lightly(Connection.objects.all()).in_bulk([row.connection_id for row in rows])
     name_providers(connections.values())
     return [Tight(row, connections[row.connection_id]) for row in rows if row.connection_id in connections]
 

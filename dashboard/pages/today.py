@@ -14,9 +14,9 @@ from django.db.models import Count
 from django.utils import timezone
 
 from dashboard.day import Hours, day_of, hours_of
+from dashboard.due import light_board
 from dashboard.first_steps import first_steps
 from dashboard.health import Health, error_counts, health_of
-from dashboard.names import provider_days
 from dashboard.needs import needs_of, url_of
 from dashboard.render import PageRequest, render_page
 from dashboard.tightest import least_left, tightest
@@ -51,7 +51,7 @@ def today(request: PageRequest) -> HttpResponse:
     user, now = request.user, timezone.now()
     clients = list(Client.objects.visible_to(user).filter(archived_at=None))
     ids = [client.pk for client in clients]
-    board = rotation.board(user, timezone.localdate(), provider_days=provider_days())
+    board = light_board(user, clients, timezone.localdate())
     limits = tightest(ids, now=now)
     needs = needs_of(user, ids, now=now, board=board, tight=limits)
     shown = len(needs) if request.GET.get("all") else SHOWN_NEEDS

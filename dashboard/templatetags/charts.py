@@ -41,7 +41,9 @@ def hour_bars(hours: Sequence[tuple[int, int]], of: str = "") -> SafeString:
     words = f"{of + ': ' if of else ''}{len(hours)} hours, {total} calls, " + (
         f"failures in {bad} hours" if bad else "no failures"
     )
-    drawn = format_html_join("", '<rect class="{}" x="{}" y="{}" width="4" height="{}" rx="1"/>', bars)
+    # Every part is a number or a letter of ours; 20 charts of 24 bars are worth not escaping each.
+    rects = [f'<rect class="{c}" x="{x}" y="{y}" width="4" height="{h}" rx="1"/>' for c, x, y, h in bars]
+    drawn = SafeString("".join(rects))
     return format_html('<svg class="bars" viewBox="0 0 128 24" role="img" aria-label="{}">{}</svg>', words, drawn)
 
 

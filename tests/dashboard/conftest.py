@@ -36,9 +36,8 @@ def olive(db):
 
 
 @pytest.fixture
-def browser_of(settings):
-    """Return a function that gives a signed-in browser; how sessions are stored is not the pages' affair."""
-    settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+def browser_of():
+    """Return a function that gives a signed-in browser."""
 
     def signed_in(user):
         browser = Browser(SERVER_NAME="localhost")
