@@ -14,7 +14,7 @@ from cryptography.fernet import Fernet
 from secrets_vault.envelope import Place, open_blob, seal
 from secrets_vault.ids import uuid7
 
-ROUNDS, CALLS = 40, 500
+ROUNDS, CALLS = 200, 50
 
 
 def microseconds(act: Callable[[], object]) -> float:

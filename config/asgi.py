@@ -15,6 +15,7 @@ from django.conf import settings
 from config.answers import Receive, Scope, Send, answer, problem, with_safe_headers
 from config.pages import Pages
 from integrations.gateway import app as gateway
+from secrets_vault import generation
 from secrets_vault.people.client_address import client_address
 
 DRAIN_WITHIN_S = 20.0
@@ -72,11 +73,14 @@ def from_caller(scope: Scope) -> Scope:
 async def lifespan(receive: Receive, send: Send) -> None:
     """Start the gateway before the port opens; at the end let the requests in flight finish."""
     await receive()
+    listener = generation.start_listener()
     await gateway.start()
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await drain()
     await gateway.drain()
+    if listener is not None:
+        await asyncio.to_thread(listener.stop)
     await send({"type": "lifespan.shutdown.complete"})
 
 

@@ -13,6 +13,7 @@ import os
 import struct
 import threading
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -48,31 +49,47 @@ def count_up() -> None:
             fcntl.lockf(handle, fcntl.LOCK_UN)
 
 
-def start_listener() -> threading.Thread | None:
+class Listener:
+    """Follows the other machines' changes from a thread of its own, until it is stopped."""
+
+    def __init__(self) -> None:
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._listen, name="generation", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and its connection, within about a second."""
+        self._stopping.set()
+        self._thread.join(timeout=5)
+
+    def _listen(self) -> None:
+        import psycopg
+
+        while not self._stopping.is_set():
+            try:
+                with psycopg.connect(**_parameters(), autocommit=True, connect_timeout=2) as listening:
+                    listening.execute(f"LISTEN {CHANNEL}")
+                    count_up()  # whatever was said while nobody listened
+                    self._follow(listening)
+            except psycopg.Error:
+                # Deaf: assume a change every second rather than miss a revocation.
+                self._stopping.wait(FLOOR_S)
+                count_up()
+
+    def _follow(self, listening: Any) -> None:
+        while not self._stopping.is_set():
+            for _ in listening.notifies(timeout=FLOOR_S):
+                count_up()
+
+
+def start_listener() -> Listener | None:
     """Follow the other machines' changes. For the web process and the worker; None without PostgreSQL."""
-    if connection.vendor != "postgresql":
-        return None
-    thread = threading.Thread(target=_listen_for_ever, name="generation", daemon=True)
-    thread.start()
-    return thread
+    return Listener() if connection.vendor == "postgresql" else None
 
 
-def _listen_for_ever() -> None:
-    import psycopg
-
-    parameters = connection.copy().get_connection_params()
-    wanted = {k: v for k, v in parameters.items() if k in ("dbname", "user", "password", "host", "port", "options")}
-    while True:
-        try:
-            with psycopg.connect(**wanted, autocommit=True, connect_timeout=2) as listening:
-                listening.execute(f"LISTEN {CHANNEL}")
-                count_up()  # whatever was said while nobody listened
-                for _ in listening.notifies():
-                    count_up()
-        except psycopg.Error:
-            # Deaf: assume a change every second rather than miss a revocation.
-            threading.Event().wait(FLOOR_S)
-            count_up()
+def _parameters() -> dict[str, Any]:
+    named = connection.get_connection_params()
+    return {name: named[name] for name in ("dbname", "user", "password", "host", "port") if named.get(name)}
 
 
 def _map() -> tuple[Path, int, mmap.mmap]:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
+
+import pytest
+from django.db import connection
 
 from secrets_vault import generation
 
@@ -22,3 +26,31 @@ def test_no_count_is_lost_between_processes():
     for worker in workers:
         worker.join()
     assert generation.current() == before + 1200
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="NOTIFY is PostgreSQL's")
+def test_another_machines_change_arrives_within_a_second(monkeypatch):
+    at_start = generation.current()
+    listener = generation.start_listener()
+    try:
+        wait_for_more_than(at_start)  # it counts once when it begins to listen
+        before = generation.current()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_notify(%s, '')", [generation.CHANNEL])
+        wait_for_more_than(before)
+    finally:
+        listener.stop()
+    assert not listener._thread.is_alive()
+
+
+def wait_for_more_than(count):
+    until = time.monotonic() + 10
+    while generation.current() <= count and time.monotonic() < until:
+        time.sleep(0.01)
+    assert generation.current() > count
+
+
+@pytest.mark.skipif(connection.vendor == "postgresql", reason="SQLite is one machine")
+def test_one_machine_needs_no_listener():
+    assert generation.start_listener() is None
