@@ -10,8 +10,9 @@ from django.conf import settings
 from django.db import transaction
 
 from integrations.errors import IntegrationError
-from integrations.links.words import catalogues
+from integrations.links.words import catalogues, words_in
 from integrations.models import ClientLink, Connection
+from integrations.oauth.keeping import provider_of
 from integrations.status import record
 from secrets_vault import vault
 from secrets_vault.actor import Actor
@@ -55,6 +56,27 @@ def make_link(
         )
         record(connection, "link.made", actor=actor, link=str(link.pk), days=days)
     return link, f"{settings.KEYLODGE_PUBLIC_URL}/connect/{token}"
+
+
+def letter(link: ClientLink, url: str) -> tuple[str, str]:
+    """Return the subject and text of a mail with the link, in its language.
+
+    It is for the consultant's own mail program: kept under Messages, the address would stand in the
+    database and open the link for whoever reads a copy of it.
+    """
+    words = words_in(
+        link.language,
+        provider=provider_of(link.connection).name,
+        who=link.created_by.name if link.created_by else link.client.name,
+        url=url,
+        until=until(link),
+    )
+    return words["mail_subject"], words["mail_body"]
+
+
+def until(link: ClientLink) -> str:
+    """Return when the link ends, as a person reads it anywhere."""
+    return link.expires_at.strftime("%Y-%m-%d %H:%M UTC")
 
 
 def token_hash(token: str) -> bytes:

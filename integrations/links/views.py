@@ -21,7 +21,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from integrations.errors import IntegrationError
-from integrations.links.link import find_open
+from integrations.links.link import find_open, until
 from integrations.links.words import catalogues, language_of, words_in
 from integrations.models import ClientLink, OAuthFlow
 from integrations.oauth import flow
@@ -99,7 +99,7 @@ def _page(request: HttpRequest, link: ClientLink, template: str, **more: Any) ->
         client=connection.client.name,
         who=link.created_by.name if link.created_by else connection.client.name,
         account=connection.account_name or connection.account_id or connection.expected_account_id,
-        until=link.expires_at.strftime("%Y-%m-%d %H:%M UTC"),
+        until=until(link),
     )
     context = {
         "words": words,
