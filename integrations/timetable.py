@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from integrations import mail, reminders, sandbox_control, watch
+from integrations.connections import probe_due
+from integrations.oauth.flow import forget_old
+from integrations.oauth.refresh import refresh_due
 from integrations.sweeps import sweep
 from secrets_vault import audit
 from secrets_vault.people import login_limits, sessions
@@ -30,6 +33,24 @@ def watch_calls(now: datetime) -> int:
 def remind(now: datetime) -> int:
     """Write reminders."""
     return reminders.remind(now)
+
+
+@sweep("refresh", every_s=20, words="Replaces access tokens before they end")
+def refresh_tokens(now: datetime) -> int:
+    """Refresh what is due."""
+    return refresh_due(now=now)
+
+
+@sweep("probe", every_s=300, words="Tries each credential once a day")
+def try_credentials(now: datetime) -> int:
+    """Probe what is due."""
+    return probe_due(now=now)
+
+
+@sweep("consents", every_s=3600, words="Forgets consents that ended a day ago")
+def forget_consents(now: datetime) -> int:
+    """Delete their rows."""
+    return forget_old(now=now)
 
 
 @sweep("people", every_s=3600, words="Forgets sessions and counters that are over")
