@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 EVERY = timedelta(days=1)
 SOON = timedelta(minutes=15)
+SWEEP_S = 120.0  # well within the sweep's own lease, whatever the providers do
 SENTENCES = {
     "works": "It works.",
     "refused": "{name} does not accept this credential. Check that it was copied whole and has not been revoked.",
@@ -154,8 +156,10 @@ def probe_due(*, now: datetime, limit: int = 50, send: Send = outbound.send) -> 
     """Try the credentials that nobody has tried for a day; return how many. For the sweep."""
     tried = [Status.CONNECTED, Status.UNTESTED, Status.FAILING]
     due = Connection.objects.filter(probe_due_at__lte=now, status__in=tried, is_demo=False).order_by("probe_due_at")
-    done = 0
+    done, began = 0, time.monotonic()
     for row in list(due[:limit]):
+        if time.monotonic() - began > SWEEP_S:
+            break
         try:
             probe(row, actor=SYSTEM, now=now, send=send)
         except (IntegrationError, VaultError) as error:

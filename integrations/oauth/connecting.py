@@ -65,6 +65,8 @@ def connect(
                 stored, _ = store_tokens(connection, grant, actor=actor, now=now)
                 swap(connection, secret=stored, **changes, **_alive(connection, now=now))
                 _record(connection, flow.requested_scopes, granted, actor=actor)
+                if flow.link_id is not None:
+                    record(connection, "link.used", actor=actor, link=str(flow.link_id))
                 tell(connection, now=now)
             break
         except ConnectionChanged:

@@ -15,9 +15,13 @@ from uuid import UUID
 from django.db.models import Q
 
 from integrations.models import Connection
+from integrations.oauth.session import TIMEOUT_S
 
-# Longer than the token call's own deadline (15 s) and the commit after it.
-LEASE = timedelta(seconds=30)
+# Longer than the token call's own deadline (15 s) and the commit after it, on a machine that is busy.
+LEASE = timedelta(seconds=45)
+# A lease that ends later than this beyond any could be was written by a clock that has since been put back. Less
+# would take a lease from its holder: two callers never have quite the same time.
+SKEW = timedelta(minutes=5)
 SECOND = "second-"
 
 
@@ -28,6 +32,7 @@ class Lease:
     connection_id: UUID
     owner: str
     version: int
+    until: datetime
 
     @property
     def mine(self) -> Q:
@@ -38,9 +43,10 @@ class Lease:
 def take(row: Connection, *, now: datetime) -> Lease | None:
     """Return the lease, with the intent recorded; None when somebody else has it or the row moved on."""
     owner = (SECOND if was_interrupted(row) else "") + secrets.token_hex(12)
-    # A lease that ends later than any could be was written by a clock that has since been put back.
     free = (
-        Q(refresh_lease_until__isnull=True) | Q(refresh_lease_until__lte=now) | Q(refresh_lease_until__gt=now + LEASE)
+        Q(refresh_lease_until__isnull=True)
+        | Q(refresh_lease_until__lte=now)
+        | Q(refresh_lease_until__gt=now + LEASE + SKEW)
     )
     same = Q(pk=row.pk, version=row.version, refresh_lease_owner=row.refresh_lease_owner)
     changed = Connection.objects.filter(free & same).update(
@@ -49,7 +55,7 @@ def take(row: Connection, *, now: datetime) -> Lease | None:
         refresh_intent_at=now,
         refresh_intent_version=current_number(row),
     )
-    return Lease(row.pk, owner, row.version) if changed == 1 else None
+    return Lease(row.pk, owner, row.version, now + LEASE) if changed == 1 else None
 
 
 def was_interrupted(row: Connection) -> bool:
@@ -64,8 +70,17 @@ def was_interrupted_twice(row: Connection) -> bool:
 
 def is_held(row: Connection, *, now: datetime) -> bool:
     """Tell whether somebody is refreshing right now."""
-    until = row.refresh_lease_until
-    return until is not None and now < until <= now + LEASE
+    return holds(row.refresh_lease_until, now=now)
+
+
+def holds(until: datetime | None, *, now: datetime) -> bool:
+    """Tell whether a lease that ends then is a lease now."""
+    return until is not None and now < until <= now + LEASE + SKEW
+
+
+def covers_a_call(lease: Lease, *, now: datetime) -> bool:
+    """Tell whether the lease outlives a token call that begins now, with the commit after it."""
+    return lease.until - now > timedelta(seconds=TIMEOUT_S + 5)
 
 
 def current_number(row: Connection) -> int | None:

@@ -46,7 +46,8 @@ LEEWAY = timedelta(seconds=10)
 TOO_YOUNG = timedelta(seconds=30)
 MAX_BACKOFF_S = 300.0
 FAILING_AFTER = 5
-POLL_S = 0.05
+POLL_S, MAX_POLL_S = 0.05, 0.5
+SWEEP_S = 120.0  # well within the sweep's own lease, whatever the providers do
 Sleep = Callable[[float], None]
 
 
@@ -84,7 +85,7 @@ def access_token(
     if refused is None and lives(row, now=now):
         return token_of(row)
     try:
-        row = refresh(row, now=now, seen=refused, send=send).connection
+        row = refresh(row, now=now, seen=refused or _current_id(row), send=send).connection
     except NotUsableNow:
         if refused is not None or not lives(row, now=now, leeway=timedelta(0)):
             raise
@@ -115,6 +116,10 @@ def token_of(row: Connection) -> Secret:
     return vault.use(_stored(row), actor=SYSTEM, purpose="gateway")["access_token"]
 
 
+def _current_id(row: Connection) -> UUID | None:
+    return row.secret.current_id if row.secret else None
+
+
 def _stored(row: Connection) -> StoredSecret:
     if row.secret is None:
         raise NeedsReconnecting("nothing is stored")
@@ -135,10 +140,10 @@ def refresh(
     NeedsReconnecting, or NotUsableNow when the provider or the way to it failed for now.
     """
     world = _World(now, send, sleep, time.monotonic())
+    seen = seen or _current_id(connection)  # what the caller read: anything newer is somebody else's work
     row = read(connection.pk)
-    seen = seen or (row.secret.current_id if row.secret else None)
     while True:
-        if row.secret and row.secret.current_id != seen:
+        if _current_id(row) != seen and lives(row, now=world.clock()):
             return RefreshResult(row, "used_newer")
         _refuse_if_hopeless(row, now=world.clock())
         if _is_too_young(row, now=world.clock()):
@@ -167,17 +172,19 @@ def _refuse_if_hopeless(row: Connection, *, now: datetime) -> None:
 
 
 def _is_too_young(row: Connection, *, now: datetime) -> bool:
-    return row.refreshed_at is not None and now - TOO_YOUNG < row.refreshed_at <= now and lives(row, now=now)
+    return row.refreshed_at is not None and abs(now - row.refreshed_at) < TOO_YOUNG and lives(row, now=now)
 
 
 def _wait(row: Connection, world: _World) -> Connection:
     """Poll until the holder has written something or its lease has ended; return the row as it is then."""
-    before = (row.version, row.refresh_failures)
+    wait_s, same = POLL_S, Connection.objects.filter(version=row.version, refresh_failures=row.refresh_failures)
     while True:
-        world.sleep(POLL_S)
-        row = read(row.pk)
-        if (row.version, row.refresh_failures) != before or not leases.is_held(row, now=world.clock()):
-            return row
+        # Ever more seldom: many waiters that ask often would slow down the one they wait for.
+        world.sleep(wait_s * random.uniform(0.8, 1.2))  # noqa: S311
+        wait_s = min(wait_s * 1.5, MAX_POLL_S)
+        until = same.filter(pk=row.pk).values_list("refresh_lease_until", flat=True).first()
+        if not leases.holds(until, now=world.clock()):
+            return read(row.pk)
 
 
 def _as_holder(row: Connection, lease: Lease, world: _World) -> RefreshResult:
@@ -186,7 +193,7 @@ def _as_holder(row: Connection, lease: Lease, world: _World) -> RefreshResult:
         if spent is None:
             give_up(row, "no_refresh_token", now=world.clock())
             raise NeedsReconnecting("the provider gave no refresh token")
-        grant = _ask(row, spent, world)
+        grant = _ask(row, lease, spent, world)
     except GrantDead as error:
         return _after_dead_grant(row, error, world)
     except AppWrong as error:
@@ -199,15 +206,17 @@ def _as_holder(row: Connection, lease: Lease, world: _World) -> RefreshResult:
     return _keep(row, grant, spent=spent, world=world)
 
 
-def _ask(row: Connection, spent: Secret, world: _World) -> Grant:
+def _ask(row: Connection, lease: Lease, spent: Secret, world: _World) -> Grant:
     server = authorization_server(row, send=world.send)
     vault.check_policy(_stored(row), host=bound_host(server.facts.token_url), slot=REFRESH_SLOT)
+    if not leases.covers_a_call(lease, now=world.clock()):
+        raise BadMinute("lease_too_short")  # this machine was so slow that another may already be sending
     return server.refresh(spent, now=world.clock())
 
 
 def _keep(row: Connection, grant: Grant, *, spent: Secret, world: _World) -> RefreshResult:
     """Store the answer before anything else happens. The version moved meanwhile: the other's token is used."""
-    now, seen = world.clock(), row.secret.current_id if row.secret else None
+    now, seen = world.clock(), _current_id(row)
     changes: dict[str, Any] = times(grant, now=now) | leases.RELEASED | {"refreshed_at": now, "refresh_failures": 0}
     if row.status == Status.FAILING:
         changes |= {"status": Status.CONNECTED, "status_code": "", "status_since": now}
@@ -273,9 +282,11 @@ def refresh_due(*, now: datetime, limit: int = 50, send: Send = outbound.send) -
     """Refresh what is due, oldest first; return how many were done. One connection's trouble stops no other."""
     usable = (Status.CONNECTED, Status.FAILING, Status.UNTESTED, Status.PAUSED)
     due = Connection.objects.filter(kind="oauth2", refresh_due_at__lte=now, status__in=usable)
-    due = due.exclude(oauth_app__is_broken=True).order_by("refresh_due_at")
-    done = 0
+    due = due.exclude(oauth_app__is_broken=True).select_related("secret").order_by("refresh_due_at")
+    done, began = 0, time.monotonic()
     for row in list(due[:limit]):
+        if time.monotonic() - began > SWEEP_S:
+            break
         try:
             refresh(row, now=now, send=send)
             done += 1

@@ -284,3 +284,23 @@ def test_tokens_go_to_the_bound_token_endpoint_only(live):
     with pytest.raises(NotUsableNow, match="host_refused"):
         refresh(live, now=LATER, send=never)
     assert read(live.pk).refresh_lease_owner == ""
+
+
+def test_a_caller_whose_clock_is_behind_does_not_refresh_again(live):
+    refresh(live, now=LATER)
+    assert refresh(read(live.pk), now=LATER - timedelta(seconds=5), send=never).outcome == "too_young"
+
+
+def test_a_holder_that_was_held_up_too_long_sends_nothing(live, monkeypatch):
+    """The lease must outlive the call: another may already be sending the same refresh token."""
+    monkeypatch.setattr(lease, "LEASE", timedelta(seconds=10))
+    with pytest.raises(NotUsableNow, match="lease_too_short"):
+        refresh(live, now=LATER, send=never)
+
+
+def test_a_caller_whose_clock_is_behind_does_not_take_the_lease_from_its_holder(live):
+    row = read(live.pk)
+    assert lease.take(row, now=LATER)
+    for behind_s in (0.001, 1, 60):
+        assert lease.take(read(live.pk), now=LATER - timedelta(seconds=behind_s)) is None
+        assert lease.is_held(read(live.pk), now=LATER - timedelta(seconds=behind_s))

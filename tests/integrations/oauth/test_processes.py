@@ -1,0 +1,103 @@
+"""Several processes and one rotating refresh token, against a real authorization server with reuse detection."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.integrations.oauth.world import NOW
+from tests.live import ROOT, environment_for, free_port
+
+pytestmark = pytest.mark.processes
+LATER = NOW + timedelta(minutes=31)
+
+
+class Installation:
+    """A home and database of its own, and the processes that share it."""
+
+    def __init__(self, home, sandbox):
+        host = urlsplit(sandbox.line["url"]).netloc
+        own = {"KEYLODGE_ALLOWED_PRIVATE_HOSTS": host, "DJANGO_SETTINGS_MODULE": "config.settings"}
+        self.environment = environment_for(home, free_port()) | own
+        self.slug = self.finish(self.start("make", line=sandbox.line))["slug"]
+
+    def start(self, action, **asked):
+        command = [sys.executable, "-m", "tests.integrations.oauth.caller", action, json.dumps(asked)]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, cwd=ROOT, env=self.environment, stdin=pipe, stdout=pipe, text=True)
+
+    def finish(self, process):
+        out, _ = process.communicate("go\n", timeout=60)
+        assert process.returncode == 0, out
+        return json.loads(out.splitlines()[-1])
+
+    def call(self, *, now, processes=1, threads=1):
+        """Return what all callers found, begun at the same moment."""
+        running = [self.start("call", slug=self.slug, now=now.isoformat(), threads=threads) for _ in range(processes)]
+        for process in running:
+            assert process.stdout.readline() == "ready\n"
+        for process in running:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        return [self.finish(process) for process in running]
+
+    def kill_while_refreshing(self, *, now, after):
+        process = self.start("hang", slug=self.slug, now=now.isoformat(), after=after)
+        assert process.stdout.readline() == "here\n"
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+        process.stdin.close()
+        process.stdout.close()
+
+
+@pytest.fixture
+def installation(tmp_path, sandbox):
+    sandbox.control(rotate=True)
+    return Installation(tmp_path, sandbox)
+
+
+def refreshes(sandbox):
+    return sum("/oauth/2026-03/token" in call["target"] for call in sandbox.arrived()) - 1  # the first was the consent
+
+
+def test_two_processes_and_twenty_callers_make_exactly_one_refresh(installation, sandbox):
+    for turn in range(1, 4):
+        sandbox.control(provider="oauth", delay_s=0.3, times=1)
+        outcomes = installation.call(now=NOW + timedelta(minutes=31 * turn), processes=2, threads=10)
+        found = [token for outcome in outcomes for token in outcome["found"]]
+        assert len(found) == 20
+        assert len(set(found)) == 1
+        assert refreshes(sandbox) == turn
+    assert {outcome["status"] for outcome in outcomes} == {"connected"}
+
+
+def test_twenty_callers_of_a_failing_provider_do_not_take_turns_to_fail(installation, sandbox):
+    sandbox.control(provider="oauth", status=503, delay_s=0.3)
+    outcomes = installation.call(now=LATER, processes=2, threads=10)
+    assert {token for outcome in outcomes for token in outcome["found"]} == {"NotUsableNow"}
+    assert refreshes(sandbox) <= 2
+
+
+@pytest.mark.parametrize("rotate", [True, False])
+def test_killed_between_answer_and_commit_it_ends_working_or_says_reconnect(installation, sandbox, rotate):
+    sandbox.control(rotate=rotate)
+    installation.kill_while_refreshing(now=LATER, after=True)
+    ended = installation.call(now=LATER + timedelta(seconds=46))[0]
+    assert ended["status"] == ("needs_reconnecting" if rotate else "connected")
+    assert ended["found"] == ["NeedsReconnecting"] if rotate else len(ended["found"][0]) == 64
+    before = refreshes(sandbox)
+    installation.call(now=LATER + timedelta(seconds=120))
+    assert refreshes(sandbox) == before  # no silent loop
+
+
+def test_killed_before_the_request_left_the_next_one_refreshes(installation, sandbox):
+    installation.kill_while_refreshing(now=LATER, after=False)
+    ended = installation.call(now=LATER + timedelta(seconds=46))[0]
+    assert (ended["status"], len(ended["found"][0])) == ("connected", 64)
+    assert refreshes(sandbox) == 1

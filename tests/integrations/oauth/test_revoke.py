@@ -1,0 +1,96 @@
+"""Giving a grant back: what the provider confirms, and what is said when it does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from integrations import connections, outbound
+from integrations.models import Connection
+from integrations.oauth.refresh import read
+from integrations.oauth.revoke import revoke
+from secrets_vault import vault
+from secrets_vault.actor import SYSTEM, Actor
+from secrets_vault.errors import NoValue
+from secrets_vault.models import AuditEvent, SecretField
+from tests.factories import make_client
+from tests.integrations.oauth.world import NOW, connected, make_connection
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def live(reachable, connection, ada):
+    connected(reachable, connection, ada)
+    return read(connection.pk)
+
+
+def test_disconnecting_ends_the_grant_at_the_provider_and_shreds_the_tokens(reachable, live, ada):
+    token = vault.use(live.secret, actor=SYSTEM, purpose="test")["access_token"].expose()
+    stored = live.secret
+    outcome = connections.disconnect(live, actor=Actor.of(ada), now=NOW)
+    assert (outcome.done, live.status) == (True, "not_connected")
+    assert reachable.hubspot(token).status == 401
+    assert not SecretField.objects.filter(version__secret=stored).exists()
+    with pytest.raises(NoValue):
+        vault.use(stored, actor=SYSTEM, purpose="test")
+    assert AuditEvent.objects.get(action="connection.disconnected").details == {"revoked": True}
+
+
+def test_the_refresh_token_goes_first(live):
+    sent = []
+
+    def send(method, url, *, body, **more):
+        sent.append(body.decode())
+        return outbound.Answer(200, (), b"")
+
+    revoke(live, now=NOW, send=send)
+    assert ["token_type_hint=refresh_token" in body for body in sent] == [True, False]
+
+
+def test_a_503_is_tried_again_and_a_lasting_one_is_said_honestly(reachable, live, ada):
+    waits = []
+    reachable.control(provider="oauth", status=503, times=1)
+    assert revoke(live, now=NOW, sleep=waits.append).done
+    assert len(waits) == 1
+    reachable.control(provider="oauth", status=503)
+    outcome = connections.disconnect(live, actor=Actor.of(ada), now=NOW)
+    reachable.control(clear=True)
+    assert not outcome.done
+    assert "did not confirm" in outcome.sentence
+    row = Connection.objects.get()
+    assert (row.status, row.status_code, row.secret) == ("not_connected", "not_revoked", None)
+
+
+def test_a_provider_without_revocation_says_where_to_end_it(reachable, ada):
+    connection = make_connection({**reachable.line, "revoke_url": ""}, user=ada)
+    connected(reachable, connection, ada)
+    outcome = revoke(read(connection.pk), now=NOW)
+    assert (outcome.done, outcome.code) == (False, "no_revoke_url")
+    assert "provider's own settings" in outcome.sentence
+
+
+def test_a_token_that_is_gone_already_counts_as_ended(live):
+    answer = outbound.Answer(400, (), b'{"error": "invalid_grant"}')
+    assert revoke(live, now=NOW, send=lambda *a, **k: answer).done
+
+
+def test_a_providers_own_way_signs_with_the_token_itself(reachable, ada):
+    connection = make_connection(reachable.line, user=ada, oauth={"revoke_style": "bearer"})
+    connected(reachable, connection, ada)
+    sent = []
+
+    def send(method, url, *, headers, **more):
+        sent.append(dict(headers).get("Authorization", ""))
+        return outbound.Answer(200, (), b"{}")
+
+    assert revoke(read(connection.pk), now=NOW, send=send).done
+    assert all(value.startswith("Bearer ") for value in sent)
+
+
+def test_everything_of_one_client_ends_in_one_act(reachable, live, ada):
+    other = make_connection(reachable.line, slug="globex", client=make_client("globex"), user=ada)
+    connected(reachable, other, ada)
+    ended = connections.disconnect_all(live.client, actor=Actor.of(ada), now=NOW)
+    assert [(row.slug, outcome.done) for row, outcome in ended] == [("acme-hubspot", True)]
+    other.refresh_from_db()
+    assert other.status == "connected"
