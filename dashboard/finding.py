@@ -65,7 +65,7 @@ def _actions(text: str, user: User) -> Iterator[Found]:
         ("New client", "new_client", True),
         ("New connection", "connect", False),
         ("Store a secret", "secret_new", False),
-        ("Import an .env file", "import", False),
+        ("Import an .env file", "secret_import", False),
     ):
         url = url_of(name)
         if url and text.lower() in words.lower() and (user.is_owner or not is_for_owner):

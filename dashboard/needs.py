@@ -27,6 +27,7 @@ Status = Connection.Status
 SILENCE = timedelta(minutes=5)
 NEARLY_PERCENT = 90
 MOST = 200
+Route = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,18 @@ class Need:
     tone: str
     title: str
     text: str
-    url: str
+    routes: Sequence[Route]
     action: str
     when: str = ""
     client_name: str = ""
     environment: Any = None
     provider_key: str = ""
     provider_name: str = ""
+
+    @property
+    def url(self) -> str:
+        """Return the first of its pages that exists. Worked out only for what is shown, of perhaps hundreds."""
+        return next((url for name, *arguments in self.routes if (url := url_of(name, *arguments))), "")
 
     @property
     def severity(self) -> str:
@@ -86,7 +92,9 @@ def background_needs(user: User, *, now: datetime) -> Iterator[Need]:
     if last is None or now - last > SILENCE:
         text = "Tokens are not refreshed and nobody is reminded until the worker runs again."
         when = f"since {ago_words(last, now=now)}" if last else ""
-        yield Need(0, "bad", "Background work is not running", text, url_of("background"), "See background work", when)
+        yield Need(
+            0, "bad", "Background work is not running", text, [("settings_background",)], "See background work", when
+        )
 
 
 def connection_needs(user: User, *, now: datetime) -> Iterator[Need]:
@@ -98,7 +106,7 @@ def connection_needs(user: User, *, now: datetime) -> Iterator[Need]:
         at = connection.status_since if connection.status in CONNECTION_WORDS else connection.refresh_expires_at
         yield _need_of(
             connection, harm, tone, title.format(connection.provider_name), text,
-            url_of("connection", connection.slug, fallback=url_of("client_connections", connection.client.slug)),
+            connection_routes(connection),
             action, ago_words(at, now=now) if at else "",
         )  # fmt: skip
 
@@ -134,13 +142,18 @@ def rotation_needs(board: Iterable[BoardRow]) -> Iterator[Need]:
             harm, tone, title, when = 5, "warn", f"{stored.label} is due for rotation", f"in {due.days_left} days"
             text = f"It is {due.age_text} old."
         name_providers([stored])
-        yield _need_of(stored, harm, tone, title, text, secret_url(stored), "Rotate", when)
+        yield _need_of(stored, harm, tone, title, text, secret_routes(stored), "Rotate", when)
 
 
-def secret_url(stored: Any) -> str:
+def secret_routes(stored: Any) -> list[Route]:
     """Return where a secret is rotated: its own page, or its client's list."""
-    fallback = url_of("client_secrets", stored.client.slug) if stored.client else ""
-    return url_of("secret", stored.pk, fallback=fallback)
+    routes: list[Route] = [("secret", stored.pk)]
+    return [*routes, ("client_secrets", stored.client.slug)] if stored.client else routes
+
+
+def connection_routes(connection: Any) -> list[Route]:
+    """Return where a connection is mended: its own page, or its client's list."""
+    return [("connection", connection.slug), ("client_connections", connection.client.slug)]
 
 
 def limit_needs(tight: Iterable[Tight], *, now: datetime) -> Iterator[Need]:
@@ -150,9 +163,9 @@ def limit_needs(tight: Iterable[Tight], *, now: datetime) -> Iterator[Need]:
             continue
         when = ago_words(limit.reading.resets_at, now=now) if limit.reading.resets_at else ""
         title = f"{limit.bucket_words} limit at {limit.used_percent:.0f} %"
-        url = url_of("limits", fallback=url_of("client", limit.connection.client.slug))
+        routes = [("limits",), ("client", limit.connection.client.slug)]
         text = f"{limit.used:,} of {limit.reading.limit:,} used."
-        yield _need_of(limit.connection, 3, "warn", title, text, url, "See limits", f"resets {when}" if when else "")
+        yield _need_of(limit.connection, 3, "warn", title, text, routes, "See limits", f"resets {when}" if when else "")
 
 
 def error_needs(client_ids: Sequence[UUID], *, now: datetime) -> Iterator[Need]:
@@ -168,10 +181,10 @@ def error_needs(client_ids: Sequence[UUID], *, now: datetime) -> Iterator[Need]:
         if connection is None or connection.status in CONNECTION_WORDS:
             continue
         connection.provider_name = group.provider_name
-        url = url_of("error_group", group.pk, fallback=url_of("client", connection.client.slug))
+        routes = [("error_group", group.pk), ("client", connection.client.slug)]
         text = f"{group.count:,} calls, {group.method} {group.path_template}"
         yield _need_of(
-            connection, 4, "warn", group.title, text, url, "See error", ago_words(group.last_seen_at, now=now)
+            connection, 4, "warn", group.title, text, routes, "See error", ago_words(group.last_seen_at, now=now)
         )
 
 
@@ -187,23 +200,26 @@ def link_needs(user: User, *, now: datetime) -> Iterator[Need]:
         failed = link.failed_at is not None
         title = "A client’s connect link failed" if failed else "A client opened the connect link"
         text = "The last attempt did not go through." if failed else "It is not finished yet."
-        url = url_of("connection", connection.slug, fallback=url_of("client_connections", link.client.slug))
         when = f"expires {ago_words(link.expires_at, now=now)}"
-        yield _need_of(connection, 6, "warn" if failed else "info", title, text, url, "See link", when)
+        yield _need_of(
+            connection, 6, "warn" if failed else "info", title, text, connection_routes(connection), "See link", when
+        )
 
 
 def mail_needs(user: User) -> Iterator[Need]:
     """Say to the owner that reminders cannot be mailed yet."""
     if user.is_owner and not can_mail():
         text = "No mail server is set. Everything Keylodge has to say is kept under Messages."
-        url = url_of("settings", fallback=url_of("messages"))
-        yield Need(7, "info", "Reminders cannot reach you yet", text, url, "Set up mail" if url else "")
+        routes = [("settings_mail",), ("settings",), ("messages",)]
+        yield Need(7, "info", "Reminders cannot reach you yet", text, routes, "Set up mail")
 
 
-def _need_of(row: Any, harm: int, tone: str, title: str, text: str, url: str, action: str, when: str) -> Need:
+def _need_of(
+    row: Any, harm: int, tone: str, title: str, text: str, routes: Sequence[Route], action: str, when: str
+) -> Need:
     """Return a need about a connection or a secret, which name their client, environment and provider."""
     return Need(
-        harm, tone, title, text, url, action, when,
+        harm, tone, title, text, routes, action, when,
         client_name=row.client.name if row.client else "",
         environment=row.environment,
         provider_key=row.provider_key,

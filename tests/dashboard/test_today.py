@@ -1,5 +1,6 @@
 """Today: the queue, the numbers, the clients by trouble, and the first run."""
 
+import re
 from contextlib import ExitStack
 from datetime import timedelta
 
@@ -243,3 +244,14 @@ def test_the_light_board_says_what_the_board_says(olive, acme):
     heavy = rotation.board(olive, today, provider_days=provider_days())
     light = light_board(olive, [acme], today)
     assert [(row.stored.label, row.due) for row in light] == [(row.stored.label, row.due) for row in heavy]
+
+
+def test_each_button_leads_to_a_page_that_exists(browser_of, ada, acme):
+    connect(acme, "a", "needs_reconnecting")
+    store(acme)
+    browser = browser_of(ada)
+    content = browser.get("/").content.decode()
+    queue = content[content.index('class="queue"') : content.index("Numbers")]
+    links = re.findall(r'<a [^>]*href="(/[^"]*)"', queue)
+    assert len(links) == 2
+    assert [browser.get(link).status_code for link in links] == [200, 200]
