@@ -3,9 +3,12 @@
 from django.urls import path
 
 from dashboard.pages import (
+    audit,
     client,
     client_changes,
     clients,
+    mailbox,
+    rotations,
     sandbox,
     search,
     today,
@@ -46,6 +49,15 @@ urlpatterns = [
     path("vault/<uuid:pk>/versions/<int:number>/promote/", one.promote, name="secret_promote"),
     path("vault/<uuid:pk>/delete/", one.delete, name="secret_delete"),
     path("vault/<uuid:pk>/undelete/", one.undelete, name="secret_undelete"),
+    # Rotations, messages, audit trail
+    path("rotations/", rotations.rotations, name="rotations"),
+    path("rotations/snooze/", rotations.snooze, name="snooze"),
+    path("messages/", mailbox.mailbox, name="messages"),
+    path("messages/read/", mailbox.mark_read, name="messages_read"),
+    path("messages/<uuid:pk>/", mailbox.message, name="message"),
+    path("audit/", audit.trail, name="audit"),
+    path("audit/export/", audit.export, name="audit_export"),
+    path("audit/verify/", audit.verify, name="audit_verify"),
     # Settings
     path("settings/", profile.profile, name="settings"),
     path("settings/security/", security.security, name="settings_security"),

@@ -1,0 +1,132 @@
+"""The audit trail: who did what, when, from where; its filters, its export, and whether the chain holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import messages
+from django.db import transaction
+from django.db.models import Q
+from django.http import HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from dashboard.csv import csv_response
+from dashboard.forms import FilterForm
+from dashboard.pages.owner import owner_only
+from dashboard.paging import page_of
+from dashboard.render import PageRequest, actor_of, render_page
+from secrets_vault import audit
+from secrets_vault.access import visible_clients
+from secrets_vault.models import AuditEvent, AuditPerson, Client, User
+from secrets_vault.people.step_up import step_up_required
+
+if TYPE_CHECKING:
+    from secrets_vault.access import VisibleQuerySet
+
+AREAS = ("secret", "connection", "token", "link", "oauth", "login", "factor", "user", "client", "rotation", "backup")
+CSV_HEADER = ("seq", "at_utc", "action", "actor", "actor_kind", "client", "object", "object_kind", "details")
+
+
+class AuditFilter(FilterForm):
+    """Who, what, whose, when."""
+
+    q = forms.CharField(
+        required=False,
+        label="Search",
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": "Person, object or action"}),
+    )
+    client = forms.ModelChoiceField(
+        queryset=Client.objects.none(), to_field_name="slug", required=False, empty_label="Every client"
+    )
+    area = forms.ChoiceField(required=False, choices=[("", "Everything"), *((area, area) for area in AREAS)])
+    since = forms.DateField(required=False, label="From", widget=forms.DateInput(attrs={"type": "date"}))
+    until = forms.DateField(required=False, label="To", widget=forms.DateInput(attrs={"type": "date"}))
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["client"].queryset = visible_clients(user)  # type: ignore[attr-defined]
+
+
+def trail(request: PageRequest) -> HttpResponse:
+    """List the events a person may see, newest first."""
+    filters = AuditFilter(request.GET, user=request.user)
+    page = page_of(_matching(filters.chosen(), request.user), request, by="-seq")
+    clients = dict(visible_clients(request.user).values_list("pk", "name"))
+    addresses = _addresses([event.person_ref for event in page])
+    rows = [(event, clients.get(event.client_id, ""), addresses.get(event.person_ref, "")) for event in page]
+    context = {"page": page, "rows": rows, "filters": filters, "is_filtered": bool(filters.chosen())}
+    return render_page(request, "dashboard/audit/trail.html", context, part="rows")
+
+
+def _matching(chosen: dict[str, Any], user: User) -> VisibleQuerySet:
+    rows = AuditEvent.objects.visible_to(user)
+    if client := chosen.get("client"):
+        rows = rows.filter(client_id=client.pk)
+    if area := chosen.get("area"):
+        rows = rows.filter(action__startswith=f"{area}.")
+    if since := chosen.get("since"):
+        rows = rows.filter(at__gte=_midnight(since))
+    if until := chosen.get("until"):
+        rows = rows.filter(at__lt=_midnight(until + timedelta(days=1)))
+    for word in str(chosen.get("q", "")).split():
+        named = Q(actor_label__icontains=word) | Q(object_label__icontains=word)
+        rows = rows.filter(named | Q(action__icontains=word) | Q(object_id__iexact=word))
+    return rows
+
+
+def _midnight(day: Any) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time()))
+
+
+def _addresses(refs: list[str]) -> dict[str, str]:
+    return dict(AuditPerson.objects.filter(ref__in={ref for ref in refs if ref}).values_list("ref", "value"))
+
+
+@require_POST
+@step_up_required
+def export(request: PageRequest) -> HttpResponseBase:
+    """Download the filtered events. The export is an event itself, written first."""
+    filters = AuditFilter(request.POST, user=request.user)
+    chosen = filters.chosen()
+    said = {name: str(getattr(value, "slug", value)) for name, value in chosen.items()}
+    with transaction.atomic():
+        audit.record("export.made", actor=actor_of(request), label="Audit trail", details={"filter": said})
+    return csv_response("audit", CSV_HEADER, _csv_rows(_matching(chosen, request.user), request.user))
+
+
+def _csv_rows(events: VisibleQuerySet, user: User) -> Iterator[tuple[object, ...]]:
+    names = dict(visible_clients(user).values_list("pk", "name"))
+    for event in events.order_by("seq").iterator(chunk_size=2000):
+        yield (
+            event.seq,
+            event.at.isoformat(),
+            event.action,
+            event.actor_label,
+            event.actor_kind,
+            names.get(event.client_id, ""),
+            event.object_label,
+            event.object_kind,
+            event.details,
+        )
+
+
+@require_POST
+@owner_only
+def verify(request: PageRequest) -> HttpResponse:
+    """Check the whole chain now and say how it stands."""
+    found = audit.verify()
+    if found.first_bad is None:
+        messages.success(request, f"All {found.events} events are as they were written.")
+    else:
+        messages.error(
+            request,
+            f"Event {found.first_bad.seq} is not as it was written: {found.first_bad.why} "
+            "Somebody changed the database. Keep a copy of it and compare with your backups.",
+        )
+    return HttpResponseRedirect(reverse("dashboard:audit"))

@@ -1,0 +1,201 @@
+"""Rotations: one board over all clients, what is due, and snoozing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from dashboard.csv import csv_response
+from dashboard.forms import FilterForm, PageForm
+from dashboard.names import provider_days
+from dashboard.render import PageRequest, actor_of, render_page
+from secrets_vault import rotation
+from secrets_vault.access import visible_clients
+from secrets_vault.errors import VaultError
+from secrets_vault.models import Client, StoredSecret, User
+from secrets_vault.rotation import BoardRow, Rule, State
+
+SHOWN_ROWS = 100
+RULES = {
+    Rule.DATE: "a date you set",
+    Rule.SECRET: "this secret's rule",
+    Rule.CLIENT: "the client's rule",
+    Rule.PROVIDER: "the provider's advice",
+    Rule.DEFAULT: "every 90 days",
+    Rule.EXPIRY: "it expires then",
+    Rule.AGE_UNKNOWN: "its age is not known",
+}
+TONES = {State.OVERDUE: "bad", State.DUE_SOON: "warn", State.FINE: "ok", State.SNOOZED: "info"}
+WORDS = {State.OVERDUE: "due", State.DUE_SOON: "due soon", State.FINE: "fine", State.SNOOZED: "snoozed"}
+
+
+class BoardFilter(FilterForm):
+    """Narrow the board by client and by state."""
+
+    client = forms.ModelChoiceField(
+        queryset=Client.objects.none(), to_field_name="slug", required=False, empty_label="Every client"
+    )
+    state = forms.ChoiceField(required=False, choices=[("", "Every state"), *((s.value, WORDS[s]) for s in State)])
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["client"].queryset = visible_clients(user)  # type: ignore[attr-defined]
+
+
+class SnoozeForm(PageForm):
+    """Until when, and why. A reason is not asked for."""
+
+    days = forms.ChoiceField(choices=[("7", "a week"), ("14", "two weeks"), ("30", "a month")], initial="7")
+    reason = forms.CharField(max_length=200, required=False)
+
+
+def rotations(request: PageRequest) -> HttpResponseBase:
+    """Show what is due, soonest first."""
+    filters = BoardFilter(request.GET, user=request.user)
+    today = timezone.localdate()
+    board = rotation.board(request.user, today, provider_days=provider_days())
+    rows = _matching(board, filters.chosen())
+    if request.GET.get("format") == "csv":
+        return csv_response("rotations", CSV_HEADER, (_csv_row(row) for row in rows))
+    start = _start(request.GET.get("from", ""), len(rows))
+    context = {
+        "filters": filters,
+        "rows": [_shown(row) for row in rows[start : start + SHOWN_ROWS]],
+        "total": len(rows),
+        "next": start + SHOWN_ROWS if start + SHOWN_ROWS < len(rows) else None,
+        "start": start,
+        "counts": {state.value: sum(row.due.state == state for row in board) for state in State},
+        "strip": [(row.due.on, row.stored.label) for row in board if row.due.state != State.SNOOZED],
+        "snooze": SnoozeForm(),
+        "manageable": set(Client.objects.manageable_by(request.user).values_list("pk", flat=True)),
+        "is_filtered": bool(filters.chosen()),
+    }
+    return render_page(request, "dashboard/rotations.html", context, part="board")
+
+
+def _start(text: str, total: int) -> int:
+    """Return where the shown part begins. The board is sorted in memory, so a number is its key."""
+    return min(int(text), total) if text.isdigit() else 0
+
+
+def _matching(board: list[BoardRow], chosen: dict[str, Any]) -> list[BoardRow]:
+    client, state = chosen.get("client"), chosen.get("state")
+    return [
+        row
+        for row in board
+        if (client is None or row.stored.client_id == client.pk) and (not state or row.due.state == state)
+    ]
+
+
+def _shown(row: BoardRow) -> dict[str, Any]:
+    due = row.due
+    return {
+        "stored": row.stored,
+        "due": due,
+        "tone": TONES[due.state],
+        "word": WORDS[due.state],
+        "rule": RULES[due.rule],
+        "when": _when(due),
+    }
+
+
+def _when(due: rotation.Due) -> str:
+    if due.rule == Rule.AGE_UNKNOWN:
+        return "now"
+    if due.days_left == 0:
+        return "today"
+    days = abs(due.days_left)
+    word = "day" if days == 1 else "days"
+    return f"{days} {word} over" if due.days_left < 0 else f"in {days} {word}"
+
+
+CSV_HEADER = (
+    "client",
+    "environment",
+    "secret",
+    "kind",
+    "owner",
+    "age_days",
+    "due_on",
+    "rule",
+    "state",
+    "snoozed_until",
+)
+
+
+def _csv_row(row: BoardRow) -> tuple[object, ...]:
+    stored, due = row.stored, row.due
+    return (
+        stored.client.name if stored.client else "",
+        stored.environment.slug if stored.environment else "",
+        stored.label,
+        stored.kind,
+        stored.owner_name or (stored.owner.name if stored.owner else ""),
+        "unknown" if due.age_days is None else due.age_days,
+        due.on.isoformat(),
+        due.rule.value,
+        due.state.value,
+        due.snoozed_until.isoformat() if due.snoozed_until else "",
+    )
+
+
+@require_POST
+def snooze(request: PageRequest) -> HttpResponse:
+    """Snooze the chosen secrets, or everything of one client; or wake them."""
+    form = SnoozeForm(request.POST)
+    if request.POST.get("do") == "wake":
+        return _wake(request)
+    if not form.is_valid():
+        messages.error(request, "Choose for how long.")
+        return _back(request)
+    today = timezone.localdate()
+    until = today + timedelta(days=int(form.cleaned_data["days"]))
+    targets = _targets(request)
+    try:
+        with transaction.atomic():
+            for target in targets:
+                rotation.snooze(target, until, actor=actor_of(request), today=today, reason=form.cleaned_data["reason"])
+    except VaultError as refused:
+        messages.error(request, str(refused))
+        return _back(request)
+    messages.success(request, f"{_count(targets)} until {until:%-d %b %Y}. The age goes on counting.")
+    return _back(request)
+
+
+def _wake(request: PageRequest) -> HttpResponse:
+    for target in _targets(request):
+        rotation.wake(target, actor=actor_of(request))
+    messages.success(request, "Awake again.")
+    return _back(request)
+
+
+def _targets(request: PageRequest) -> list[StoredSecret | Client]:
+    """Return what was chosen, as far as this person may manage it; a whole client by its slug."""
+    if slug := request.POST.get("client"):
+        return [get_object_or_404(Client.objects.manageable_by(request.user), slug=slug)]
+    rows = StoredSecret.objects.manageable_by(request.user).filter(deleted_at=None).select_related("client")
+    try:
+        return list(rows.filter(pk__in=request.POST.getlist("chosen")[:500]))
+    except (ValueError, forms.ValidationError):
+        return []
+
+
+def _count(targets: list[StoredSecret | Client]) -> str:
+    if len(targets) == 1 and isinstance(targets[0], Client):
+        return f"Everything of {targets[0].name} is snoozed"
+    return f"{len(targets)} {'secret is' if len(targets) == 1 else 'secrets are'} snoozed"
+
+
+def _back(request: PageRequest) -> HttpResponse:
+    query = request.POST.get("back", "")
+    return HttpResponseRedirect(reverse("dashboard:rotations") + (f"?{query}" if query else ""))
