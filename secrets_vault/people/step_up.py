@@ -10,10 +10,11 @@ from urllib.parse import urlencode
 
 from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY, get_authentication_records
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 LASTS_S = 15 * 60
 
 
@@ -43,7 +44,7 @@ def step_up_required(view: View) -> View:
     """
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if needs_step_up(request):
             return _ask(request)
         renew(request)
@@ -52,7 +53,7 @@ def step_up_required(view: View) -> View:
     return guarded
 
 
-def _ask(request: HttpRequest) -> HttpResponse:
+def _ask(request: HttpRequest) -> HttpResponseBase:
     target = f"{reverse('account_reauthenticate')}?{urlencode({'next': _way_back(request)})}"
     if request.headers.get("HX-Request") == "true":
         return HttpResponse(status=204, headers={"HX-Redirect": target})
