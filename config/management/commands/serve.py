@@ -13,7 +13,7 @@ from django.db import connections
 
 from config.run import Child, Supervisor, port_is_free, wait_until_open
 from secrets_vault import keys
-from secrets_vault.models import User
+from secrets_vault.models import StoredSecret, User
 from secrets_vault.people import setup_link
 
 
@@ -71,7 +71,14 @@ def prepare(home: Path) -> None:
     for alias in settings.DATABASES:
         call_command("migrate", database=alias, interactive=False, verbosity=0)
     keys.initialise(home)
+    if settings.KEYLODGE_DEBUG and holds_a_real_secret():
+        raise CommandError("DEBUG is on and this installation holds a client's secret. Turn DEBUG off.", returncode=2)
     connections.close_all()
+
+
+def holds_a_real_secret() -> bool:
+    """Tell whether anything is stored for a client that is neither the sandbox's nor the demo's."""
+    return StoredSecret.objects.filter(client__is_sandbox=False, client__is_demo=False).exists()
 
 
 def owner_link() -> str | None:
