@@ -17,7 +17,9 @@ def _web() -> None:
 
 def _worker() -> None:
     from config.celery import app
+    from secrets_vault import generation
 
+    generation.start_listener()  # several machines on PostgreSQL: a changed secret is dropped here too
     # A worker alone needs no news of others; and as root in a container it need not warn at each start.
     warnings.filterwarnings("ignore", message="You're running the worker with superuser")
     alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]

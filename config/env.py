@@ -30,6 +30,8 @@ SCHEME: dict[str, tuple[type, object]] = {
     "KEYLODGE_REQUIRE_MFA": (bool, False),
     "KEYLODGE_STRICT_SESSIONS": (bool, False),
     "KEYLODGE_LOG_LEVEL": (str, "INFO"),
+    "KEYLODGE_KEEP_CALLS_DAYS": (int, 90),
+    "KEYLODGE_KEEP_BODIES_DAYS": (int, 7),
     "SECRET_KEY": (str, ""),
     "DEBUG": (bool, False),
     "DATABASE_URL": (str, ""),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from django.conf import settings
 
 from integrations import mail, reminders, sandbox_control, watch
+from integrations.call_log import retention
 from integrations.connections import probe_due
 from integrations.oauth.flow import forget_old
 from integrations.oauth.refresh import refresh_due
 from integrations.sweeps import sweep
-from secrets_vault import audit
+from secrets_vault import audit, vault
 from secrets_vault.people import login_limits, sessions
 
 
@@ -58,6 +61,15 @@ def forget(now: datetime) -> int:
     """Delete what is over."""
     sessions.SessionStore.clear_expired()
     return login_limits.forget_old(now=now)
+
+
+@sweep("prune", every_s=3600, words="Forgets old calls, their bodies sooner, and tokens renewed long ago")
+def prune(now: datetime) -> int:
+    """Make room: calls 90 days, heads and bodies 7 days (`settings.py`)."""
+    retention.ensure_partitions(now)
+    gone = retention.drop_old(timedelta(days=settings.KEYLODGE_KEEP_CALLS_DAYS), now=now)
+    gone += retention.blank_bodies(timedelta(days=settings.KEYLODGE_KEEP_BODIES_DAYS), now=now)
+    return gone + vault.forget_renewed()
 
 
 @sweep("audit", every_s=86_400, words="Verifies the audit trail, every night")

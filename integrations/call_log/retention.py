@@ -76,6 +76,17 @@ def drop_old(keep: timedelta, *, now: datetime, sleep: Callable[[float], None] =
     return _delete_slices(_id_at(oldest), sleep=sleep)
 
 
+def blank_bodies(keep: timedelta, *, now: datetime, sleep: Callable[[float], None] = time.sleep) -> int:
+    """Empty the kept heads and bodies of failed calls older than `keep`; the rows stay. Return how many."""
+    old = Call.objects.filter(pk__lt=_id_at(now - keep)).exclude(request_head="", response_head="").order_by("-pk")
+    gone = 0
+    while ids := list(old.values_list("pk", flat=True)[:SLICE]):
+        empty = {"request_head": "", "request_body": "", "response_head": "", "response_body": ""}
+        gone += Call.objects.filter(pk__in=ids).update(**empty)
+        sleep(PAUSE_S)
+    return gone
+
+
 def _id_at(moment: datetime) -> UUID:
     return UUID(int=int(moment.timestamp() * 1000) << 80)
 

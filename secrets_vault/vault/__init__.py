@@ -3,6 +3,7 @@
 from secrets_vault.vault.columns import open_text, seal_text
 from secrets_vault.vault.ending import delete, destroy, retire, undelete
 from secrets_vault.vault.finding import find_value, fingerprint, keyed_hash, same_value
+from secrets_vault.vault.forgetting import forget_renewed
 from secrets_vault.vault.opening import copy_value, holds, reveal, use
 from secrets_vault.vault.policy import Policy, bind_policy, check_policy
 from secrets_vault.vault.storing import (
@@ -27,6 +28,7 @@ __all__ = [
     "destroy",
     "find_value",
     "fingerprint",
+    "forget_renewed",
     "holds",
     "keyed_hash",
     "mark_verified",
