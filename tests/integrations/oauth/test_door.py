@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import asyncio
-from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -12,7 +10,6 @@ import pytest
 
 from integrations import outbound
 from integrations.oauth.answers import Answer, read_code, read_scopes, retry_after_s
-from integrations.oauth.on_demand import freshen
 from integrations.oauth.session import AuthorizationServer
 from integrations.providers.parts import OAuthFacts
 from secrets_vault.secret import Secret
@@ -124,22 +121,3 @@ def test_granted_scopes_come_as_text_or_list(value, scopes):
 def test_an_answer_shows_nothing_of_itself():
     answer = Answer(200, ((b"x", b"CANARY"),), b'{"access_token": "CANARY"}')
     assert "CANARY" not in repr(answer)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_callers_on_a_loop_share_one_refresh(reachable, connection, ada):
-    from tests.integrations.oauth.world import connected
-
-    connected(reachable, connection, ada)
-    sends = []
-
-    def send(*args, **kwargs):
-        sends.append(args)
-        return outbound.send(*args, **kwargs)
-
-    async def all_at_once():
-        later = NOW + timedelta(minutes=31)
-        return await asyncio.gather(*(freshen(connection.pk, now=later, send=send) for _ in range(20)))
-
-    assert set(asyncio.run(all_at_once())) == {2}
-    assert len(sends) == 1
