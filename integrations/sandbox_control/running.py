@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -191,7 +190,7 @@ def _launch(*, port: int) -> dict[str, Any]:
     child = subprocess.Popen(  # noqa: S603 - our own module, no shell
         command,
         cwd=settings.BASE_DIR,
-        env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(settings.BASE_DIR)},
+        env={"PYTHONPATH": str(settings.BASE_DIR)},  # nothing of ours: the wrapping key may be in our environment
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
