@@ -174,7 +174,7 @@ def error_needs(client_ids: Sequence[UUID], *, now: datetime) -> Iterator[Need]:
     rows = ErrorGroup.objects.filter(client_id__in=client_ids, state__in=OPEN_STATES, last_seen_at__gte=since)
     groups = name_providers(rows.order_by("-last_seen_at")[:MOST])
     ids = {group.connection_id for group in groups}
-    connections = lightly(Connection.objects.all()).in_bulk(ids)
+    connections = lightly(Connection.objects.filter(client_id__in=client_ids)).in_bulk(ids)
     for group in groups:
         connection = connections.get(group.connection_id)
         # What does not work at all is in the queue already; its errors would say the same again.

@@ -51,9 +51,10 @@ def current(rows: QuerySet[LimitReading], now: datetime) -> QuerySet[Any]:
 
 def tightest(client_ids: Iterable[UUID], *, now: datetime, most: int = 4) -> list[Tight]:
     """Return the limits nearest to their end, of clients already found visible, in two queries."""
-    readings = LimitReading.objects.filter(client_id__in=list(client_ids))
+    ids = list(client_ids)
+    readings = LimitReading.objects.filter(client_id__in=ids)
     rows = list(current(readings, now).order_by("-used_share")[:most])
-    connections = lightly(Connection.objects.all()).in_bulk([row.connection_id for row in rows])
+    connections = lightly(Connection.objects.filter(client_id__in=ids)).in_bulk([row.connection_id for row in rows])
     name_providers(connections.values())
     return [Tight(row, connections[row.connection_id]) for row in rows if row.connection_id in connections]
 
