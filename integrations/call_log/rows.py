@@ -8,13 +8,17 @@ from integrations.call_log.record import CallRecord, Headers
 from integrations.limits import Reading
 from integrations.models import Call
 from secrets_vault.masking import WITHHELD, Masker, mask_head, mask_path, mask_text
+from secrets_vault.masking.known import KnownValues, Together
 
 MAX_PATH = 4_000
 
 
-def masked_row(record: CallRecord) -> Call:
-    """Return the row of a call. Heads and bodies are kept of failed calls only."""
-    masker = masker_for(record.known)
+def masked_row(record: CallRecord, client_values: KnownValues | None = None) -> Call:
+    """Return the row of a call. Heads and bodies are kept of failed calls only.
+
+    Covered by value are what took part in the call, however short, and all that the client holds.
+    """
+    masker = masker_for(record.known, client_values)
     age_s = (record.at - record.secret_made_at).total_seconds() if record.secret_made_at else None
     row = Call(
         id=record.id,
@@ -51,10 +55,11 @@ def masked_row(record: CallRecord) -> Call:
     return row
 
 
-@lru_cache(maxsize=512)
-def masker_for(known: tuple[str, ...]) -> Masker:
+@lru_cache(maxsize=128)
+def masker_for(known: tuple[str, ...], client_values: KnownValues | None = None) -> Masker:
     """Return the masker for these values; building one costs more than a call does."""
-    return Masker([value for value in known if value])
+    own = KnownValues(value for value in known if value)
+    return Masker(own if client_values is None else Together(own, client_values))
 
 
 @lru_cache(maxsize=4096)

@@ -6,13 +6,18 @@ import logging
 import queue
 import threading
 import time
+from collections.abc import Mapping
+from uuid import UUID
 
 from django.db import DatabaseError, DataError, IntegrityError, close_old_connections, connections
 
+from integrations.call_log.known import ClientValues
 from integrations.call_log.record import CallRecord
 from integrations.call_log.rows import masked_row
 from integrations.call_log.tables import Uses, write_batch
 from integrations.models import Call
+from secrets_vault.errors import VaultError
+from secrets_vault.masking.known import KnownValues
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +37,7 @@ class CallWriter:
     def __init__(self) -> None:
         self._waiting: queue.SimpleQueue[object] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._client_values = ClientValues()
         self._uses = Uses.none()
         self._uses_written_at = 0.0
         self._is_closing = threading.Event()
@@ -101,10 +107,27 @@ class CallWriter:
     def _write(self, records: list[CallRecord]) -> None:
         if not records:
             return
-        made = [(record, row) for record in records if (row := _row_or_none(record)) is not None]
+        known = self._known_to(records)
+        if known is None:
+            return
+        made = [(record, row) for record in records if (row := _row_or_none(record, known)) is not None]
         self._write_pairs(made)
         for record in records:
             self._uses.add(record)
+
+    def _known_to(self, records: list[CallRecord]) -> dict[UUID, KnownValues] | None:
+        """Return the values to cover, by client; wait while the database is away. None when closing meanwhile."""
+        while True:
+            try:
+                close_old_connections()
+                known = self._client_values.of(record.client_id for record in records)
+            except (DatabaseError, VaultError):
+                logger.exception("call log not written, trying again", extra={"rows": len(records)})
+                if self._is_closing.wait(RETRY_S):
+                    return None
+            else:
+                self._client_values.trim()
+                return known
 
     def _write_pairs(self, pairs: list[tuple[CallRecord, Call]]) -> None:
         """Write a batch; while the database is away, again and again."""
@@ -136,10 +159,10 @@ class CallWriter:
         self._uses_written_at = time.monotonic()
 
 
-def _row_or_none(record: CallRecord) -> Call | None:
+def _row_or_none(record: CallRecord, known: Mapping[UUID, KnownValues]) -> Call | None:
     """Return the masked row. A record that cannot become one is told by its id, and must not stop the others."""
     try:
-        return masked_row(record)
+        return masked_row(record, known[record.client_id])
     except Exception:
         logger.exception("a call could not be logged", extra={"call": str(record.id)})
         return None

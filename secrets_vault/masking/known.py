@@ -181,6 +181,19 @@ class KnownValues:
         return next(self.find(text), None) is not None
 
 
+class Together(KnownValues):
+    """Several sets of known values as one, each automaton shared and none copied."""
+
+    def __init__(self, *parts: KnownValues) -> None:
+        self.parts = parts
+        self.longest = max((part.longest for part in parts), default=0)
+
+    def find(self, text: str) -> Iterator[Span]:
+        """Yield every place where a value of any part stands."""
+        for part in self.parts:
+            yield from part.find(text)
+
+
 def _is_word(text: str, start: int, end: int) -> bool:
     before, after = text[start - 1 : start], text[end : end + 1]
     return not ((before.isalnum() and text[start].isalnum()) or (after.isalnum() and text[end - 1].isalnum()))

@@ -4,6 +4,7 @@ from secrets_vault.vault.columns import open_text, seal_text
 from secrets_vault.vault.ending import delete, destroy, retire, undelete
 from secrets_vault.vault.finding import find_value, fingerprint, keyed_hash, same_value
 from secrets_vault.vault.forgetting import forget_renewed
+from secrets_vault.vault.knowing import stamps, values_to_mask
 from secrets_vault.vault.opening import copy_value, holds, reveal, use
 from secrets_vault.vault.policy import Policy, bind_policy, check_policy
 from secrets_vault.vault.storing import (
@@ -40,8 +41,10 @@ __all__ = [
     "reveal",
     "same_value",
     "seal_text",
+    "stamps",
     "store",
     "store_elsewhere",
     "undelete",
     "use",
+    "values_to_mask",
 ]

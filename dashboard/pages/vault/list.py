@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 
 from dashboard.forms import FilterForm
+from dashboard.names import name_providers
 from dashboard.paging import page_of
 from dashboard.render import PageRequest, render_page
 from secrets_vault.access import visible_clients
@@ -51,6 +52,7 @@ def secrets(request: PageRequest) -> HttpResponse:
     rows = _matching(filters.chosen(), request.user)
     rows = rows.select_related("client", "environment", "current", "owner").prefetch_related("current__fields")
     page = page_of(rows, request)
+    name_providers(page.rows)
     context = {"page": page, "filters": filters, "today": timezone.localdate(), "is_filtered": bool(filters.chosen())}
     return render_page(request, "dashboard/vault/list.html", context, part="rows")
 
