@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import Http404, HttpResponse
 from django.test import Client
@@ -33,11 +34,11 @@ def fine(request):
 
 
 urlpatterns = [
-    path("broken", broken),
-    path("denied", denied),
-    path("missing", missing),
-    path("suspicious", suspicious),
-    path("fine", fine),
+    path("broken", login_not_required(broken)),
+    path("denied", login_not_required(denied)),
+    path("missing", login_not_required(missing)),
+    path("suspicious", login_not_required(suspicious)),
+    path("fine", login_not_required(fine)),
 ]
 handler400, handler403 = "config.errors.bad_request", "config.errors.forbidden"
 handler404, handler500 = "config.errors.not_found", "config.errors.server_error"
