@@ -25,10 +25,15 @@ def safe_cell(value: object) -> str:
 
 
 def csv_lines(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
-    """Yield a header and a line for each row."""
+    """Return a header and a line for each row, which names its cells."""
+    return csv_lines_of(columns, ([row.get(name) for name in columns] for row in rows))
+
+
+def csv_lines_of(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """Yield the same for rows whose cells stand in the columns' order."""
     yield _csv_line(columns)
     for row in rows:
-        yield _csv_line([safe_cell(row.get(name)) for name in columns])
+        yield _csv_line([safe_cell(cell) for cell in row])
 
 
 def json_lines(rows: Iterable[Row]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from django.template import engines
 from django.test import RequestFactory
 from django.utils import timezone
 
-from dashboard.csv import csv_lines, safe_cell
+from dashboard.csv import csv_response
 from dashboard.paging import page_of
 from dashboard.templatetags import charts, parts
 from dashboard.words import ago_words
@@ -17,18 +17,11 @@ from tests.factories import make_client
 NOW = datetime(2026, 11, 22, 9, 14, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1"])
-def test_a_cell_that_a_spreadsheet_would_run_is_quoted(start):
-    assert safe_cell(start) == f"'{start}"
-
-
-@pytest.mark.parametrize(("value", "cell"), [(None, ""), ("Acme", "Acme"), (-3, "-3"), ("a=b", "a=b")])
-def test_a_harmless_cell_stays(value, cell):
-    assert safe_cell(value) == cell
-
-
-def test_csv_quotes_separators_and_line_breaks():
-    assert list(csv_lines(["a", "b"], [["x,y", 'say "hi"\nthere']])) == ["a,b\r\n", '"x,y","say ""hi""\nthere"\r\n']
+def test_a_download_quotes_separators_and_defuses_formulas():
+    answer = csv_response("keys", ["a", "b"], [["x,y", 'say "hi"\nthere'], ["=1+1", -3]])
+    assert answer.getvalue().decode() == 'a,b\r\n"x,y","say ""hi""\nthere"\r\n\'=1+1,-3\r\n'
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="keys.csv"'
+    assert answer.headers["Cache-Control"] == "no-store, private"
 
 
 @pytest.mark.parametrize(

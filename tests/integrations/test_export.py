@@ -84,7 +84,7 @@ def test_a_spreadsheet_runs_nothing():
     assert row["token_name"] == "'@SUM(A1)"
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", " =", "\u00a0+"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", " =", "  =", "\u00a0+"])
 def test_every_formula_start_is_defused(start):
     assert safe_cell(f"{start}1+1|cmd").startswith("'")
 
