@@ -1,6 +1,9 @@
 """The cast: Ada manages Acme, Ben may only look, Cora is a stranger, Olive owns the installation."""
 
+from contextlib import contextmanager
+
 import pytest
+from django.db import connections
 from django.test import Client as Browser
 
 from tests.factories import make_client, make_membership, make_user
@@ -51,3 +54,19 @@ def browser_of():
 def client():
     """A browser that nobody has signed in with, at the address Keylodge answers on."""
     return Browser(SERVER_NAME="localhost")
+
+
+@pytest.fixture
+def at_most_queries(django_assert_max_num_queries):
+    """Return a limit on the queries to the main database and to the call log's: their sum where they are one."""
+
+    @contextmanager
+    def limited(main, *, calls):
+        if "calls" not in connections:
+            with django_assert_max_num_queries(main + calls):
+                yield
+            return
+        with django_assert_max_num_queries(main), django_assert_max_num_queries(calls, using="calls"):
+            yield
+
+    return limited

@@ -61,12 +61,10 @@ def test_each_tab_is_there_for_who_may_see_the_client(request, browser_of, acme,
 
 @pytest.mark.parametrize("tab", TABS)
 @pytest.mark.parametrize("many", [1, 30])
-def test_a_tab_takes_the_same_few_queries_however_much_there_is(
-    browser_of, ada, acme, tab, many, django_assert_max_num_queries
-):
+def test_a_tab_takes_the_same_few_queries_however_much_there_is(browser_of, ada, acme, tab, many, at_most_queries):
     fill(acme, many)
     browser = browser_of(ada)
-    with django_assert_max_num_queries(14), django_assert_max_num_queries(5, using="calls"):
+    with at_most_queries(14, calls=5):
         assert browser.get(f"/clients/acme/{tab}").status_code == 200
 
 

@@ -43,11 +43,11 @@ def test_htmx_gets_the_list_alone(browser_of, olive, acme):
 
 
 @pytest.mark.parametrize("many", [1, 50])
-def test_the_list_takes_the_same_few_queries_however_long(browser_of, olive, many, django_assert_max_num_queries):
+def test_the_list_takes_the_same_few_queries_however_long(browser_of, olive, many, at_most_queries):
     for i in range(many):
         add_connection(make_client(f"c{i}"), f"c{i}-hubspot")
     browser = browser_of(olive)
-    with django_assert_max_num_queries(10), django_assert_max_num_queries(3, using="calls"):
+    with at_most_queries(10, calls=3):
         browser.get("/clients/")
 
 
