@@ -38,10 +38,10 @@ def _log_safely() -> None:
     import django
 
     django.setup()
-    from secrets_vault.masking import log_format
+    from secrets_vault.masking import lately, log_format
 
     masked = logging.getLogger().handlers[0].formatter
-    log_format.install()
+    log_format.install(known=lately.known)
     for handler in logging.getLogger().handlers:
         handler.setFormatter(masked)  # ours also writes the reference
 

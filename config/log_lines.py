@@ -32,6 +32,7 @@ def logging_config(level: str) -> dict[str, Any]:
         "formatters": {
             "masked": {
                 "()": "secrets_vault.masking.log_format.MaskingFormatter",
+                "known": "ext://secrets_vault.masking.lately.known",
                 "fmt": "%(asctime)s %(levelname)s %(name)s [%(reference)s] %(message)s",
             }
         },

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from secrets_vault import keyring, keys
 from secrets_vault.envelope import Place, open_blob, seal
+from secrets_vault.masking import lately
 from secrets_vault.models import Client
 from secrets_vault.secret import Secret
 
@@ -16,6 +17,7 @@ def seal_text(text: str | bytes | Secret, *, field: str, row_id: UUID, client: C
     `field` names table and column ("oauthflow.sealed_verifier"); the same three must be given to open it.
     """
     plain = text if isinstance(text, Secret) else Secret(text)
+    _tell_the_log(plain, field)
     term, key = keyring.sealing_key(client.pk if client else None)
     return seal(plain.expose_bytes(), key=key, term=term, place=_place(field, row_id=row_id, client=client))
 
@@ -23,7 +25,15 @@ def seal_text(text: str | bytes | Secret, *, field: str, row_id: UUID, client: C
 def open_text(blob: bytes | memoryview, *, field: str, row_id: UUID, client: Client | None = None) -> Secret:
     """Return what `seal_text` sealed. Raises Unreadable when it was changed, moved or sealed elsewhere."""
     place = _place(field, row_id=row_id, client=client)
-    return Secret(open_blob(bytes(blob), key_of=keyring.opening_key, place=place))
+    opened = Secret(open_blob(bytes(blob), key_of=keyring.opening_key, place=place))
+    _tell_the_log(opened, field)
+    return opened
+
+
+def _tell_the_log(plain: Secret, field: str) -> None:
+    """Let this process's log cover a value now in its hands. A session's data is JSON that no line repeats whole."""
+    if field != "session":
+        lately.note(plain.expose_bytes())
 
 
 def _place(field: str, *, row_id: UUID, client: Client | None) -> Place:

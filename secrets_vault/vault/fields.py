@@ -8,6 +8,7 @@ from hashlib import sha256
 from secrets_vault import keyring, keys
 from secrets_vault.envelope import Place, open_blob, seal
 from secrets_vault.errors import BadInput, NoValue
+from secrets_vault.masking import lately
 from secrets_vault.models import SecretField, SecretVersion, StoredSecret
 from secrets_vault.secret import Secret, mask
 from secrets_vault.vault.finding import fingerprint_to_store
@@ -28,10 +29,13 @@ FREELY_NAMED = (Kind.KEY_VALUE_SET, Kind.SYSTEM)
 MOST_FIELDS = 500
 LONGEST_NAME = 200
 LONGEST_VALUE_BYTES = 256 * 1024
+SHORTEST_OF_AN_ENV = 16
 
 TOKEN_FIELDS = frozenset({"api_key", "token", "access_token", "refresh_token", "client_secret"})
 TOKEN_WORDS = ("KEY", "TOKEN", "SECRET")
 NEVER_WORDS = ("PASS", "PWD", "PIN", "OTP", "SEED", "COOKIE", "SIGNATURE", "PRIVATE", "RECOVERY", "URL", "URI", "DSN")
+
+keys.on_forget(lately.LATELY.forget)
 
 
 def check_fields(kind: str, fields: Mapping[str, Secret]) -> None:
@@ -93,6 +97,7 @@ def write_fields(stored: StoredSecret, version: SecretVersion, fields: Mapping[s
 
 def seal_field(stored: StoredSecret, number: int, name: str, value: Secret) -> bytes:
     """Return the blob of one field of one version."""
+    _tell_the_log(stored.kind, name, value)
     term, key = keyring.sealing_key(stored.client_id)
     return seal(value.expose_bytes(), key=key, term=term, place=place_of(stored, number, name))
 
@@ -100,7 +105,16 @@ def seal_field(stored: StoredSecret, number: int, name: str, value: Secret) -> b
 def open_field(stored: StoredSecret, version: SecretVersion, row: SecretField) -> Secret:
     """Return the value of one field. Raises Unreadable, and leaves the row as it is."""
     place = place_of(stored, version.number, row.name)
-    return Secret(open_blob(bytes(row.blob), key_of=keyring.opening_key, place=place))
+    value = Secret(open_blob(bytes(row.blob), key_of=keyring.opening_key, place=place))
+    _tell_the_log(stored.kind, row.name, value)
+    return value
+
+
+def _tell_the_log(kind: str, name: str, value: Secret) -> None:
+    """Let this process's log cover a value now in its hands. In an .env, short values are mostly words."""
+    plain = value.expose_bytes()
+    if name != "username" and (kind not in FREELY_NAMED or len(plain) >= SHORTEST_OF_AN_ENV):
+        lately.note(plain)
 
 
 def open_fields(stored: StoredSecret, version: SecretVersion) -> dict[str, Secret]:
