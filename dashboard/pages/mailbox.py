@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
@@ -37,6 +37,14 @@ def mark_read(request: PageRequest) -> HttpResponse:
     rows = Message.objects.filter(user=request.user, read_at=None)
     which = request.POST.get("which", "")
     if which != "all":
-        rows = rows.filter(pk=get_object_or_404(Message.objects.filter(user=request.user), pk=UUID(which)).pk)
+        rows = rows.filter(pk=_mine(request, which).pk)
     rows.update(read_at=timezone.now())
     return HttpResponseRedirect(reverse("dashboard:messages"))
+
+
+def _mine(request: PageRequest, which: str) -> Message:
+    """Return one of my messages by the id that a form sent; whatever else it sent is 404."""
+    try:
+        return get_object_or_404(Message.objects.filter(user=request.user), pk=UUID(which))
+    except ValueError:
+        raise Http404 from None

@@ -85,7 +85,7 @@ def rotations(request: PageRequest) -> HttpResponseBase:
 
 def _start(text: str, total: int) -> int:
     """Return where the shown part begins. The board is sorted in memory, so a number is its key."""
-    return min(int(text), total) if text.isdigit() else 0
+    return min(int(text), total) if text.isdecimal() and len(text) < 10 else 0
 
 
 def _matching(board: list[BoardRow], chosen: dict[str, Any]) -> list[BoardRow]:

@@ -55,7 +55,7 @@ def _answer(request: PageRequest, pk: UUID, *, how: object) -> HttpResponse:
 
 def _version(request: PageRequest, stored: StoredSecret) -> SecretVersion | None:
     number = request.POST.get("version", "")
-    return get_object_or_404(stored.versions, number=int(number)) if number.isdigit() else None
+    return get_object_or_404(stored.versions, number=int(number[:9])) if number.isdecimal() else None
 
 
 def _wants_json(request: PageRequest) -> bool:
