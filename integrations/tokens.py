@@ -55,7 +55,7 @@ def make(
     """
     chosen = list(connections)
     _check(client, name, chosen, limits)
-    text = _new_text()
+    text = new_text()
     made_by = actor.id if actor.kind == "user" else None
     try:
         with transaction.atomic():
@@ -77,7 +77,7 @@ def make(
 
 def roll(token: GatewayToken, *, actor: Actor, now: datetime, keep: timedelta = ROLL_KEEPS) -> Secret:
     """Return a new text for the token; the old one stays valid for `keep`, so that nothing stops meanwhile."""
-    text = _new_text()
+    text = new_text()
     with transaction.atomic():
         row = GatewayToken.objects.select_for_update().get(pk=token.pk)
         if row.revoked_at is not None:
@@ -125,7 +125,8 @@ def is_well_formed(text: str) -> bool:
     return bool(_SHAPE.match(text)) and text[-CHECKSUM_LENGTH:] == _checksum(text[:-CHECKSUM_LENGTH])
 
 
-def _new_text() -> str:
+def new_text() -> str:
+    """Return the text of a new gateway token."""
     body = PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(RANDOM_LENGTH))
     return body + _checksum(body)
 

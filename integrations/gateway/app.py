@@ -21,12 +21,12 @@ DRAIN_S = 20.0
 class Gateway:
     """The gateway of one web process and one event loop."""
 
-    def __init__(self) -> None:
-        self.lookup = Lookup()
+    def __init__(self, *, lookup: Lookup | None = None, writer: CallWriter | None = None) -> None:
+        self.lookup = lookup or Lookup()
         self.caller = Caller()
         self.refresher = Refresher()
         self.forwarder = Forwarder(self.lookup, self.caller, refresher=self.refresher)
-        self.writer = CallWriter()
+        self.writer = writer or CallWriter()
         self._under_way: set[asyncio.Task[Any]] = set()
 
     async def start(self) -> None:

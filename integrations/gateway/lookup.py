@@ -184,7 +184,7 @@ def load(token_hash: bytes, slug: str) -> Route | None:
     connection = rows.filter(slug=slug, gateway_tokens=row).first()
     if connection is None:
         return Route(token, slug, "connection_not_found")
-    return _routed(token, connection)
+    return routed(token, connection)
 
 
 def _facts(row: GatewayToken, *, is_previous: bool) -> TokenFacts:
@@ -203,7 +203,7 @@ def _facts(row: GatewayToken, *, is_previous: bool) -> TokenFacts:
     )
 
 
-def _routed(token: TokenFacts, connection: Connection) -> Route:
+def routed(token: TokenFacts, connection: Connection) -> Route:
     """Return the route of a connection; whatever forbids the call becomes its problem."""
     route = Route(
         token,

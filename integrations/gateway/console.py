@@ -1,0 +1,195 @@
+"""A test call: one call that a person makes through this gateway, without a gateway token.
+
+It goes the way of every other call: the same target, host binding, injection, repeats and call log.
+Only the token is missing, since its text is kept nowhere: the person's own right stands in its place,
+and the caller of this function has checked it. There is no URL to give, only a path.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from integrations import tokens
+from integrations.call_log import CallWriter
+from integrations.call_log.record import CallRecord
+from integrations.call_log.rows import masked_body, masker_for, storable
+from integrations.causes import Cause, explain
+from integrations.gateway.app import Gateway
+from integrations.gateway.lookup import Lookup, Route, TokenFacts, routed
+from integrations.gateway.problems import Problem
+from integrations.gateway.trace import KEPT_BYTES
+from integrations.models import Connection
+from integrations.models.call import NO_TOKEN
+from integrations.outbound import OutboundError
+from integrations.status import record
+from secrets_vault.actor import Actor
+from secrets_vault.masking import mask_head
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+Headers = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What a test call came to. Head and body are masked; `why` explains a failure."""
+
+    request_id: UUID
+    status: int | None
+    code: str
+    attempts: int
+    total_ms: float
+    head: str
+    body: str
+    has_failed: bool
+    why: Cause | None
+
+
+def try_call(connection: Connection, *, method: str, path: str, body: str = "", actor: Actor) -> Tried:
+    """Make one call on a connection as a person and return what came of it; it is in the call log by then.
+
+    `path` is what would follow the connection's name in the gateway's address, with its query, in ASCII.
+    """
+    with transaction.atomic():
+        record(connection, "connection.test_call", actor=actor, method=method)
+    return asyncio.run(_call(connection, method=method, path=path, body=body.encode(), actor=actor))
+
+
+async def _call(connection: Connection, *, method: str, path: str, body: bytes, actor: Actor) -> Tried:
+    writer = _Keeping()
+    gateway = Gateway(lookup=_OwnRight(connection, actor), writer=writer)
+    answer = _Answer()
+    await gateway.start()
+    try:
+        scope = _scope(connection, method=method, path=path, body=body, ip=actor.ip)
+        await gateway.handle(scope, _Request(body), answer.take)
+    except OutboundError:
+        pass  # the answer broke off: its record says so
+    finally:
+        await gateway.drain()
+    return _tried(writer.kept, answer)
+
+
+def _scope(connection: Connection, *, method: str, path: str, body: bytes, ip: str) -> dict[str, Any]:
+    raw, _, query = path.encode("ascii").partition(b"?")
+    # Nobody holds this token and nothing is stored of it: it fills the place where one is looked for.
+    headers = [(b"x-keylodge-token", tokens.new_text().encode()), (b"accept", b"application/json, */*;q=0.5")]
+    if body:
+        media = b"application/json" if _is_json(body) else b"text/plain; charset=utf-8"
+        headers += [(b"content-type", media), (b"content-length", b"%d" % len(body))]
+    return {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "raw_path": b"/gateway/" + connection.slug.encode() + raw,
+        "query_string": query,
+        "headers": headers,
+        "client": (ip, 0),
+    }
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        json.loads(body)
+    except ValueError:
+        return False
+    return True
+
+
+class _OwnRight(Lookup):
+    """Finds the one connection for the person who may manage it, whatever the token says."""
+
+    def __init__(self, connection: Connection, actor: Actor) -> None:
+        super().__init__()
+        self._connection_id = connection.pk
+        self._token = TokenFacts(
+            id=NO_TOKEN,
+            name=f"Test call by {actor.label or actor.kind}"[:120],
+            client_id=connection.client_id,
+            methods=frozenset(),
+            paths=(),
+            per_minute=None,
+            per_day=None,
+            max_uses=None,
+            expires_at=None,
+            networks=(),
+        )
+
+    async def route(self, token_text: str, slug: str) -> Route:
+        """Return the way of this connection; raises Problem connection_not_found when it is gone."""
+        return await self.in_thread(self._load)
+
+    def _load(self) -> Route:
+        rows = Connection.objects.select_related("client", "environment", "secret__current")
+        connection = rows.filter(pk=self._connection_id).first()
+        if connection is None:
+            raise Problem("connection_not_found")
+        return routed(self._token, connection)
+
+
+class _Keeping(CallWriter):
+    """Writes the call log and remembers the one record."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: CallRecord | None = None
+
+    def put(self, record: CallRecord) -> None:
+        """Keep the record and write it."""
+        self.kept = record
+        super().put(record)
+
+
+class _Request:
+    """The body of the call, then a caller who stays."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body: bytes | None = body
+
+    async def __call__(self) -> MutableMapping[str, Any]:
+        if self._body is None:
+            await asyncio.Event().wait()
+        body, self._body = self._body, None
+        return {"type": "http.request", "body": body, "more_body": False}
+
+
+class _Answer:
+    """What came back, up to what a page shows."""
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+        self.headers: Headers = []
+        self.body = b""
+
+    async def take(self, message: MutableMapping[str, Any]) -> None:
+        """Accept one message of the answer."""
+        if message["type"] == "http.response.start":
+            self.status, self.headers = message["status"], list(message["headers"])
+        elif len(self.body) < KEPT_BYTES:
+            self.body += message.get("body", b"")[: KEPT_BYTES - len(self.body)]
+
+
+def _tried(kept: CallRecord | None, answer: _Answer) -> Tried:
+    """Return the outcome with everything masked that came from outside."""
+    if kept is None:  # the connection ended between the page and the call
+        raise Problem("connection_not_found")
+    masker = masker_for(kept.known)
+    body = masked_body(answer.body, answer.headers, masker)
+    provider = kept.provider or kept.provider_key
+    return Tried(
+        request_id=kept.id,
+        status=answer.status,
+        code=kept.code,
+        attempts=kept.attempts,
+        total_ms=kept.total_ms,
+        head=storable(mask_head(answer.headers, masker)),
+        body=body,
+        has_failed=kept.has_failed,
+        why=explain(provider, answer.status, body, kept.code) if kept.has_failed else None,
+    )
