@@ -13,6 +13,8 @@ from dashboard.pages import (
     search,
     today,
 )
+from dashboard.pages.connection import acts, console, links, tokens
+from dashboard.pages.connection import one as connection_page
 from dashboard.pages.settings import address, background, backup, mail, profile, security
 from dashboard.pages.vault import importing, new, one, showing
 from dashboard.pages.vault import list as vault_list
@@ -34,6 +36,22 @@ urlpatterns = [
     path("clients/<slug:slug>/edit/", client_changes.edit, name="client_edit"),
     path("clients/<slug:slug>/environments/", client_changes.new_environment, name="new_environment"),
     path("clients/<slug:slug>/archive/", client_changes.archiving, name="archive_client"),
+    # Connection
+    path("connections/<slug:slug>/", connection_page.connection, name="connection"),
+    path("connections/<slug:slug>/rename/", acts.rename, name="connection_rename"),
+    path("connections/<slug:slug>/pause/", acts.pause, name="connection_pause"),
+    path("connections/<slug:slug>/resume/", acts.resume, name="connection_resume"),
+    path("connections/<slug:slug>/probe/", acts.probe, name="connection_probe"),
+    path("connections/<slug:slug>/credential/", acts.credential, name="connection_credential"),
+    path("connections/<slug:slug>/disconnect/", acts.disconnect, name="connection_disconnect"),
+    path("connections/<slug:slug>/delete/", acts.delete, name="connection_delete"),
+    path("connections/<slug:slug>/call/", console.call, name="connection_call"),
+    path("connections/<slug:slug>/n8n.json", connection_page.n8n_node, name="connection_n8n"),
+    path("connections/<slug:slug>/links/", links.make, name="connection_link"),
+    path("connections/<slug:slug>/links/<uuid:pk>/revoke/", links.revoke, name="connection_link_revoke"),
+    path("connections/<slug:slug>/tokens/new/", tokens.new, name="token_new"),
+    path("tokens/<uuid:pk>/roll/", tokens.roll, name="token_roll"),
+    path("tokens/<uuid:pk>/revoke/", tokens.revoke, name="token_revoke"),
     # Vault
     path("vault/", vault_list.secrets, name="vault"),
     path("vault/new/", new.new, name="secret_new"),

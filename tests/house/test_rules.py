@@ -44,6 +44,7 @@ EXPOSE_DOORS = (
     "integrations/probe_call.py",  # the same for the test of a connection
     "dashboard/pages/vault/showing.py",  # the one page that shows a value to a person
     "dashboard/pages/vault/importing.py",  # a value just pasted, on its way to the mask of its preview
+    "dashboard/pages/connection/tokens.py",  # a new gateway token, shown once on the page that made it
     "secrets_vault/recovery_kit.py",  # the wrapping key, printed for the password manager
     "integrations/connections/credential.py",  # a pasted value, looked at before it is stored
     "integrations/dotenv.py",  # an .env file, cut into names and values

@@ -1,0 +1,164 @@
+"""What a manager does to a connection: rename, pause, resume, try, store its credential, disconnect, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_POST
+
+from dashboard.pages.connection.finding import back_to, manageable_connection
+from dashboard.pages.connection.forms import CredentialForm, RenameForm
+from dashboard.pages.connection.one import head_of
+from dashboard.render import PageRequest, actor_of, render_page
+from integrations import connections
+from integrations.connections import BadValue, ConnectionChanged, StillUsed
+from integrations.connections.credential import FIELDS
+from integrations.models import Connection
+from secrets_vault.errors import VaultError
+from secrets_vault.people.step_up import step_up_required
+from secrets_vault.secret import Secret
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
+
+CHANGED = "Somebody changed this connection at the same moment. Look at it, then decide again."
+
+
+@login_required
+@require_POST
+def rename(request: PageRequest, slug: str) -> HttpResponse:
+    """Give it another name."""
+    connection, form = manageable_connection(request, slug), RenameForm(request.POST)
+    if form.is_valid():
+        connections.rename(connection, form.cleaned_data["label"], actor=actor_of(request))
+        messages.success(request, "Saved.")
+    else:
+        messages.error(request, "A name has at most 120 characters.")
+    return back_to(connection)
+
+
+@login_required
+@require_POST
+def pause(request: PageRequest, slug: str) -> HttpResponse:
+    """Refuse every call until it is resumed."""
+    connection = manageable_connection(request, slug)
+    words = "Paused. Every call is refused until you resume it."
+    return _do(
+        request, connection, words, lambda: connections.pause(connection, actor=actor_of(request), now=timezone.now())
+    )
+
+
+@login_required
+@require_POST
+def resume(request: PageRequest, slug: str) -> HttpResponse:
+    """Let calls through again."""
+    connection = manageable_connection(request, slug)
+    words = "Resumed. Calls go through again."
+    return _do(
+        request, connection, words, lambda: connections.resume(connection, actor=actor_of(request), now=timezone.now())
+    )
+
+
+@login_required
+@require_POST
+def probe(request: PageRequest, slug: str) -> HttpResponse:
+    """Try the credential with the provider's cheapest call."""
+    connection = manageable_connection(request, slug)
+    result = connections.probe(connection, actor=actor_of(request))
+    (messages.success if result.is_good else messages.warning)(request, result.sentence)
+    return back_to(connection)
+
+
+@login_required
+@require_POST
+def disconnect(request: PageRequest, slug: str) -> HttpResponse:
+    """Give the access back, forget the credential, and say honestly whether the provider confirmed it."""
+    connection = manageable_connection(request, slug)
+    try:
+        outcome = connections.disconnect(connection, actor=actor_of(request), now=timezone.now())
+    except ConnectionChanged:
+        messages.error(request, CHANGED)
+        return back_to(connection)
+    if connection.kind != Connection.Kind.OAUTH2:
+        messages.success(
+            request,
+            "Disconnected. The credential is put aside in the vault and can be brought back. "
+            "It still works at the provider until you revoke it there.",
+        )
+    else:
+        say = messages.success if outcome.done else messages.warning
+        say(request, f"Disconnected here. {outcome.sentence}")
+    return back_to(connection)
+
+
+@login_required
+@require_POST
+@step_up_required
+def delete(request: PageRequest, slug: str) -> HttpResponse:
+    """Remove the connection for good; while gateway tokens use it, only when that was said."""
+    connection = manageable_connection(request, slug)
+    client_slug, name = connection.client.slug, str(connection)
+    even_if_used = request.POST.get("even_if_used") == "yes"
+    try:
+        outcome = connections.delete(connection, actor=actor_of(request), now=timezone.now(), even_if_used=even_if_used)
+    except StillUsed as used:
+        names = ", ".join(used.names[:5])
+        messages.error(
+            request, f"Not deleted: {names} would stop working. Revoke them, or tick “delete it all the same”."
+        )
+        return back_to(connection)
+    except ConnectionChanged:
+        messages.error(request, CHANGED)
+        return back_to(connection)
+    say = messages.success if outcome.done else messages.warning
+    say(request, f"{name} is deleted. Its calls and its history stay.{'' if outcome.done else ' ' + outcome.sentence}")
+    return HttpResponseRedirect(reverse("dashboard:client_connections", args=[client_slug]))
+
+
+@sensitive_post_parameters()
+@sensitive_variables("form", "fields")
+@login_required
+@step_up_required
+def credential(request: PageRequest, slug: str) -> HttpResponse:
+    """Store a credential, or the next version of it, and try it at once."""
+    connection = manageable_connection(request, slug)
+    if connection.kind not in FIELDS:
+        raise Http404
+    form = CredentialForm(request.POST or None, kind=connection.kind)
+    if request.method == "POST" and form.is_valid():
+        fields = {name: Secret(form.cleaned_data[name]) for name in form.names}
+        try:
+            connections.connect_key(
+                connection,
+                fields,
+                actor=actor_of(request),
+                now=timezone.now(),
+                made_on=form.cleaned_data["made_on"],
+            )
+        except BadValue as refused:
+            form.add_error(refused.field if refused.field in form.fields else None, f"{refused}.")
+        except (ConnectionChanged, VaultError):
+            form.add_error(None, CHANGED)
+        else:
+            result = connections.probe(connection, actor=actor_of(request))
+            (messages.success if result.is_good else messages.warning)(request, f"Stored. {result.sentence}")
+            return back_to(connection)
+    context = head_of(connection, request, now=timezone.now()) | {"form": form}
+    return render_page(request, "dashboard/connection/credential.html", context, status=422 if form.is_bound else 200)
+
+
+def _do(request: PageRequest, connection: Connection, words: str, act: Callable[[], None]) -> HttpResponse:
+    try:
+        act()
+    except ConnectionChanged:
+        messages.error(request, CHANGED)
+    else:
+        messages.success(request, words)
+    return back_to(connection)

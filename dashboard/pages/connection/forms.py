@@ -1,0 +1,210 @@
+"""The forms of a connection's page."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, time, timedelta
+from ipaddress import ip_network
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from dashboard.forms import PageForm
+from integrations.connections.credential import FIELDS
+from integrations.gateway.console import METHODS
+from integrations.gateway.target import is_refused
+from integrations.links.link import MAX_DAYS
+from integrations.links.words import catalogues
+from integrations.models import Connection, GatewayToken
+
+PATH = re.compile(r"/[\x21-\x22\x24-\x7e]*\Z")  # printable ASCII without a space and without "#"
+PATTERN = re.compile(r"[/*][\x21-\x7e]*\Z")
+MOST_BODY = 64 * 1024
+DEFAULT_PER_MINUTE = 100
+
+
+class RenameForm(PageForm):
+    """What people call the connection."""
+
+    label = forms.CharField(
+        label="Name", max_length=120, required=False, help_text="The address with its short name stays as it is."
+    )
+
+
+class LinkForm(PageForm):
+    """A connect link for a client without an account."""
+
+    days = forms.TypedChoiceField(
+        label="Works for",
+        coerce=int,
+        initial=3,
+        choices=[(n, f"{n} day" if n == 1 else f"{n} days") for n in range(1, MAX_DAYS + 1)],
+    )
+    language = forms.ChoiceField(label="Language")
+    sent_to = forms.EmailField(
+        label="Who gets it", required=False, help_text="Only noted, so that you know whom to remind. You send the link."
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        named = [(code, words["language"]) for code, words in catalogues().items()]
+        self.fields["language"].choices = named  # type: ignore[attr-defined]
+
+
+class TestCallForm(PageForm):
+    """One call through the gateway. There is a path and no URL: the credential goes where it is bound."""
+
+    __test__ = False  # pytest would take the class for tests
+
+    method = forms.ChoiceField(label="Method", choices=[(name, name) for name in METHODS])
+    path = forms.CharField(
+        label="Path",
+        max_length=2000,
+        strip=True,
+        help_text="What follows the provider's address, with its query. It begins with one slash.",
+        widget=forms.TextInput(attrs={"spellcheck": "false", "autocomplete": "off", "class": "mono"}),
+    )
+    body = forms.CharField(
+        label="Body",
+        required=False,
+        strip=False,
+        max_length=MOST_BODY,
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "class": "mono"}),
+    )
+
+    def clean_path(self) -> str:
+        """Refuse what is not a plain path; the gateway judges it a second time."""
+        path: str = self.cleaned_data["path"]
+        if "://" in path.partition("?")[0]:
+            raise ValidationError(
+                "Give only the path, as in /crm/v3/objects/contacts. The host is the connection's own."
+            )
+        if not PATH.match(path):
+            raise ValidationError("Begin with one slash, and write spaces and umlauts percent-encoded, as in %20.")
+        if is_refused(path.partition("?")[0].encode("ascii")):
+            raise ValidationError("The path holds dot segments, a backslash or two leading slashes. Write it plainly.")
+        return path
+
+
+class TokenForm(PageForm):
+    """A gateway token: what it is for, and what it may do."""
+
+    name = forms.CharField(
+        label="Name", max_length=120, help_text="The automation that will hold it, as in “n8n lead intake”."
+    )
+    connections = forms.ModelMultipleChoiceField(
+        label="For",
+        queryset=Connection.objects.none(),
+        widget=forms.CheckboxSelectMultiple,
+        help_text="The token opens these connections and nothing else.",
+    )
+    methods = forms.MultipleChoiceField(
+        label="Methods",
+        required=False,
+        choices=[(name, name) for name in METHODS],
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None chosen: all.",
+    )
+    paths = forms.CharField(
+        label="Paths",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2, "placeholder": "/crm/v3/*", "class": "mono", "spellcheck": "false"}),
+        help_text="One to a line; * stands for anything. Empty: all.",
+    )
+    per_minute = forms.IntegerField(label="Calls a minute", required=False, min_value=1, max_value=1_000_000)
+    per_day = forms.IntegerField(label="Calls a day", required=False, min_value=1, max_value=1_000_000_000)
+    max_uses = forms.IntegerField(label="Calls in all", required=False, min_value=1, max_value=2_000_000_000)
+    ends_on = forms.DateField(
+        label="Last day",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="Empty: it works until it is revoked.",
+    )
+    ip_ranges = forms.CharField(
+        label="Only from",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2, "placeholder": "203.0.113.0/24", "class": "mono"}),
+        help_text="Addresses or ranges, one to a line. Empty: from anywhere.",
+    )
+
+    def __init__(self, *args: Any, connections: Any, client_id: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.client_id = client_id
+        self.fields["connections"].queryset = connections  # type: ignore[attr-defined]
+
+    def clean_name(self) -> str:
+        """Refuse a name that the client has already."""
+        name: str = self.cleaned_data["name"]
+        if GatewayToken.objects.filter(client_id=self.client_id, name=name).exists():
+            raise ValidationError("There is a gateway token of this name. Choose another, or roll that one.")
+        return name
+
+    def clean_paths(self) -> list[str]:
+        """Return the patterns."""
+        found = self.cleaned_data["paths"].split()
+        for path in found:
+            if not PATTERN.match(path):
+                raise ValidationError(f"{path}: a path begins with / or *.")
+        return list(dict.fromkeys(found))
+
+    def clean_ip_ranges(self) -> list[str]:
+        """Return the ranges."""
+        found = self.cleaned_data["ip_ranges"].replace(",", " ").split()
+        for text in found:
+            try:
+                ip_network(text)
+            except ValueError:
+                raise ValidationError(f"{text} is not an address or a range, as in 203.0.113.0/24.") from None
+        return list(dict.fromkeys(found))
+
+    def clean_ends_on(self) -> Any:
+        """Refuse a day that has passed."""
+        day = self.cleaned_data["ends_on"]
+        if day is not None and day < timezone.localdate():
+            raise ValidationError("This day has passed.")
+        return day
+
+    def limits(self) -> dict[str, Any]:
+        """Return what `tokens.make` takes. The last day counts whole, in the zone of who made the token."""
+        chosen = {name: self.cleaned_data[name] for name in ("paths", "per_minute", "per_day", "max_uses", "ip_ranges")}
+        methods = self.cleaned_data["methods"]
+        chosen["methods"] = [] if len(methods) == len(METHODS) else methods
+        if day := self.cleaned_data["ends_on"]:
+            chosen["expires_at"] = timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
+        return chosen
+
+
+class RollForm(PageForm):
+    """How long the old text of a rolled token stays valid."""
+
+    hours = forms.TypedChoiceField(
+        label="The old one works for",
+        coerce=int,
+        initial=24,
+        choices=[(0, "not a minute longer"), (1, "1 hour"), (24, "24 hours"), (72, "3 days"), (168, "7 days")],
+    )
+
+
+class CredentialForm(PageForm):
+    """The credential of a connection that is not OAuth. What was typed is never sent back."""
+
+    made_on = forms.DateField(
+        label="Made on",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="The day the provider made it. Empty: not known.",
+    )
+
+    LABELS = {"api_key": "API key", "token": "Bearer token", "username": "User name", "password": "Password"}
+
+    def __init__(self, *args: Any, kind: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.names = FIELDS.get(kind, ())
+        for name in self.names:
+            widget = forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"})
+            self.fields[name] = forms.CharField(
+                label=self.LABELS[name], strip=False, widget=widget, required=name != "password", max_length=8192
+            )
+        self.order_fields([*self.names, "made_on"])

@@ -1,0 +1,126 @@
+"""One connection: how it is and what to do, whose account it is, who calls it, how to call it. No value is opened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from dashboard.names import name_providers
+from dashboard.pages.connection.callers import DAYS, callers_of, day_of_connection
+from dashboard.pages.connection.finding import visible_connection
+from dashboard.pages.connection.forms import LinkForm, RenameForm, TestCallForm
+from dashboard.pages.connection.life import deaths_of, life_of, rights_of
+from dashboard.pages.connection.recipes import example_path, gateway_url, n8n_workflow, recipes_for
+from dashboard.pages.connection.state import state_of
+from dashboard.render import PageRequest, render_page, wants_part
+from dashboard.tightest import Tight
+from integrations.connections import living_tokens
+from integrations.links.link import link_state
+from integrations.models import ClientLink, ErrorGroup, LimitReading
+from integrations.oauth.keeping import provider_of
+from secrets_vault.access import can_manage
+from secrets_vault.models import AuditEvent
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from integrations.models import Connection
+    from integrations.providers.shape import Provider
+
+TEMPLATE = "dashboard/connection/one.html"
+
+
+@login_required
+@require_safe
+def connection(request: PageRequest, slug: str) -> HttpResponse:
+    """Show one connection; while it waits for something, htmx asks for the state alone."""
+    found, now = visible_connection(request, slug), timezone.now()
+    context = head_of(found, request, now=now)
+    if wants_part(request):
+        response = render_page(request, TEMPLATE, context, part="state")
+        if not context["state"].is_waiting:
+            response.headers["HX-Refresh"] = "true"  # what it waited for has come: the whole page has changed
+        return response
+    return render_page(request, TEMPLATE, context | details_of(found, request, now=now))
+
+
+def head_of(found: Connection, request: PageRequest, *, now: datetime) -> dict[str, Any]:
+    """Return what the head of every page of a connection needs."""
+    provider = provider_of(found)
+    name_providers([found])
+    return {
+        "connection": found,
+        "provider": provider,
+        "can_manage": can_manage(request.user, found.client),
+        "state": state_of(found, provider, now=now),
+    }
+
+
+def details_of(found: Connection, request: PageRequest, *, now: datetime) -> dict[str, Any]:
+    """Return everything under the head."""
+    provider = provider_of(found)
+    tokens = list(found.gateway_tokens.order_by("name"))
+    callers = callers_of(found, tokens, now=now)
+    return {
+        "rights": rights_of(found, provider),
+        "life": life_of(found, now=now),
+        "deaths": deaths_of(found, provider),
+        "tokens": tokens,
+        "living": [token.name for token in living_tokens(found, now=now)],
+        "callers": callers,
+        "days": DAYS,
+        "calls_a_day": sum(caller.a_day for caller in callers),
+        "hours": day_of_connection(found, now=now),
+        "limits": limits_of(found),
+        "documented": [limit for limit in provider.limits if not limit.kinds or found.kind in limit.kinds],
+        "groups": ErrorGroup.objects.filter(connection_id=found.pk)[:5],
+        "versions": found.secret.versions.order_by("-number")[:5] if found.secret else [],
+        "links": links_of(found, now=now),
+        "events": AuditEvent.objects.visible_to(request.user).filter(object_id=str(found.pk))[:12],
+        **calling(found, provider),
+        **forms_for(found, provider),
+    }
+
+
+def limits_of(found: Connection) -> list[Tight]:
+    """Return the newest reading of each quota."""
+    rows = LimitReading.objects.filter(connection_id=found.pk).order_by("bucket")
+    return [Tight(row, found) for row in rows]
+
+
+def links_of(found: Connection, *, now: datetime) -> list[tuple[ClientLink, str]]:
+    """Return the last connect links, each with its state."""
+    return [(link, link_state(link, now=now)) for link in found.links.all()[:10]]
+
+
+def calling(found: Connection, provider: Provider, **token: str) -> dict[str, Any]:
+    """Return what the part "How to call it" shows."""
+    return {
+        "recipes": recipes_for(found, provider, **token),
+        "gateway_url": gateway_url(found),
+        "is_only_here": not settings.IS_HTTPS,
+    }
+
+
+def forms_for(found: Connection, provider: Provider) -> dict[str, Any]:
+    """Return the empty forms of the page."""
+    return {
+        "rename_form": RenameForm(initial={"label": found.label}),
+        "link_form": LinkForm(initial={"language": found.client.language or "en"}),
+        "call_form": TestCallForm(initial={"method": "GET", "path": example_path(provider)}),
+    }
+
+
+@login_required
+@require_safe
+def n8n_node(request: PageRequest, slug: str) -> HttpResponse:
+    """Give a node that n8n imports. It holds no token, so who may look may have it."""
+    found = visible_connection(request, slug)
+    body = n8n_workflow(found, provider_of(found))
+    headers = {"Content-Disposition": f'attachment; filename="{found.slug}-n8n.json"', "Cache-Control": "no-store"}
+    return HttpResponse(body, content_type="application/json", headers=headers)

@@ -1,0 +1,145 @@
+"""What state a connection is in, as a sentence: what happened, what to do, and the one button for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.db.models import Sum
+
+from dashboard.words import STATUS_TONES, ago_words
+from integrations.causes import explain
+from integrations.connections.probing import SENTENCES
+from integrations.models import CallHour, Connection, OAuthFlow
+from integrations.providers.shape import Provider
+
+Status = Connection.Status
+ACTS = {
+    "connect": "Connect now",
+    "reconnect": "Reconnect",
+    "credential": "Store the credential",
+    "probe": "Try it now",
+    "resume": "Resume",
+}
+PROBE_CODES = {
+    "credential_refused": "refused",
+    "credential_unreadable": "unreadable",
+    "other_account": "other_account",
+}
+
+
+@dataclass(frozen=True)
+class State:
+    """A tone, what is so, what to do. `act` is one of ACTS or "". `is_waiting`: it will change by itself."""
+
+    tone: str
+    title: str
+    text: str
+    act: str = ""
+    is_waiting: bool = False
+
+    @property
+    def act_words(self) -> str:
+        """Return what the button says."""
+        return ACTS.get(self.act, "")
+
+
+def state_of(connection: Connection, provider: Provider, *, now: datetime) -> State:
+    """Return the state in words."""
+    found = _STATES[Status(connection.status)](connection, provider, now)
+    waiting = connection.status == Status.UNTESTED or is_consent_under_way(connection, now=now)
+    return replace(found, tone=found.tone or STATUS_TONES[connection.status], is_waiting=waiting)
+
+
+def is_consent_under_way(connection: Connection, *, now: datetime) -> bool:
+    """Tell whether somebody is at the provider's consent page at this moment."""
+    if connection.kind != Connection.Kind.OAUTH2:
+        return False
+    return OAuthFlow.objects.filter(connection=connection, consumed_at=None, expires_at__gt=now).exists()
+
+
+def _not_connected(connection: Connection, provider: Provider, now: datetime) -> State:
+    if connection.status_code == "not_revoked":
+        text = (
+            f"The credential is gone from here, but {provider.name} did not confirm that the access has ended. "
+            f"Remove the app in the settings of {provider.name} too."
+        )
+        return State("warn", "Disconnected, only here", text, _way_in(connection))
+    if connection.kind == Connection.Kind.OAUTH2 and connection.oauth_app_id is None:
+        text = f"{provider.name} gives access through an OAuth app, and none is chosen for this connection yet."
+        return State("info", "An OAuth app is missing", text)
+    if connection.kind == Connection.Kind.OAUTH2:
+        text = f"Nobody has agreed at {provider.name} yet. Connect it yourself, or send the client a connect link."
+        return State("info", "Not connected yet", text, "connect")
+    return State("info", "There is no credential yet", "Calls cannot go out before one is stored.", "credential")
+
+
+def _untested(connection: Connection, provider: Provider, now: datetime) -> State:
+    outcome = connection.probe_outcome if connection.probed_at else ""
+    text = SENTENCES[outcome].format(name=provider.name) if outcome in SENTENCES else "A credential is stored."
+    if outcome == "works":
+        text = "A new credential is stored since it was last tried."
+    return State("", "Not tested yet", f"{text} One harmless call shows whether it is accepted.", "probe")
+
+
+def _connected(connection: Connection, provider: Provider, now: datetime) -> State:
+    if connection.refresh_failures:
+        cause = explain(provider, None, code="refresh_failing")
+        return State("warn", "It works, but renewing the access just failed", f"{cause.cause} {cause.remedy}", "probe")
+    if connection.probed_at is None:
+        return State("", "Connected", "Nobody has tried it with a call from here yet.", "probe")
+    when = ago_words(connection.probed_at, now=now)
+    sentence = SENTENCES.get(connection.probe_outcome, "").format(name=provider.name)
+    return State("", "It works" if connection.probe_outcome == "works" else "Connected", f"Tried {when}: {sentence}")
+
+
+def _failing(connection: Connection, provider: Provider, now: datetime) -> State:
+    outcome = PROBE_CODES.get(connection.status_code)
+    act = _way_in(connection) if connection.status_code == "credential_refused" else "probe"
+    if outcome is not None:
+        title = f"{provider.name} refuses the credential" if outcome == "refused" else "It does not work as it should"
+        return State("", title, f"{SENTENCES[outcome].format(name=provider.name)}{_harm(connection)}", act)
+    cause = explain(provider, None, code=connection.status_code)
+    if not cause.is_known:
+        return State("", "Calls fail", f"The errors below say why.{_harm(connection)}", "probe")
+    return State("", cause.title, f"{cause.cause} {cause.remedy}{_harm(connection)}", "probe")
+
+
+def _needs_reconnecting(connection: Connection, provider: Provider, now: datetime) -> State:
+    cause = explain(provider, None, code=connection.status_code)
+    if not cause.is_known:
+        cause = explain(provider, None, code="needs_reconnecting")
+    remedy = "Reconnect it yourself, or send the client a connect link. Its address, tokens and history stay."
+    return State("", "Needs reconnecting", f"{cause.cause} {remedy}{_harm(connection)}", _way_in(connection))
+
+
+def _paused(connection: Connection, provider: Provider, now: datetime) -> State:
+    text = "Every call is refused until somebody resumes it. The credential stays where it is."
+    return State("", "Paused", text + _harm(connection), "resume")
+
+
+_STATES = {
+    Status.NOT_CONNECTED: _not_connected,
+    Status.UNTESTED: _untested,
+    Status.CONNECTED: _connected,
+    Status.FAILING: _failing,
+    Status.NEEDS_RECONNECTING: _needs_reconnecting,
+    Status.PAUSED: _paused,
+}
+
+
+def _way_in(connection: Connection) -> str:
+    """Return the act that gives it a credential again."""
+    if connection.kind != Connection.Kind.OAUTH2:
+        return "credential"
+    return "reconnect" if connection.oauth_app_id else ""
+
+
+def _harm(connection: Connection) -> str:
+    """Return how many calls have failed since, as a sentence of its own, or nothing."""
+    if connection.status_since is None:
+        return ""
+    since = connection.status_since.replace(minute=0, second=0, microsecond=0)
+    rows = CallHour.objects.filter(connection_id=connection.pk, hour__gte=since)
+    failed = rows.aggregate(n=Sum("failed"))["n"] or 0
+    return f" {failed} {'call has' if failed == 1 else 'calls have'} failed since." if failed else ""
