@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, NamedTuple, cast
 from uuid import UUID
 
-from dashboard.names import provider_days
+from integrations import rotation_days
 from secrets_vault import rotation
 from secrets_vault.models import StoredSecret
 from secrets_vault.rotation import BoardRow
@@ -68,7 +68,7 @@ def light_board(user: User, clients: Iterable[Client], today: date) -> list[Boar
     """
     by_id: dict[UUID | None, Client | None] = {client.pk: client for client in clients} | {None: None}
     rows = StoredSecret.objects.visible_to(user).filter(deleted_at=None, current__isnull=False).order_by()
-    days, found = provider_days(), []
+    days, found = rotation_days.by_provider(), []
     for row in rows.exclude(kind__in=rotation.RENEWED_BY_MACHINE).values_list(*COLUMNS):
         if row[4] not in by_id:
             continue

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import cache, lru_cache
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from dashboard.words import last_provider_word
 from integrations.models import CustomProvider
-from integrations.providers.registry import ProviderNotFound, catalogue, get_provider
+from integrations.providers.registry import catalogue
 from secrets_vault import generation
 
 CUSTOM_PREFIX = "custom-"
@@ -42,19 +42,3 @@ def name_providers[Row](rows: Iterable[Row]) -> list[Row]:
     for row in found:
         row.provider_name = names[row.provider_key]  # type: ignore[attr-defined]
     return found
-
-
-def provider_days() -> Callable[[str], int | None]:
-    """Return a function that tells after how many days a provider asks for a new credential.
-
-    It reads each provider once, so that a board of 2,000 secrets asks about a dozen.
-    """
-
-    @cache
-    def days_of(key: str) -> int | None:
-        try:
-            return get_provider(key).rotation.after_days if key else None
-        except ProviderNotFound:
-            return None
-
-    return days_of

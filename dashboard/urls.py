@@ -15,7 +15,7 @@ from dashboard.pages import (
 )
 from dashboard.pages.connection import acts, console, links, tokens
 from dashboard.pages.connection import one as connection_page
-from dashboard.pages.settings import address, background, backup, mail, profile, security
+from dashboard.pages.settings import address, background, backup, mail, profile, rotation, security
 from dashboard.pages.vault import importing, new, one, showing
 from dashboard.pages.vault import list as vault_list
 
@@ -80,6 +80,7 @@ urlpatterns = [
     path("settings/", profile.profile, name="settings"),
     path("settings/security/", security.security, name="settings_security"),
     path("settings/security/end/", security.end_session, name="settings_end_session"),
+    path("settings/rotation/", rotation.rules, name="settings_rotation"),
     path("settings/mail/", mail.mail, name="settings_mail"),
     path("settings/mail/test/", mail.send_test, name="settings_mail_test"),
     path("settings/address/", address.address, name="settings_address"),

@@ -9,10 +9,10 @@ from uuid import UUID
 
 from django.db.models import Model, QuerySet
 
+from integrations import rotation_days
 from integrations.models import Call, Connection
 from integrations.models.call import FAILED_OUTCOMES
 from integrations.models.partitions import day_bound
-from integrations.providers.registry import ProviderNotFound, get_provider
 from integrations.spreadsheet import Row
 from secrets_vault import rotation
 from secrets_vault.models import AuditEvent, Client, Environment, StoredSecret
@@ -103,12 +103,13 @@ def secrets(*, client: Client | None, since: datetime | None, today: date) -> It
         rows = rows.filter(client=client)
     if since is not None:
         rows = rows.filter(created_at__gte=since)
+    days = rotation_days.by_provider()
     for stored in _by_keyset(rows):
-        yield _secret_row(stored, today=today)
+        yield _secret_row(stored, today=today, days=days)
 
 
-def _secret_row(stored: StoredSecret, *, today: date) -> Row:
-    due = rotation.due(stored, today, provider_days=_provider_days)
+def _secret_row(stored: StoredSecret, *, today: date, days: rotation.ProviderDays) -> Row:
+    due = rotation.due(stored, today, provider_days=days)
     current = stored.current
     return {
         "id": str(stored.pk),
@@ -132,13 +133,6 @@ def _secret_row(stored: StoredSecret, *, today: date) -> Row:
 
 def _iso(moment: date | None) -> str | None:
     return moment.isoformat() if moment else None
-
-
-def _provider_days(key: str) -> int | None:
-    try:
-        return get_provider(key).rotation.after_days
-    except ProviderNotFound:
-        return None
 
 
 def _by_keyset[M: Model](rows: QuerySet[M]) -> Iterator[M]:

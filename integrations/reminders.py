@@ -6,8 +6,8 @@ from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from integrations import rotation_days
 from integrations.alerts import compose, page_url, say
-from integrations.providers.registry import ProviderNotFound, get_provider
 from secrets_vault import rotation
 from secrets_vault.models import User
 from secrets_vault.rotation import BoardRow, State
@@ -16,24 +16,16 @@ READ_AT = time(7)  # the digest is there before the working day
 SHOWN = (State.OVERDUE, State.DUE_SOON)
 
 
-def provider_days(provider_key: str) -> int | None:
-    """Return after how many days a provider's catalogue entry asks for a new credential."""
-    try:
-        return get_provider(provider_key).rotation.after_days
-    except ProviderNotFound:
-        return None
-
-
 def remind(now: datetime) -> int:
     """Write what is due to everyone; return how many messages are new.
 
     The digest of a week is written once, from Monday 07:00 in the person's zone on: after
     downtime it is caught up on the next day that Keylodge runs, and never doubled.
     """
-    written = 0
+    written, days = 0, rotation_days.by_provider()
     for user in User.objects.filter(is_active=True):
         local = now.astimezone(_zone_of(user))
-        rows = [row for row in rotation.board(user, local.date(), provider_days=provider_days) if _is_real(row)]
+        rows = [row for row in rotation.board(user, local.date(), provider_days=days) if _is_real(row)]
         written += _digest(user, rows, local=local, now=now)
         written += sum(_overdue(user, row, now=now) for row in rows if _became_overdue(row))
     return written

@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from dashboard.day import hours_of
 from dashboard.health import health_of
-from dashboard.names import name_providers, provider_days
+from dashboard.names import name_providers
 from dashboard.paging import page_of
 from dashboard.render import PageRequest, render_page
+from integrations import rotation_days
 from integrations.models import ErrorGroup, GatewayToken
 from secrets_vault import rotation
 from secrets_vault.access import can_manage
@@ -63,7 +64,7 @@ def secrets_due(client: Client, user: User) -> list[tuple[StoredSecret, rotation
     today = timezone.localdate()
     rows = StoredSecret.objects.visible_to(user).filter(client=client, deleted_at=None)
     loaded = rows.select_related("client", "environment", "current", "owner").exclude(kind=StoredSecret.Kind.SYSTEM)
-    days = provider_days()
+    days = rotation_days.by_provider()
     dated = [(stored, rotation.due(stored, today, provider_days=days)) for stored in name_providers(loaded)]
     return sorted(dated, key=lambda row: (row[1] is None, row[1].on if row[1] else today, row[0].label))
 

@@ -19,7 +19,7 @@ class FirstRunMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer the request. Once a user exists, nobody is asked about it again."""
-        if request.path == "/" and not self.has_user:
+        if request.path == "/" and not self.has_user and not request.user.is_authenticated:
             self.has_user = User.objects.exists()
             if not self.has_user:
                 return render(request, "people/first_run.html")

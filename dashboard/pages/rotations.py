@@ -17,8 +17,8 @@ from django.views.decorators.http import require_POST
 
 from dashboard.csv import csv_response
 from dashboard.forms import FilterForm, PageForm
-from dashboard.names import provider_days
 from dashboard.render import PageRequest, actor_of, render_page
+from integrations import rotation_days
 from secrets_vault import rotation
 from secrets_vault.access import visible_clients
 from secrets_vault.errors import VaultError
@@ -30,7 +30,7 @@ RULES = {
     Rule.DATE: "a date you set",
     Rule.SECRET: "this secret's rule",
     Rule.CLIENT: "the client's rule",
-    Rule.PROVIDER: "the provider's advice",
+    Rule.PROVIDER: "the provider's rule",
     Rule.DEFAULT: "every 90 days",
     Rule.EXPIRY: "it expires then",
     Rule.AGE_UNKNOWN: "its age is not known",
@@ -63,7 +63,7 @@ def rotations(request: PageRequest) -> HttpResponseBase:
     """Show what is due, soonest first."""
     filters = BoardFilter(request.GET, user=request.user)
     today = timezone.localdate()
-    board = rotation.board(request.user, today, provider_days=provider_days())
+    board = rotation.board(request.user, today, provider_days=rotation_days.by_provider())
     rows = _matching(board, filters.chosen())
     if request.GET.get("format") == "csv":
         return csv_response("rotations", CSV_HEADER, (_csv_row(row) for row in rows))

@@ -10,10 +10,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from dashboard.due import light_board
-from dashboard.names import provider_days
 from dashboard.needs import needs_of
 from dashboard.pages.today import greeting
 from dashboard.tightest import tightest
+from integrations import rotation_days
 from integrations.models import CallHour, ClientLink, Connection, ErrorGroup, LimitReading, Sweep
 from secrets_vault import rotation
 from secrets_vault.models import Client, SecretVersion, StoredSecret
@@ -241,7 +241,7 @@ def test_the_light_board_says_what_the_board_says(olive, acme):
     snoozed.snoozed_until = (NOW + timedelta(days=5)).date()
     snoozed.save()
     today = timezone.localdate()
-    heavy = rotation.board(olive, today, provider_days=provider_days())
+    heavy = rotation.board(olive, today, provider_days=rotation_days.by_provider())
     light = light_board(olive, [acme], today)
     assert [(row.stored.label, row.due) for row in light] == [(row.stored.label, row.due) for row in heavy]
 

@@ -20,6 +20,7 @@ from integrations.providers.registry import Warned, all_providers, get_provider,
 from secrets_vault import recovery_kit, vault
 from secrets_vault.errors import VaultError
 from secrets_vault.models import Environment, StoredSecret
+from secrets_vault.people.passwords import has_second_factor
 from secrets_vault.secret import Secret
 
 if TYPE_CHECKING:
@@ -191,15 +192,18 @@ def _label(form: NewSecret) -> str:
 
 
 def _see(request: PageRequest, stored: StoredSecret) -> HttpResponse:
-    """Show the secret; offer the recovery kit when it is the first of a production environment."""
-    if (
-        stored.environment
-        and stored.environment.is_production
-        and request.user.is_owner
-        and not recovery_kit.was_made()
-    ):
-        messages.info(request, "Take the recovery kit now (Settings, Backup): without it no backup opens.")
+    """Show the secret; at the first of a production environment, say what protects it."""
+    if stored.environment and stored.environment.is_production:
+        _urge(request)
     return HttpResponseRedirect(reverse("dashboard:secret", args=[stored.pk]))
+
+
+def _urge(request: PageRequest) -> None:
+    """Offer the recovery kit until somebody took it, and a second factor until there is one."""
+    if request.user.is_owner and not recovery_kit.was_made():
+        messages.info(request, "Take the recovery kit now (Settings, Backup): without it no backup opens.")
+    if not has_second_factor(request.user):
+        messages.warning(request, "Your password alone opens this. Add a passkey under Settings, Signing in.")
 
 
 @require_POST

@@ -19,7 +19,7 @@ from secrets_vault.secret import Secret
 from tests.proving import prove
 
 pytestmark = pytest.mark.django_db
-OWNERS = ["settings_mail", "settings_address", "settings_background", "settings_backup"]
+OWNERS = ["settings_rotation", "settings_mail", "settings_address", "settings_background", "settings_backup"]
 
 
 def browser_for(user) -> Browser:
@@ -146,3 +146,17 @@ def test_the_recovery_kit_is_in_the_book(olive):
     answer = browser.post(reverse("dashboard:settings_kit"))
     assert b"Wrapping key" in answer.content
     assert AuditEvent.objects.filter(action="recovery_kit.shown").exists()
+
+
+def test_a_provider_gets_a_rule_of_its_own(olive, acme):
+    from secrets_vault import vault
+    from secrets_vault.actor import COMMAND
+
+    fields = {"api_key": Secret("a-value-0123456789")}
+    where = {"client": acme, "environment": acme.environments.first()}
+    vault.store(actor=COMMAND, kind="api_key", label="x", fields=fields, provider_key="stripe", **where)
+    browser = browser_for(olive)
+    assert "Stripe" in browser.get(reverse("dashboard:settings_rotation")).content.decode()
+    assert browser.post(reverse("dashboard:settings_rotation"), {"days_stripe": "731"}).status_code == 422
+    assert browser.post(reverse("dashboard:settings_rotation"), {"days_stripe": "45"}).status_code == 302
+    assert b'value="45"' in browser.get(reverse("dashboard:settings_rotation")).content
