@@ -1,6 +1,7 @@
 """THE door: nothing is stored, used, shown or destroyed but through here, and each act is written in the book."""
 
 from secrets_vault.vault.columns import open_text, seal_text
+from secrets_vault.vault.describing import describe
 from secrets_vault.vault.ending import delete, destroy, retire, undelete
 from secrets_vault.vault.finding import find_value, fingerprint, keyed_hash, same_value
 from secrets_vault.vault.forgetting import forget_renewed
@@ -9,7 +10,6 @@ from secrets_vault.vault.opening import copy_value, holds, reveal, use
 from secrets_vault.vault.policy import Policy, bind_policy, check_policy
 from secrets_vault.vault.storing import (
     change_fields,
-    describe,
     mark_verified,
     promote,
     replace,

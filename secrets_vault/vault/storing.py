@@ -19,10 +19,6 @@ from secrets_vault.vault.fields import check_fields, open_fields, write_fields
 from secrets_vault.vault.policy import Policy, write_policy
 
 State = SecretVersion.State
-DESCRIBING = frozenset(
-    {"label", "owner", "owner_name", "where_used", "provider_key", "rotate_after_days", "rotate_on"}
-    | {"elsewhere_place", "elsewhere_url"}
-)
 
 
 def store(
@@ -200,19 +196,6 @@ def promote(version: SecretVersion, *, actor: Actor) -> None:
         _make_current(locked, version)
         _tell("secret.promoted", locked, version, actor=actor)
     _show(version.secret, locked)
-
-
-def describe(stored: StoredSecret, *, actor: Actor, **changes: Any) -> None:
-    """Change what is known about a secret (label, owner, where it is used, …), never its value."""
-    unknown = set(changes) - DESCRIBING
-    if unknown:
-        raise TypeError(f"describe() does not change {', '.join(sorted(unknown))}")
-    with transaction.atomic():
-        for name, value in changes.items():
-            setattr(stored, name, value)
-        stored.save(update_fields=list(changes))
-        details = {"changed": sorted(changes)}
-        audit.record("secret.changed", actor=actor, client=stored.client_id, subject=stored, details=details)
 
 
 def lock(stored: StoredSecret, *, expected_current: UUID | None = None) -> StoredSecret:
