@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from integrations.models import Connection, OAuthApp
 from integrations.oauth.keeping import app_policy
@@ -68,6 +68,33 @@ def _store_secret(app: OAuthApp, client_secret: Secret, *, actor: Actor, now: da
         made_on=now.date(),
         policy=app_policy(get_provider(app.provider_key)),
     )
+
+
+def usable_apps(provider_key: str, client: Client) -> list[OAuthApp]:
+    """Return the apps that a connection of this client can use: its own first, then the agency's."""
+    rows = OAuthApp.objects.filter(Q(for_client=client) | Q(for_client=None), provider_key=provider_key)
+    return list(rows.order_by(F("for_client").asc(nulls_last=True), "name"))
+
+
+def change_app(
+    app: OAuthApp,
+    *,
+    name: str,
+    client_id: str,
+    required_scopes: list[str],
+    optional_scopes: list[str],
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Correct a registration, and let its connections try again. Provider and client stay as they are."""
+    with transaction.atomic():
+        app.name, app.client_id = name, client_id.strip()
+        app.required_scopes, app.optional_scopes = required_scopes, optional_scopes
+        app.full_clean(exclude=["secret"])
+        app.save(update_fields=["name", "client_id", "required_scopes", "optional_scopes"])
+        _record("oauth_app.changed", app, actor=actor)
+        generation.bump()
+        mend(app, actor=actor, now=now)
 
 
 def replace_client_secret(app: OAuthApp, client_secret: Secret, *, actor: Actor, now: datetime) -> None:

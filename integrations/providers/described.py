@@ -7,12 +7,14 @@ from datetime import date
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from integrations.models import CustomProvider
 from integrations.providers import templates
 from integrations.providers.custom import custom_from
 from integrations.providers.loading import CUSTOM_PREFIX
 from integrations.providers.reading import BadFacts
+from integrations.providers.shape import Provider
 from secrets_vault import audit, generation
 from secrets_vault.actor import Actor
 from secrets_vault.models import Client
@@ -49,6 +51,12 @@ def describe(
             return row, False
         _save(row, facts, actor=actor)
     return row, True
+
+
+def described_for(client: Client) -> list[Provider]:
+    """Return the described providers that a client can be connected to: its own and the agency's."""
+    rows = CustomProvider.objects.filter(Q(client=client) | Q(client=None)).order_by("name")
+    return [Provider.from_facts(facts, where=key) for key, facts in rows.values_list("key", "facts")]
 
 
 def _told(facts: Mapping[str, Any]) -> dict[str, Any]:
