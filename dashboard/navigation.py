@@ -31,7 +31,10 @@ def unread_messages(user: User) -> int:
 
 @dataclass(frozen=True)
 class Place:
-    """A page in the rail. `letter` goes there after `g`; `counted` gives the number beside it."""
+    """A page in the rail. `letter` goes there after `g`; `counted` gives the number beside it.
+
+    `also` names the addresses outside its own that belong to it.
+    """
 
     label: str
     icon: str
@@ -39,6 +42,7 @@ class Place:
     letter: str
     counted: Callable[[User], int] | None = None
     is_on_phone: bool = False
+    also: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
@@ -52,7 +56,7 @@ class Place:
 PLACES = (
     Place("Today", "layout-dashboard", "dashboard:today", "t", is_on_phone=True),
     Place("Clients", "users", "dashboard:clients", "c", is_on_phone=True),
-    Place("Connections", "plug", "dashboard:connections", "n"),
+    Place("Connections", "plug", "dashboard:connections", "n", also=("/oauth-apps/", "/providers/")),
     Place("Vault", "key-round", "dashboard:vault", "v"),
     Place("Errors", "triangle-alert", "dashboard:errors", "e", open_errors, is_on_phone=True),
     Place("Limits", "gauge", "dashboard:limits", "l"),
@@ -73,6 +77,10 @@ class ShownPlace:
     is_current: bool
 
 
+def _is_below(path: str, url: str, place: Place) -> bool:
+    return url != "/" and path.startswith((url, *place.also))
+
+
 class Frame:
     """What the frame around a page shows. Each part is read when a template asks, at most once a request."""
 
@@ -84,7 +92,7 @@ class Frame:
         """Return the pages that exist, with their counts."""
         path = self._request.path
         existing = [(place, place.url) for place in PLACES if place.url]
-        matching = [url for _, url in existing if path == url or (url != "/" and path.startswith(url))]
+        matching = [url for place, url in existing if path == url or _is_below(path, url, place)]
         current = max(matching, key=len, default="")
         return [
             ShownPlace(place, url, place.counted(self._request.user) if place.counted else 0, url == current)  # type: ignore[arg-type]

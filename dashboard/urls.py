@@ -13,6 +13,9 @@ from dashboard.pages import (
     search,
     today,
 )
+from dashboard.pages.connecting import described, oauth_apps, wizard
+from dashboard.pages.connecting import links as connect_links
+from dashboard.pages.connecting import list as connection_list
 from dashboard.pages.connection import acts, console, links, tokens
 from dashboard.pages.connection import one as connection_page
 from dashboard.pages.settings import address, background, backup, mail, profile, rotation, security
@@ -36,6 +39,18 @@ urlpatterns = [
     path("clients/<slug:slug>/edit/", client_changes.edit, name="client_edit"),
     path("clients/<slug:slug>/environments/", client_changes.new_environment, name="new_environment"),
     path("clients/<slug:slug>/archive/", client_changes.archiving, name="archive_client"),
+    # Connections
+    path("connections/", connection_list.connections, name="connections"),
+    path("connections/new/", wizard.connect, name="connect"),
+    path("connections/new/find/", wizard.find, name="connect_find"),
+    path("connections/<slug:slug>/connect/", connect_links.links, name="connection_links"),
+    path("connections/<slug:slug>/connect/<uuid:pk>/revoke/", connect_links.revoke, name="link_revoke"),
+    path("oauth-apps/", oauth_apps.oauth_apps, name="oauth_apps"),
+    path("oauth-apps/new/", oauth_apps.new_app, name="oauth_app_new"),
+    path("oauth-apps/<uuid:pk>/", oauth_apps.edit_app, name="oauth_app"),
+    path("providers/", described.providers, name="providers"),
+    path("providers/new/", described.new_provider, name="provider_new"),
+    path("providers/<uuid:pk>/", described.edit_provider, name="provider"),
     # Connection
     path("connections/<slug:slug>/", connection_page.connection, name="connection"),
     path("connections/<slug:slug>/rename/", acts.rename, name="connection_rename"),

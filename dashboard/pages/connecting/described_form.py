@@ -1,0 +1,163 @@
+"""The form that describes an API: its address, where the credential goes, OAuth, a harmless call."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+
+from dashboard.forms import PageForm
+from dashboard.pages.connecting.app_form import read_scopes
+from integrations.providers import templates
+from secrets_vault.models import Client
+
+if TYPE_CHECKING:
+    from integrations.models import CustomProvider
+    from integrations.providers.reading import BadFacts
+    from integrations.providers.shape import Provider
+    from secrets_vault.models import User
+
+SLOTS = [("header", "In a header"), ("query", "In the query of the URL")]
+# Where a complaint about a fact is shown; what is not here goes to the top of the form.
+FIELD_OF = {
+    "inject": "inject_name",
+    "injections": "inject_name",
+    "probe": "probe_path",
+    "allowed_hosts": "allowed_hosts",
+    "base_url": "base_url",
+    "authorize_url": "authorize_url",
+    "token_url": "token_url",
+    "revoke_url": "revoke_url",
+}
+# Facts that the form asks for, or that are made from it. A description keeps its others when it is edited.
+ASKED = (
+    "key",
+    "name",
+    "base_url",
+    "docs_url",
+    "checked_on",
+    "is_custom",
+    "injections",
+    "allowed_hosts",
+    "probe",
+    "oauth",
+)
+OAUTH_ASKED = ("authorize_url", "token_url", "revoke_url", "default_scopes")
+HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?")
+
+
+class DescribedForm(PageForm):
+    """Everything Keylodge has to know to call an API."""
+
+    name = forms.CharField(max_length=120)
+    owner = forms.ChoiceField(label="For")
+    base_url = forms.CharField(
+        label="Base URL",
+        max_length=500,
+        help_text="What every call starts with, for example https://api.example.com/v2.",
+        widget=forms.TextInput(attrs={"inputmode": "url", "spellcheck": "false"}),
+    )
+    inject_in = forms.ChoiceField(label="The credential goes", choices=SLOTS, initial="header")
+    inject_name = forms.CharField(
+        label="Name of the header or parameter", max_length=80, initial="Authorization", required=False
+    )
+    inject_template = forms.CharField(
+        label="Written as", max_length=120, initial="Bearer {token}", required=False, help_text="{token} is replaced."
+    )
+    probe_path = forms.CharField(
+        label="A harmless call",
+        max_length=300,
+        required=False,
+        help_text="A path that only reads, for example /me. Credentials are tried with it.",
+    )
+    allowed_hosts = forms.CharField(
+        label="Other hosts the credential may go to",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="One a line. The base URL's own host is always among them; nothing else is.",
+    )
+    authorize_url = forms.CharField(label="Authorization URL", max_length=500, required=False)
+    token_url = forms.CharField(label="Token URL", max_length=500, required=False)
+    revoke_url = forms.CharField(label="Revocation URL", max_length=500, required=False)
+    default_scopes = forms.CharField(
+        label="Scopes", required=False, help_text="What a connection asks for, between spaces."
+    )
+
+    def __init__(self, *args: Any, user: User, row: CustomProvider | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.row = row
+        clients = list(Client.objects.manageable_by(user).filter(archived_at=None))
+        self.clients = {client.slug: client for client in clients}
+        choices = [("", "Every client")] if user.is_owner else []
+        self.fields["owner"].choices = choices + [(c.slug, c.name) for c in clients]  # type: ignore[attr-defined]
+        self.fields["owner"].required = not user.is_owner
+        if row is not None:
+            del self.fields["owner"]
+
+    @property
+    def for_client(self) -> Client | None:
+        """Return whose description it will be; None: everybody's."""
+        return self.clients.get(self.cleaned_data.get("owner", ""))
+
+    def clean_allowed_hosts(self) -> list[str]:
+        """Return the hosts as facts spell them: no scheme, no path, a port only when it is not the usual one."""
+        found = [part.lower() for part in re.split(r"[\s,]+", self.cleaned_data["allowed_hosts"]) if part]
+        for host in found:
+            if not HOST.fullmatch(host):
+                raise forms.ValidationError("Write hosts alone, as in files.example.com: no https:// and no path.")
+        return found
+
+    def clean_default_scopes(self) -> list[str]:
+        """Return the typed scopes."""
+        return read_scopes(self.cleaned_data["default_scopes"])
+
+    def table(self) -> dict[str, Any]:
+        """Return the short table of `custom_from`."""
+        data = self.cleaned_data
+        urls = {name: data[name] for name in ("authorize_url", "token_url", "revoke_url") if data[name]}
+        inject = {"in": data["inject_in"], "name": data["inject_name"], "template": data["inject_template"]}
+        if inject["in"] == "query" and inject["template"] == "Bearer {token}":
+            inject["template"] = "{token}"  # nobody writes Bearer into a query; it is what stood there
+        return {"base_url": data["base_url"], "inject": inject} | urls
+
+    def more(self) -> dict[str, Any]:
+        """Return the other facts."""
+        data, kept = self.cleaned_data, self.row.facts if self.row else {}
+        facts = {name: value for name, value in kept.items() if name not in ASKED}
+        own = templates.host(data["base_url"])
+        facts["allowed_hosts"] = list(dict.fromkeys([own, *data["allowed_hosts"]]))
+        if data["probe_path"]:
+            facts["probe"] = kept.get("probe", {"method": "GET"}) | {"path": data["probe_path"]}
+        if data["authorize_url"]:
+            known = {name: value for name, value in kept.get("oauth", {}).items() if name not in OAUTH_ASKED}
+            facts["oauth"] = known | {"default_scopes": data["default_scopes"]}
+        return facts
+
+    def refuse(self, bad: BadFacts) -> None:
+        """Put what is wrong at the field it is about."""
+        parts = bad.field.split(".")
+        name = next((FIELD_OF[part] for part in reversed(parts) if part in FIELD_OF), None)
+        if parts[-1] == "template":
+            name = "inject_template"
+        reason = bad.reason.partition(": ")[2] if name in ("base_url", "authorize_url") and ": " in bad.reason else ""
+        self.add_error(name, f"This {reason or bad.reason}.")
+
+
+def initial_of(provider: Provider) -> dict[str, Any]:
+    """Return a description as the form shows it."""
+    slot, oauth = provider.injections["api_key"], provider.oauth
+    own = templates.host(provider.base_url)
+    found = {
+        "name": provider.name,
+        "base_url": provider.base_url,
+        "inject_in": slot.in_,
+        "inject_name": slot.name,
+        "inject_template": slot.template,
+        "probe_path": provider.probe.path if provider.probe else "",
+        "allowed_hosts": "\n".join(host for host in provider.allowed_hosts if host != own),
+    }
+    if oauth is not None:
+        urls = {name: getattr(oauth, name) for name in ("authorize_url", "token_url", "revoke_url")}
+        found |= urls | {"default_scopes": " ".join(oauth.default_scopes)}
+    return found

@@ -1,0 +1,182 @@
+"""The last form before a connection exists: rights, the client's own URL parts, a pasted value, or a link's terms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+
+from dashboard.forms import PageForm
+from dashboard.pages.connecting.picker import LINK, NOW
+from dashboard.pages.vault.forms import FIELDS_OF_KIND, AgeFields, typed_fields, value_field
+from integrations.links.words import catalogues
+from integrations.providers.registry import Warned, warnings_for
+
+if TYPE_CHECKING:
+    from integrations.models import OAuthApp
+    from integrations.providers.parts import Variable
+    from integrations.providers.shape import Provider
+    from secrets_vault.models import Environment, User
+    from secrets_vault.secret import Secret
+
+DAYS = [("1", "24 hours, one use"), ("3", "3 days, one use"), ("7", "7 days, one use")]
+
+
+class LinkTerms(PageForm):
+    """How long a connect link works, in which language, and whom to mail it to."""
+
+    days = forms.ChoiceField(label="Link works for", choices=DAYS, initial="3")
+    sent_to = forms.EmailField(
+        label="Send to",
+        required=False,
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+        help_text="The client's address. Left empty, you copy the link and send it yourself.",
+    )
+    language = forms.ChoiceField(label="Language of the page", choices=[])
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        languages = [(code, words["language"]) for code, words in catalogues().items()]
+        self.fields["language"].choices = languages  # type: ignore[attr-defined]
+
+
+class NewConnection(PageForm):
+    """What every way in asks: a name, the URL parts that differ from account to account, the expected account."""
+
+    label = forms.CharField(max_length=120, required=False, label="Name", help_text="Left empty, its address names it.")
+    expected_account_id = forms.CharField(max_length=200, required=False)
+
+    def __init__(self, *args: Any, provider: Provider, place: Environment, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.provider, self.place = provider, place
+        self.asked = [variable for variable in provider.variables if variable.source == "form"]
+        for variable in self.asked:
+            self.fields[f"var_{variable.name}"] = _variable_field(variable)
+        account = self.fields["expected_account_id"]
+        account.label = f"Expected {provider.identity.words}"
+        account.help_text = "Its id, when you know it. Any other is refused."
+        self.order_fields([f"var_{variable.name}" for variable in self.asked])
+
+    def clean(self) -> dict[str, Any]:
+        """Say at its own field which part does not look like one."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        for variable in self.asked:
+            if raw := data.get(f"var_{variable.name}"):
+                try:
+                    variable.read(raw)
+                except ValueError:
+                    example = f", for example {variable.example}" if variable.example else ""
+                    words = f"This does not look like {variable.label or variable.name}{example}."
+                    self.add_error(f"var_{variable.name}", words)
+        return data
+
+    def own_fields(self) -> list[forms.BoundField]:
+        """Return the fields about the connection itself: not its rights, not the terms of a link."""
+        return [field for field in self.visible_fields() if field.name not in ("scopes", *LinkTerms.base_fields)]
+
+    def variables(self) -> dict[str, str]:
+        """Return the URL parts that were given."""
+        data = self.cleaned_data
+        return {v.name: data[f"var_{v.name}"] for v in self.asked if data.get(f"var_{v.name}")}
+
+
+def _variable_field(variable: Variable) -> forms.CharField:
+    return forms.CharField(
+        label=variable.label or variable.name,
+        max_length=200,
+        initial=variable.default,
+        required=not variable.is_optional and not variable.default,
+        help_text=f"For example {variable.example}." if variable.example else "",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+
+class OAuthConnection(NewConnection):
+    """The rights to ask for. An app's required scopes are always asked for, so they cannot be unticked."""
+
+    scopes = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
+
+    def __init__(self, *args: Any, app: OAuthApp, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.app = app
+        assert self.provider.oauth is not None  # noqa: S101 - for the type checker; the caller looked
+        defaults = self.provider.oauth.default_scopes
+        has_scopes = bool(app.required_scopes or app.optional_scopes)
+        self.required = list(app.required_scopes) if has_scopes else list(defaults)
+        self.optional = [scope for scope in app.optional_scopes if scope not in app.required_scopes]
+        field = self.fields["scopes"]
+        field.choices = [(scope, self.provider.words_for_scope(scope)) for scope in self.optional]  # type: ignore[attr-defined]
+        field.initial = [scope for scope in self.optional if scope in defaults]
+
+    def rights(self) -> list[dict[str, Any]]:
+        """Return the rights as rows: the scope, its words, whether it is fixed, whether it is ticked."""
+        chosen = self["scopes"].value() or []
+        fixed = [self._right(scope, is_fixed=True, is_ticked=True) for scope in self.required]
+        return fixed + [self._right(scope, is_fixed=False, is_ticked=scope in chosen) for scope in self.optional]
+
+    def _right(self, scope: str, *, is_fixed: bool, is_ticked: bool) -> dict[str, Any]:
+        words = self.provider.words_for_scope(scope)
+        return {
+            "scope": scope,
+            "words": words,
+            "is_plain": words != scope,
+            "is_fixed": is_fixed,
+            "is_ticked": is_ticked,
+        }
+
+    def requested(self) -> list[str]:
+        """Return every scope that the consent will ask for."""
+        return [*self.required, *self.cleaned_data["scopes"]]
+
+
+class LinkedConnection(OAuthConnection, LinkTerms):
+    """The rights, and the terms of the link that asks for them."""
+
+    def link_fields(self) -> list[forms.BoundField]:
+        """Return the fields of the link."""
+        return [self[name] for name in LinkTerms.base_fields]
+
+
+class PastedConnection(AgeFields, NewConnection):
+    """A credential that the consultant already has."""
+
+    owner_name = forms.CharField(max_length=120, required=False, label="Owner", help_text="Who answers for it.")
+    where_used = forms.CharField(max_length=300, required=False, label="Where it is used already")
+    rotate_after_days = forms.IntegerField(
+        min_value=1, max_value=730, required=False, label="Rotate after days", help_text="Empty: the client's rule."
+    )
+    is_warned = forms.BooleanField(required=False, label="Store it all the same", widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, kind: str, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.kind = kind
+        self.warned: list[Warned] = []
+        values = {f"value_{name}": value_field(name, label) for name, label in FIELDS_OF_KIND[kind]}
+        self.fields.update(values)
+        self.fields["owner_name"].initial = user.name
+        parts = [f"var_{variable.name}" for variable in self.asked]
+        self.order_fields([*parts, *values, "is_warned", "made_on", "is_age_unknown", "owner_name", "where_used"])
+
+    def clean(self) -> dict[str, Any]:
+        """Warn once of what looks wrong; the person decides."""
+        data = super().clean()
+        found = [warnings_for(self.provider, value, self.place) for value in self.values().values()]
+        self.warned = [warned for some in found for warned in some]
+        if self.warned and not data.get("is_warned") and not self.errors:
+            self.add_error("is_warned", "Read the warning. Paste the value once more: it is never written back.")
+        if self.warned:
+            self.fields["is_warned"].widget = forms.CheckboxInput()
+        return data
+
+    def values(self) -> dict[str, Secret]:
+        """Return what was pasted, as the vault takes it."""
+        return typed_fields(self.cleaned_data, self.kind)
+
+    def about(self) -> dict[str, Any]:
+        """Return what is known about the credential."""
+        return {name: self.cleaned_data[name] for name in ("made_on", "owner_name", "where_used", "rotate_after_days")}
+
+
+def form_for(way: str) -> type[NewConnection]:
+    """Return the form that a way in needs."""
+    return {NOW: OAuthConnection, LINK: LinkedConnection}.get(way, PastedConnection)

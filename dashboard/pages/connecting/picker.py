@@ -1,0 +1,172 @@
+"""What can be picked on the way to a new connection: a place, a provider, a way in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from integrations.models import Connection
+from integrations.oauth.app import usable_apps
+from integrations.providers.described import described_for
+from integrations.providers.registry import ProviderNotFound, all_providers, get_provider, search
+from secrets_vault.models import Environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from integrations.models import OAuthApp
+    from integrations.providers.shape import Provider
+    from secrets_vault.models import Client, User
+
+BADGES = {"oauth2": "OAuth", "api_key": "key", "bearer": "key", "basic": "Basic"}
+KEY_KINDS = ("api_key", "bearer", "basic")
+STEPS = ("Client", "Service", "Way in", "Rights", "Connect")
+NOW, LINK = "now", "link"
+RECENT = 6
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One provider in the picker."""
+
+    provider: Provider
+    badges: tuple[str, ...]
+    is_recent: bool = False
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to get in. `is_ready` is False while something has to be set up first."""
+
+    key: str
+    title: str
+    text: str
+    is_recommended: bool = False
+    is_ready: bool = True
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step in the bar above the page."""
+
+    name: str
+    is_done: bool
+    is_current: bool
+
+
+def steps(current: int) -> list[Step]:
+    """Return the bar with step number `current` (from 0) lit."""
+    return [Step(name, at < current, at == current) for at, name in enumerate(STEPS)]
+
+
+def find_place(user: User, pk: str) -> Environment | None:
+    """Return an environment that this person may add to, or None for anything else."""
+    try:
+        key = UUID(pk)
+    except ValueError:
+        return None
+    rows = Environment.objects.manageable_by(user).filter(pk=key, client__archived_at=None)
+    place: Environment | None = rows.select_related("client").first()
+    return place
+
+
+def find_provider(key: str, client: Client) -> Provider | None:
+    """Return a provider that this client can be connected to."""
+    if key.startswith("custom-") and key not in {provider.key for provider in described_for(client)}:
+        return None
+    try:
+        return get_provider(key) if key else None
+    except ProviderNotFound:
+        return None
+
+
+def tiles_for(user: User, client: Client, *, text: str = "") -> list[Tile]:
+    """Return the providers that fit a text (a name, an API address, a pasted key), recently used ones first."""
+    described = described_for(client)
+    found = search(text, among=[*described, *all_providers()])
+    recent = _recent(user)
+    tiles = [Tile(provider, badges_of(provider), provider.key in recent) for provider in found]
+    if text.strip():
+        return tiles
+    rank = {key: at for at, key in enumerate(recent)}
+    return sorted(tiles, key=lambda tile: (rank.get(tile.provider.key, RECENT), tile.provider.name.lower()))
+
+
+def _recent(user: User) -> list[str]:
+    rows = Connection.objects.visible_to(user).order_by("-pk").values_list("provider_key", flat=True)[:60]
+    return list(dict.fromkeys(rows))[:RECENT]
+
+
+def badges_of(provider: Provider) -> tuple[str, ...]:
+    """Return how one gets in, in a word each."""
+    return tuple(dict.fromkeys(BADGES[kind] for kind in reversed(provider.kinds)))
+
+
+def as_api_url(text: str) -> str:
+    """Return a typed address without what may be secret in it (user, query, fragment); "" for anything else."""
+    wanted = text.strip()
+    try:
+        parts = urlsplit(wanted if "//" in wanted else f"https://{wanted}")
+        host = parts.hostname or ""
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return ""
+    if " " in wanted or "." not in host or parts.scheme not in ("http", "https"):
+        return ""
+    return f"{parts.scheme}://{host}{port}{parts.path.rstrip('/')}" if "//" in wanted or "/" in wanted else ""
+
+
+def key_kinds(provider: Provider) -> list[str]:
+    """Return the kinds that can be pasted; two that go into the same slot in the same way are one."""
+    seen, kinds = set(), []
+    for kind in KEY_KINDS:
+        injection = provider.injections.get(kind)
+        if injection is not None and injection not in seen:
+            seen.add(injection)
+            kinds.append(kind)
+    return kinds
+
+
+def ways_for(provider: Provider, apps: Iterable[OAuthApp]) -> list[Way]:
+    """Return the ways into a provider, the recommended one first."""
+    has_app = bool(list(apps))
+    ways = []
+    if provider.oauth is not None:
+        ways = [
+            Way(
+                LINK,
+                "Send the client a connect link",
+                f"They sign in at {provider.name} themselves. You never see a password. Single use, expires, "
+                "and you see when it is done.",
+                is_recommended=True,
+                is_ready=has_app,
+            ),
+            Way(
+                NOW,
+                "Connect now in this browser",
+                f"When you can sign in to the client's {provider.name} yourself. "
+                f"The {provider.identity.words} is checked before anything is saved.",
+                is_ready=has_app,
+            ),
+        ]
+    return ways + [_paste(provider, kind) for kind in key_kinds(provider)]
+
+
+def _paste(provider: Provider, kind: str) -> Way:
+    if kind == "basic":
+        title, text = "Paste a user name and password", "Sent as Basic authentication."
+    else:
+        title, text = "Paste a token or key I have", _usual(provider)
+    return Way(kind, title, f"{text} Checked with one harmless call, then shown only as its last four characters.")
+
+
+def _usual(provider: Provider) -> str:
+    words = [shape.words for shape in provider.key_formats if shape.kind in KEY_KINDS and not shape.is_dead]
+    return f"For example a {words[0]}." if words else f"What {provider.name} gave you."
+
+
+def apps_for(provider: Provider, client: Client) -> list[OAuthApp]:
+    """Return the OAuth apps that a connection of this client can use, the client's own first."""
+    return usable_apps(provider.key, client) if provider.oauth else []
