@@ -23,7 +23,8 @@ from dashboard.pages.settings.mail import why
 from dashboard.render import PageRequest, actor_of, render_page
 from integrations.alerts import can_mail
 from integrations.links import link_state, make_link, revoke_link
-from integrations.links.link import LinkRefused, mail_link
+from integrations.links.link import LinkRefused, letter
+from integrations.mail import deliver
 from integrations.models import ClientLink, Connection
 from integrations.oauth.keeping import provider_of
 from secrets_vault.access import can_manage
@@ -144,7 +145,8 @@ def send_fresh(request: PageRequest, connection: Connection, link: ClientLink) -
         messages.info(request, f"Not mailed: {reason}. Copy the link and send it to {link.sent_to} yourself.")
         return
     try:
-        mail_link(link, request.session[FRESH]["url"], provider_name=provider_of(connection).name)
+        # Sent here and never queued: what is queued is stored, and a link's address is not.
+        deliver(link.sent_to, *letter(link, request.session[FRESH]["url"]))
     except (OSError, SMTPException) as problem:
         messages.warning(request, f"{why(problem)} Copy the link and send it yourself.")
     else:
