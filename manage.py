@@ -9,10 +9,21 @@ def main() -> None:
     """Run one command. Exit 2 for bad settings, 3 for a locked vault or a wrong key, each with one clear sentence."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import execute_from_command_line
+    from django.core.management import ManagementUtility, get_commands
+    from django.core.management.base import BaseCommand
+
+    class Switch(ManagementUtility):
+        """Django's switch, but that an unknown command is bad input, exit 2, and bad settings come first."""
+
+        def fetch_command(self, subcommand: str) -> BaseCommand:
+            if self.settings_exception is not None:
+                raise self.settings_exception
+            if subcommand not in get_commands():
+                _stop(f"There is no command {subcommand!r}. `./keylodge help` lists what there is.", 2)
+            return super().fetch_command(subcommand)
 
     try:
-        execute_from_command_line(sys.argv)
+        Switch(sys.argv).execute()
     except ImproperlyConfigured as problem:
         _stop(str(problem), 2)
     except Exception as problem:

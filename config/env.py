@@ -9,12 +9,14 @@ import ipaddress
 import os
 import secrets
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from environ.fileaware_mapping import FileAwareMapping
 
 SCHEME: dict[str, tuple[type, object]] = {
     "KEYLODGE_HOME": (str, ""),
@@ -41,6 +43,18 @@ SCHEME: dict[str, tuple[type, object]] = {
     "DEFAULT_FROM_EMAIL": (str, "Keylodge <keylodge@localhost>"),
 }
 
+
+# What a value must be beyond its type, and the words for it.
+_TYPES: dict[type, str] = {int: "a whole number", bool: "True or False"}
+_FIT: dict[str, tuple[Callable[[int], bool], str]] = {
+    "KEYLODGE_PORT": (lambda n: 1 <= n <= 65_535, "a port, 1 to 65535"),
+    "KEYLODGE_TRUSTED_PROXIES": (lambda n: 0 <= n <= 100, "how many proxies, 0 to 100"),
+    "KEYLODGE_WEB_PROCESSES": (lambda n: 1 <= n <= 64, "how many processes, 1 to 64"),
+    "KEYLODGE_KEEP_CALLS_DAYS": (lambda n: 1 <= n <= 36_500, "a number of days, 1 or more"),
+    "KEYLODGE_KEEP_BODIES_DAYS": (lambda n: 0 <= n <= 36_500, "a number of days, 0 or more"),
+}
+_LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_BOOLEANS = frozenset(("true", "on", "ok", "y", "yes", "1", "false", "off", "n", "no", "0", ""))
 
 # These commands touch no vault: they must run where no home exists and none can be made.
 HOMELESS_COMMANDS = frozenset(("mask", "sandbox", "webhook_check"))
@@ -69,10 +83,46 @@ def load() -> Environment:
     """Read KEYLODGE_HOME, then `.env` inside it; a variable set in the process wins."""
     home = Path(os.environ.get("KEYLODGE_HOME") or default_home()).expanduser().absolute()
     read = environ.FileAwareEnv(**SCHEME)
+    read.ENVIRON = _Variables()
     dotenv = home / ".env"
-    if needs_home() and dotenv.is_file():
+    if needs_home() and _is_file(dotenv):
         read.read_env(str(dotenv))
+    for name, (kind, _) in SCHEME.items():
+        _check(read, name, kind)
     return Environment(read=read, home=home)
+
+
+class _Variables(FileAwareMapping):
+    """The process's variables; one read from a NAME_FILE ends before its last line break, as editors write one."""
+
+    def __getitem__(self, key: str) -> str:
+        try:
+            return str(super().__getitem__(key)).rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as problem:
+            why = getattr(problem, "strerror", None) or "it is not UTF-8 text"
+            raise ImproperlyConfigured(f"{key}_FILE names a file that cannot be read: {why}.") from None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a home that cannot even be looked into gets its sentence from `secret_key`
+        return False
+
+
+def _check(read: environ.FileAwareEnv, name: str, kind: type) -> None:
+    """Raise ImproperlyConfigured for a value that is not of its type or cannot be meant. It is never repeated."""
+    if kind is bool and read.str(name, default="").strip().lower() not in _BOOLEANS:
+        raise ImproperlyConfigured(f"{name} must be {_TYPES[kind]}.")
+    try:
+        value = read(name)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be {_TYPES.get(kind, 'a text')}.") from None
+    is_fit, words = _FIT.get(name, (None, ""))
+    if is_fit is not None and not is_fit(value):
+        raise ImproperlyConfigured(f"{name} must be {words}.")
+    if name == "KEYLODGE_LOG_LEVEL" and value not in _LOG_LEVELS:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(_LOG_LEVELS)}.")
 
 
 def public_url(configured: str, port: int) -> str:
@@ -82,15 +132,25 @@ def public_url(configured: str, port: int) -> str:
     clear: http is accepted on a loopback name or address only.
     """
     url = (configured or f"http://localhost:{port}").rstrip("/")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
+    parts = _split(url)
+    if parts is None or parts.scheme not in ("http", "https") or parts.path or parts.query or parts.fragment:
         raise ImproperlyConfigured("KEYLODGE_PUBLIC_URL must look like https://keys.example.com, without a path.")
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ImproperlyConfigured(
             "KEYLODGE_PUBLIC_URL is http, which would send passwords and keys in the clear. "
             "Use https, or a loopback address such as http://localhost:8000."
         )
     return url
+
+
+def _split(url: str) -> SplitResult | None:
+    """Return the parts of an address that names a host and nothing secret, or None."""
+    try:
+        parts = urlsplit(url)
+        is_whole = bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:  # "https://host:port", "https://[::1"
+        return None
+    return parts if is_whole and url.isprintable() and " " not in url else None
 
 
 def is_loopback(host: str) -> bool:
@@ -156,8 +216,8 @@ def databases(read: environ.FileAwareEnv, home: Path) -> dict[str, dict[str, obj
     """
     url = read("DATABASE_URL")
     if url:
-        config = read.db_url_config(url)
-        if config["ENGINE"] != "django.db.backends.postgresql":
+        config = read.db_url_config(url) if url.startswith(("postgres://", "postgresql://", "pgsql://")) else {}
+        if config.get("ENGINE") != "django.db.backends.postgresql":
             raise ImproperlyConfigured("DATABASE_URL must start with postgres://, or be left out for SQLite.")
         config |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True, "DISABLE_SERVER_SIDE_CURSORS": False}
         config.setdefault("OPTIONS", {}).setdefault("connect_timeout", 2)

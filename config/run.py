@@ -108,6 +108,17 @@ class Supervisor:
                 process.wait()
 
 
+def is_address_here(bind: str) -> bool:
+    """Tell whether this machine has the address, whatever listens on it."""
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.bind((bind, 0))
+    except OSError:
+        return False
+    return True
+
+
 def port_is_free(bind: str, port: int) -> bool:
     """Tell whether we may listen there. The web server shares its port among processes, so it would not notice."""
     family = socket.AF_INET6 if ":" in bind else socket.AF_INET

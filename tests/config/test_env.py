@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,11 +26,76 @@ def test_the_public_address_is_https_or_this_machine(configured, meant):
 
 
 @pytest.mark.parametrize(
-    "configured", ["http://keys.example.com", "keys.example.com", "ftp://localhost", "https://a.example/path"]
+    "configured",
+    [
+        "http://keys.example.com",
+        "keys.example.com",
+        "ftp://localhost",
+        "https://a.example/path",
+        "https://[::1",
+        "https://a:b",
+    ],
 )
 def test_an_address_that_would_send_keys_in_the_clear_stops_the_start(configured):
     with pytest.raises(ImproperlyConfigured, match="KEYLODGE_PUBLIC_URL"):
         env.public_url(configured, 8000)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("KEYLODGE_PORT", "abc"),
+        ("KEYLODGE_PORT", "0"),
+        ("KEYLODGE_PORT", "99999"),
+        ("KEYLODGE_TRUSTED_PROXIES", "x"),
+        ("KEYLODGE_WEB_PROCESSES", "-3"),
+        ("KEYLODGE_KEEP_CALLS_DAYS", "ninety"),
+        ("KEYLODGE_LOG_LEVEL", "LOUD"),
+        ("KEYLODGE_REQUIRE_MFA", "maybe"),
+        ("SECRET_KEY_FILE", "/nowhere/secret"),
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_refused_and_not_repeated(name, value, monkeypatch):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ImproperlyConfigured, match=name) as refused:
+        env.load()
+    assert value not in str(refused.value)
+
+
+@pytest.mark.parametrize(("name", "value"), [("KEYLODGE_PORT", "abc"), ("DATABASE_URL", "garbage")])
+def test_bad_settings_end_every_command_with_one_sentence(name, value, tmp_path):
+    ended = keylodge("audit_verify", KEYLODGE_HOME=str(tmp_path / "home"), **{name: value})
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert len(ended.stderr.splitlines()) == 1
+    assert name in ended.stderr
+    assert value not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["webhook_check", "rotate_wrapping_key", "rotate_client_key", "scan", "run", "nonsense"]
+)
+def test_a_command_that_is_not_built_does_not_exist(name, tmp_path):
+    ended = keylodge(name, KEYLODGE_HOME=str(tmp_path / "home"))
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("keylodge: There is no command")
+
+
+def test_an_address_that_this_machine_has_not_is_said_to_be_that(tmp_path):
+    ended = keylodge("serve", KEYLODGE_HOME=str(tmp_path / "home"), KEYLODGE_BIND="192.0.2.1")
+    assert ended.returncode == 2
+    assert "no address of this machine" in ended.stderr
+
+
+def keylodge(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    kept = {key: text for key, text in os.environ.items() if key not in env.SCHEME}
+    command = [sys.executable, str(Path(env.__file__).parent.parent / "manage.py"), *arguments]
+    return subprocess.run(command, env=kept | variables, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_value_from_a_file_ends_before_its_line_break(tmp_path, monkeypatch):
+    (tmp_path / "switch").write_text("True\n")
+    monkeypatch.setenv("KEYLODGE_REQUIRE_MFA_FILE", str(tmp_path / "switch"))
+    assert env.load().read("KEYLODGE_REQUIRE_MFA") is True
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
-from config.run import Child, Supervisor, port_is_free, wait_until_open
+from config.run import Child, Supervisor, is_address_here, port_is_free, wait_until_open
 from secrets_vault import keys
 from secrets_vault.models import StoredSecret, User
 from secrets_vault.people import setup_link
@@ -26,6 +26,8 @@ class Command(BaseCommand):
         home = Path(settings.KEYLODGE_HOME)
         held = hold_home(home)
         bind, port = settings.KEYLODGE_BIND, settings.KEYLODGE_PORT
+        if not is_address_here(bind):
+            raise CommandError(f"KEYLODGE_BIND is {bind}, which is no address of this machine.", returncode=2)
         if not port_is_free(bind, port):
             raise CommandError(
                 f"Port {port} on {bind} is in use. Stop what uses it, or set KEYLODGE_PORT to another port.",
