@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from django.conf import settings
@@ -33,12 +33,15 @@ def make_app(
     client_id: str,
     client_secret: Secret | None,
     actor: Actor,
-    now: datetime,
+    made_on: date | None = None,
     for_client: Client | None = None,
     required_scopes: list[str] | None = None,
     optional_scopes: list[str] | None = None,
 ) -> OAuthApp:
-    """Register what the provider gave us. The secret half goes into the agency's (or the client's) keyring."""
+    """Register what the provider gave us. The secret half goes into the agency's (or the client's) keyring.
+
+    `made_on` is when the provider made the client secret, None for "not known".
+    """
     with transaction.atomic():
         app = OAuthApp(
             name=name,
@@ -49,14 +52,14 @@ def make_app(
             optional_scopes=optional_scopes or [],
         )
         if client_secret is not None:
-            app.secret = _store_secret(app, client_secret, actor=actor, now=now)
+            app.secret = _store_secret(app, client_secret, actor=actor, made_on=made_on)
         app.full_clean(exclude=["secret"])
         app.save()
         _record("oauth_app.made", app, actor=actor)
     return app
 
 
-def _store_secret(app: OAuthApp, client_secret: Secret, *, actor: Actor, now: datetime) -> StoredSecret:
+def _store_secret(app: OAuthApp, client_secret: Secret, *, actor: Actor, made_on: date | None) -> StoredSecret:
     return vault.store(
         actor=actor,
         client=app.for_client,
@@ -65,7 +68,7 @@ def _store_secret(app: OAuthApp, client_secret: Secret, *, actor: Actor, now: da
         label=app.name,
         fields={"client_secret": client_secret},
         provider_key=app.provider_key,
-        made_on=now.date(),
+        made_on=made_on,
         policy=app_policy(get_provider(app.provider_key)),
     )
 
@@ -97,13 +100,15 @@ def change_app(
         mend(app, actor=actor, now=now)
 
 
-def replace_client_secret(app: OAuthApp, client_secret: Secret, *, actor: Actor, now: datetime) -> None:
+def replace_client_secret(
+    app: OAuthApp, client_secret: Secret, *, actor: Actor, now: datetime, made_on: date | None = None
+) -> None:
     """Store a new client secret and let the app's connections try again."""
     if app.secret is None:
-        app.secret = _store_secret(app, client_secret, actor=actor, now=now)
+        app.secret = _store_secret(app, client_secret, actor=actor, made_on=made_on)
         app.save(update_fields=["secret"])
     else:
-        vault.replace(app.secret, {"client_secret": client_secret}, actor=actor, made_on=now.date())
+        vault.replace(app.secret, {"client_secret": client_secret}, actor=actor, made_on=made_on)
     mend(app, actor=actor, now=now)
 
 

@@ -251,7 +251,7 @@ def _keep_app(line: dict[str, Any], *, actor: Actor, now: datetime) -> None:
             client_id=line["client_id"],
             client_secret=secret,
             actor=actor,
-            now=now,
+            made_on=now.date(),  # the sandbox has just made it
             required_scopes=list(line["required_scopes"]),
             optional_scopes=list(line["optional_scopes"]),
         )
@@ -259,4 +259,4 @@ def _keep_app(line: dict[str, Any], *, actor: Actor, now: datetime) -> None:
     if app.client_id != line["client_id"]:
         OAuthApp.objects.filter(pk=app.pk).update(client_id=line["client_id"])
     if app.secret is None or not vault.holds(app.secret, {"client_secret": secret}):
-        replace_client_secret(app, secret, actor=actor, now=now)
+        replace_client_secret(app, secret, actor=actor, now=now, made_on=now.date())

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.utils import timezone
 
 from dashboard.forms import PageForm
 from dashboard.pages.vault.forms import SecretInput
@@ -52,6 +54,12 @@ class OAuthAppForm(PageForm):
         label="Client id", max_length=300, widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"})
     )
     client_secret = forms.CharField(label="Client secret", max_length=4096, widget=SecretInput())
+    made_on = forms.DateField(
+        label="The client secret was made on",
+        required=False,
+        help_text="The day the provider made it, not today's. Left empty, its age is not known and it counts as due.",
+        widget=forms.DateInput(attrs={"type": "date"}),
+    )
     more_required = forms.CharField(
         label="Other scopes, always asked for", required=False, widget=forms.Textarea(attrs={"rows": 2})
     )
@@ -108,6 +116,13 @@ class OAuthAppForm(PageForm):
             raise forms.ValidationError("There is already an OAuth app of this name.")
         return name
 
+    def clean_made_on(self) -> date | None:
+        """Return the day. A day to come is a slip."""
+        made_on: date | None = self.cleaned_data["made_on"]
+        if made_on and made_on > timezone.localdate():
+            raise forms.ValidationError("This day has not come yet. When was the client secret made?")
+        return made_on
+
     def clean_more_required(self) -> list[str]:
         """Return the typed scopes."""
         return read_scopes(self.cleaned_data["more_required"])
@@ -143,4 +158,6 @@ class OAuthAppForm(PageForm):
 
     def plain_fields(self) -> list[forms.BoundField]:
         """Return the fields above the scopes."""
-        return [self[name] for name in ("name", "owner", "client_id", "client_secret") if name in self.fields]
+        return [
+            self[name] for name in ("name", "owner", "client_id", "client_secret", "made_on") if name in self.fields
+        ]

@@ -78,7 +78,7 @@ def _make(request: PageRequest, form: OAuthAppForm) -> OAuthApp:
         client_id=data["client_id"],
         client_secret=form.secret,
         actor=actor_of(request),
-        now=timezone.now(),
+        made_on=data["made_on"],
         for_client=form.for_client,
         **form.scopes(),
     )
@@ -119,7 +119,7 @@ def _change(request: PageRequest, form: OAuthAppForm, app: OAuthApp) -> None:
     with transaction.atomic():
         change_app(app, name=data["name"], client_id=data["client_id"], actor=actor, now=now, **form.scopes())
         if form.secret is not None:
-            replace_client_secret(app, form.secret, actor=actor, now=now)
+            replace_client_secret(app, form.secret, actor=actor, now=now, made_on=data["made_on"])
 
 
 def _page(request: PageRequest, form: OAuthAppForm, provider: Provider, *, app: OAuthApp | None = None) -> HttpResponse:

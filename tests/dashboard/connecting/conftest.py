@@ -1,7 +1,6 @@
 """Acme's HubSpot, an OAuth app of the agency, and what a test needs to walk the steps."""
 
 import pytest
-from django.utils import timezone
 
 from integrations.models import Connection
 from integrations.oauth.app import make_app
@@ -26,7 +25,6 @@ def app(db):
         client_id="client-of-the-agency",
         client_secret=Secret(APP_SECRET),
         actor=SYSTEM,
-        now=timezone.now(),
         required_scopes=["oauth", READ],
         optional_scopes=[WRITE],
     )

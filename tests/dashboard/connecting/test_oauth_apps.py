@@ -1,5 +1,7 @@
 """OAuth apps: entered, corrected, never shown again."""
 
+from datetime import date
+
 import pytest
 
 from integrations.models import OAuthApp
@@ -25,6 +27,18 @@ def test_the_agencys_app_is_stored_sealed_with_its_scopes(browser_of, olive):
     assert (app.required_scopes, app.optional_scopes) == (["oauth"], [WRITE, "crm.export", "crm.import"])
     assert vault.holds(app.secret, {"client_secret": Secret(APP_SECRET)})
     assert APP_SECRET.encode() not in bytes(app.secret.current.fields.get().blob)
+    assert app.secret.current.made_on is None
+
+
+def test_a_client_secret_counts_its_age_from_the_day_that_was_told(browser_of, olive):
+    browser = browser_of(olive)
+    assert browser.post(NEW, entered(made_on="2026-03-02")).status_code == 302
+    app = OAuthApp.objects.get()
+    assert app.secret.current.made_on == date(2026, 3, 2)
+    changed = entered(client_secret="another-secret-0123", made_on="2026-08-09")
+    assert browser.post(f"/oauth-apps/{app.pk}/", changed).status_code == 302
+    app.secret.refresh_from_db()
+    assert app.secret.current.made_on == date(2026, 8, 9)
 
 
 def test_a_client_secret_is_in_no_page(browser_of, olive, app):
@@ -90,6 +104,7 @@ def test_an_app_is_corrected_and_its_secret_stays_unless_a_new_one_is_typed(brow
     [
         ({"name": "Agency HubSpot"}, "already an OAuth app of this name"),
         ({"client_secret": ""}, "required"),
+        ({"made_on": "2999-01-01"}, "has not come yet"),
         ({"more_required": 'a"b'}, "no scope"),
     ],
 )

@@ -66,7 +66,6 @@ def make_connection(
         client_id=line["client_id"],
         client_secret=Secret(line["client_secret"]),
         actor=Actor.of(user),
-        now=NOW,
         required_scopes=line.get("required_scopes", [READ]),
         optional_scopes=line.get("optional_scopes", ["oauth", WRITE, DEALS]),
     )
