@@ -86,6 +86,10 @@ class MFAAdapter(DefaultMFAAdapter):
         """Return the name an authenticator app shows."""
         return "Keylodge"
 
+    def generate_authenticator_name(self, user: Any, type: Any) -> str:
+        """Return what the field for a new passkey's name holds: nothing. "Master key" means something else here."""
+        return ""
+
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
         """Return the relying party: always the host of PUBLIC_URL (WebAuthn section 5.4.2)."""
         return {"id": urlsplit(settings.KEYLODGE_PUBLIC_URL).hostname or "localhost", "name": "Keylodge"}

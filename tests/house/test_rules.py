@@ -188,7 +188,8 @@ def test_markup_is_made_by_format_html():
 
 
 INLINE = re.compile(
-    r"<script(?![^>]*\bsrc=)[^>]*>|<style\b|\sstyle\s*=\s*[\"']|\son[a-z]+\s*=\s*[\"']|javascript:|hx-on|hx-vals=[\"']js:",
+    # A script of type application/json is data: nothing runs it.
+    r"<script(?![^>]*(?:\bsrc=|type=\"application/json\"))[^>]*>|<style\b|\sstyle\s*=\s*[\"']|\son[a-z]+\s*=\s*[\"']|javascript:|hx-on|hx-vals=[\"']js:",
     re.IGNORECASE,
 )
 

@@ -69,6 +69,7 @@ class NewSecret(AgeFields):
                 initial=True,
                 label="Try it now, and let automations call the provider with it through the gateway",
             )
+        if kind in CALLABLE and self.is_bound:  # nobody has been warned of an empty form
             self.fields["is_warned"] = forms.BooleanField(required=False, label="Store it all the same")
         self.order_fields(self._order())
 
