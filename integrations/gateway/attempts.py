@@ -82,9 +82,12 @@ class Attempts:
             failure = await self._failure(answer)
             left_s = min(ends_at - time.monotonic(), deadline.left_s)
             wait_s = self._wait_s(failure, left_s=left_s) if failure is not None else None
-            if wait_s is None or not budget.allows(time.monotonic()):
+            if failure is None or wait_s is None:
                 break
-            self.trace.timeline[-1]["wait_ms"] = round(wait_s * 1000)
+            if not budget.allows(time.monotonic()):
+                self.trace.timeline[-1]["gave_up"] = "budget"
+                break
+            self._note_wait(wait_s, failure)
             if isinstance(answer, Standing):
                 answer.answering.close()
             await asyncio.sleep(wait_s)
@@ -93,6 +96,13 @@ class Attempts:
         if is_event_stream(answer.answering.headers):
             deadline.at += EVENT_STREAM_S
         return answer
+
+    def _note_wait(self, wait_s: float, failure: retry.Failure) -> None:
+        """Note how long is waited, and what the upstream asked for."""
+        noted = self.trace.timeline[-1]
+        noted["wait_ms"] = round(wait_s * 1000)
+        if failure.retry_after_s is not None:
+            noted["retry_after_s"] = round(failure.retry_after_s, 3)
 
     async def _once(self, deadline: Deadline) -> Standing | OutboundError:
         """Make one attempt and note what it came to."""
