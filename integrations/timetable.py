@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from integrations import mail, reminders, sandbox_control, watch
-from integrations.call_log import retention
+from integrations.call_log import retention, settling
 from integrations.connections import probe_due
 from integrations.oauth.flow import forget_old
 from integrations.oauth.refresh import refresh_due
@@ -30,6 +30,12 @@ def send_mail(now: datetime) -> int:
 def watch_calls(now: datetime) -> int:
     """Tell of new and ended troubles."""
     return watch.look(now)
+
+
+@sweep("snoozes", every_s=60, words="Opens the errors whose snooze has ended")
+def wake_errors(now: datetime) -> int:
+    """Open what was snoozed until now."""
+    return settling.wake_snoozed(now)
 
 
 @sweep("rotation", every_s=600, words="Writes the Monday digest and what became overdue")
