@@ -181,7 +181,7 @@ def error_needs(client_ids: Sequence[UUID], *, now: datetime) -> Iterator[Need]:
         if connection is None or connection.status in CONNECTION_WORDS:
             continue
         connection.provider_name = group.provider_name
-        routes = [("error_group", group.pk), ("client", connection.client.slug)]
+        routes = [("error", group.pk), ("client", connection.client.slug)]
         text = f"{group.count:,} calls, {group.method} {group.path_template}"
         yield _need_of(
             connection, 4, "warn", group.title, text, routes, "See error", ago_words(group.last_seen_at, now=now)

@@ -7,17 +7,21 @@ from dashboard.pages import (
     client,
     client_changes,
     clients,
+    limits,
     mailbox,
     rotations,
     sandbox,
     search,
     today,
 )
+from dashboard.pages.calls import list as call_list
+from dashboard.pages.calls import one as call_one
 from dashboard.pages.connecting import described, oauth_apps, wizard
 from dashboard.pages.connecting import links as connect_links
 from dashboard.pages.connecting import list as connection_list
 from dashboard.pages.connection import acts, console, links, tokens
 from dashboard.pages.connection import one as connection_page
+from dashboard.pages.errors import groups, states
 from dashboard.pages.settings import address, background, backup, mail, profile, rotation, security
 from dashboard.pages.vault import importing, new, one, showing
 from dashboard.pages.vault import list as vault_list
@@ -91,6 +95,15 @@ urlpatterns = [
     path("audit/", audit.trail, name="audit"),
     path("audit/export/", audit.export, name="audit_export"),
     path("audit/verify/", audit.verify, name="audit_verify"),
+    # Errors, calls, limits
+    path("errors/", groups.errors, name="errors"),
+    path("errors/settle/", states.settling, name="errors_settling"),
+    path("errors/undo/", states.undo, name="errors_undo"),
+    path("errors/<uuid:pk>/", groups.error, name="error"),
+    path("calls/", call_list.calls, name="calls"),
+    path("calls/<uuid:pk>/", call_one.call, name="call"),
+    path("limits/", limits.limits, name="limits"),
+    path("limits/<slug:slug>/slow-down/", limits.slow_down, name="limits_slow_down"),
     # Settings
     path("settings/", profile.profile, name="settings"),
     path("settings/security/", security.security, name="settings_security"),

@@ -9,12 +9,14 @@ from django import template
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
 from dashboard.words import STATUS_TONES, TONE_ICONS, ago_words, last_provider_word, short_environment
 
 register = template.Library()
+
+MASKED = re.compile(r"(\*{4}[\w-]{0,4}|\[(?:masked|withheld)[^\]\n]{0,60}\])")
 
 # Drawings in static/logos.svg that can be read at 16 pixels. Every other provider gets a monogram.
 LOGOS = frozenset(
@@ -152,3 +154,11 @@ def status_tone(status: int | None) -> str:
 def thousands(number: int | None) -> str:
     """Return a whole number with its thousands set apart."""
     return "" if number is None else f"{number:,}"
+
+
+@register.filter
+def marked(text: str | None) -> SafeString:
+    """Return text of the call log with what the masker hid set apart."""
+    return SafeString(
+        MASKED.sub(r'<span class="mask" title="masked when it was written; not stored">\1</span>', escape(text or ""))
+    )

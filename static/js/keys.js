@@ -19,6 +19,8 @@ const actions = {
   j: () => move(1),
   k: () => move(-1),
   x: () => inRow("input[type=checkbox]")?.click(),
+  e: () => document.querySelector('[data-key="e"]')?.click(),
+  s: () => document.querySelector('[data-key="s"]')?.click(),
   "/": () => document.querySelector("main input[type=search]")?.focus(),
   "?": () => document.getElementById("shortcuts")?.showModal(),
 };

@@ -1,0 +1,1 @@
+"""Every call through the gateway: the list, and one call in full."""

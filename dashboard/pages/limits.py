@@ -1,0 +1,148 @@
+"""Limits: how much of each quota is used, tightest first; the last 24 hours; who used it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
+
+from dashboard.forms import FilterForm, PageForm
+from dashboard.health import lightly
+from dashboard.names import name_providers, provider_names
+from dashboard.quotas import Quota, Use, documented_quotas, told_quotas, use_of
+from dashboard.render import PageRequest, actor_of, render_page
+from integrations.models import Connection
+from secrets_vault import audit, generation
+from secrets_vault.models import Client
+
+if TYPE_CHECKING:
+    from secrets_vault.access import VisibleQuerySet
+    from secrets_vault.models import User
+
+SHOWN = 24
+MOST_SHOWN = 200
+
+
+class LimitFilter(FilterForm):
+    """Client, environment and provider."""
+
+    client = forms.ChoiceField(required=False)
+    environment = forms.ChoiceField(required=False)
+    provider = forms.ChoiceField(required=False)
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        connections = Connection.objects.visible_to(user).filter(client__archived_at=None).order_by()
+        found = set(connections.values_list("provider_key", "environment__slug").distinct())
+        names = provider_names({provider for provider, _ in found})
+        clients = Client.objects.visible_to(user).filter(archived_at=None).order_by("name")
+        self.offer("client", "Every client", list(clients.values_list("slug", "name")))
+        self.offer("environment", "Every environment", sorted({(slug, slug) for _, slug in found}))
+        self.offer("provider", "Every provider", sorted(names.items(), key=lambda row: row[1].lower()))
+
+    def offer(self, name: str, every: str, choices: list[tuple[str, str]]) -> None:
+        """Put the choices of a field."""
+        self.fields[name].choices = [("", every), *choices]  # type: ignore[attr-defined]
+
+
+class SlowDown(PageForm):
+    """Where the bar turns amber."""
+
+    percent = forms.IntegerField(min_value=10, max_value=100)
+
+
+@dataclass
+class Card:
+    """One connection: its quotas, tightest first, and its last 24 hours."""
+
+    connection: Any
+    quotas: list[Quota]
+    can_manage: bool
+    use: Use = field(default_factory=Use)
+
+    @property
+    def used_percent(self) -> float:
+        """Return the share of its tightest quota."""
+        return self.quotas[0].used_percent if self.quotas else 0.0
+
+
+def limits(request: PageRequest) -> HttpResponse:
+    """Show the connections nearest to a limit first."""
+    now = timezone.now()
+    filters = LimitFilter(request.GET, user=request.user)
+    chosen = filters.chosen()
+    cards = cards_of(request.user, chosen, now=now)
+    most = MOST_SHOWN if request.GET.get("all") else SHOWN
+    shown = cards[:most]
+    uses = use_of([card.connection.pk for card in shown], request.user, now=now)
+    for card in shown:
+        card.use = uses[card.connection.pk]
+    name_providers([card.connection for card in shown])
+    context = {
+        "filters": filters,
+        "cards": shown,
+        "count": len(cards),
+        "near_count": sum(1 for card in cards if card.used_percent >= card.connection.slow_down_percent),
+        "is_filtered": bool(chosen),
+        "is_cut": len(cards) > len(shown),
+        "now": now,
+    }
+    return render_page(request, "dashboard/limits.html", context, part="cards")
+
+
+def cards_of(user: User, chosen: dict[str, Any], *, now: datetime) -> list[Card]:
+    """Return the connections with a known quota, the tightest first."""
+    connections = {row.pk: row for row in lightly(_asked_for(Connection.objects.visible_to(user), chosen))}
+    told = told_quotas(user, now=now, connections=connections if chosen else None)
+    quotas = [*told, *documented_quotas(list(connections.values()), told, now=now)]
+    by_connection: defaultdict[UUID, list[Quota]] = defaultdict(list)
+    for quota in sorted(quotas, key=lambda quota: -quota.used_percent):
+        if quota.connection_id in connections:
+            by_connection[quota.connection_id].append(quota)
+    manageable = set(Client.objects.manageable_by(user).values_list("pk", flat=True))
+    return [Card(connections[pk], of, connections[pk].client_id in manageable) for pk, of in by_connection.items()]
+
+
+def _asked_for(rows: VisibleQuerySet, chosen: dict[str, Any]) -> VisibleQuerySet:
+    rows = rows.filter(client__archived_at=None)
+    names = (("client", "client__slug"), ("environment", "environment__slug"), ("provider", "provider_key"))
+    return rows.filter(**{lookup: chosen[name] for name, lookup in names if name in chosen})
+
+
+@require_POST
+def slow_down(request: PageRequest, slug: str) -> HttpResponse:
+    """Move the slow-down line of one connection."""
+    connection = get_object_or_404(Connection.objects.manageable_by(request.user), slug=slug)
+    form = SlowDown(request.POST)
+    if not form.is_valid():
+        messages.error(request, "The slow-down line is a whole number from 10 to 100 percent.")
+        return _back(request)
+    percent = form.cleaned_data["percent"]
+    with transaction.atomic():
+        Connection.objects.filter(pk=connection.pk).update(slow_down_percent=percent)
+        details = {"slow_down_percent": percent, "was": connection.slow_down_percent}
+        audit.record(
+            "connection.changed", actor=actor_of(request), client=connection.client_id, subject=connection,
+            details=details,
+        )  # fmt: skip
+        generation.bump()
+    messages.success(request, f"{connection}: the slow-down line is at {percent} %.")
+    return _back(request)
+
+
+def _back(request: PageRequest) -> HttpResponse:
+    wanted = request.POST.get("next", "")
+    is_ours = wanted.startswith("/limits/") and url_has_allowed_host_and_scheme(wanted, {request.get_host()})
+    return HttpResponseRedirect(wanted if is_ours else reverse("dashboard:limits"))

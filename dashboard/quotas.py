@@ -1,0 +1,161 @@
+"""Every quota of every connection: what the provider told last, else the documented limit and our own count."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db.models import F, Q, Sum
+
+from dashboard.day import HOURS, Hours, first_hour
+from dashboard.pages.calls.filters import id_at
+from integrations.limits import documented_limits
+from integrations.models import Call, CallHour, GatewayToken, LimitReading
+from integrations.models.call import NO_TOKEN
+from integrations.providers.registry import catalogue
+
+if TYPE_CHECKING:
+    from integrations.models import Connection
+    from secrets_vault.models import User
+
+TOLD, OWN_COUNT = LimitReading.Source.HEADERS, LimitReading.Source.DOCUMENTED
+# Windows up to this are counted call by call; longer ones from the hourly counts.
+SHORT_S = 3600
+
+
+@dataclass(frozen=True)
+class Quota:
+    """One limit of a connection, as it is known now."""
+
+    connection_id: UUID
+    bucket: str
+    limit: int | None
+    remaining: int | None
+    window_s: int | None
+    resets_at: datetime | None
+    read_at: datetime | None
+    source: str
+
+    @property
+    def words(self) -> str:
+        """Return the bucket as a person reads it."""
+        return self.bucket.replace("_", " ").replace("-", " ").capitalize()
+
+    @property
+    def used(self) -> int | None:
+        """Return how much is used, where both numbers are known."""
+        if self.limit is None or self.remaining is None:
+            return None
+        return max(0, self.limit - self.remaining)
+
+    @property
+    def used_percent(self) -> float:
+        """Return the share that is used."""
+        return 100 * (self.used or 0) / self.limit if self.limit else 0.0
+
+    @property
+    def is_own_count(self) -> bool:
+        """Tell whether only calls through Keylodge are counted."""
+        return self.source == OWN_COUNT
+
+
+@dataclass
+class Use:
+    """The last 24 hours of one connection: hour by hour, and by token."""
+
+    hours: Hours = field(default_factory=lambda: [(0, 0)] * HOURS)
+    tokens: list[tuple[str, int]] = field(default_factory=list)
+
+    @property
+    def calls(self) -> int:
+        """Return all calls."""
+        return sum(calls for calls, _ in self.hours)
+
+
+def told_quotas(user: User, *, now: datetime, connections: Iterable[UUID] | None = None) -> list[Quota]:
+    """Return what providers told last; a window that has ended since is empty again."""
+    fields = ("connection_id", "bucket", "limit", "remaining", "window_s", "resets_at", "read_at", "source")
+    rows = LimitReading.objects.visible_to(user).order_by()
+    if connections is not None:
+        rows = rows.filter(connection_id__in=list(connections))
+    return [_as_of(Quota(*row), now=now) for row in rows.values_list(*fields)]
+
+
+def _as_of(quota: Quota, *, now: datetime) -> Quota:
+    ends_at = quota.resets_at
+    if ends_at is None and quota.window_s and quota.read_at:
+        ends_at = quota.read_at + timedelta(seconds=quota.window_s)
+    if ends_at is None or ends_at > now or quota.limit is None:
+        return quota
+    return Quota(quota.connection_id, quota.bucket, quota.limit, quota.limit, quota.window_s, None, quota.read_at,
+                 quota.source)  # fmt: skip
+
+
+def documented_quotas(connections: Sequence[Connection], told: Iterable[Quota], *, now: datetime) -> list[Quota]:
+    """Return the documented limits of connections whose provider does not tell them, with our own count."""
+    known = {quota.connection_id for quota in told}
+    wanted: list[tuple[UUID, Any]] = []
+    for connection in connections:
+        provider = catalogue().get(connection.provider_key)
+        if connection.pk in known or provider is None:
+            continue
+        mode = "live" if connection.environment.is_production else "test"
+        limits = documented_limits(provider, kind=connection.kind, environment=mode)
+        wanted += [(connection.pk, limit) for limit in limits if limit.limit and limit.window_s]
+    counts = _own_counts({(pk, limit.window_s) for pk, limit in wanted}, now=now)
+    return [
+        Quota(pk, limit.bucket, limit.limit, max(0, limit.limit - counts.get((pk, limit.window_s), 0)),
+              limit.window_s, None, now, OWN_COUNT)
+        for pk, limit in wanted
+    ]  # fmt: skip
+
+
+def _own_counts(wanted: set[tuple[UUID, int]], *, now: datetime) -> dict[tuple[UUID, int], int]:
+    """Return the calls of each connection in its window, in two queries however many there are."""
+    found: dict[tuple[UUID, int], int] = {}
+    ids = {pk for pk, _ in wanted}
+    short = sorted({window for _, window in wanted if window <= SHORT_S})
+    long = sorted({window for _, window in wanted if window > SHORT_S})
+    if short:
+        sums = {f"w{w}": Sum("attempts", filter=Q(pk__gte=id_at(now - timedelta(seconds=w)))) for w in short}
+        calls = Call.objects.filter(pk__gte=id_at(now - timedelta(seconds=short[-1]))).order_by()
+        _collect(found, calls, sums, ids)
+    if long:
+        made = F("calls") + F("repeated")
+        sums = {f"w{w}": Sum(made, filter=Q(hour__gt=now - timedelta(seconds=w))) for w in long}
+        hours = CallHour.objects.filter(hour__gt=now - timedelta(seconds=long[-1])).order_by()
+        _collect(found, hours, sums, ids)
+    return found
+
+
+def _collect(found: dict[tuple[UUID, int], int], rows: Any, sums: Mapping[str, Sum], ids: set[UUID]) -> None:
+    for row in rows.values("connection_id").annotate(**sums):
+        if row["connection_id"] in ids:
+            found.update({(row["connection_id"], int(name[1:])): row[name] or 0 for name in sums})
+
+
+def use_of(connection_ids: Iterable[UUID], user: User, *, now: datetime) -> dict[UUID, Use]:
+    """Return the last 24 hours of some connections, in two queries."""
+    since, ids = first_hour(now), list(connection_ids)
+    found = {pk: Use() for pk in ids}
+    by_token: defaultdict[UUID, defaultdict[UUID, int]] = defaultdict(lambda: defaultdict(int))
+    rows = CallHour.objects.filter(connection_id__in=ids, hour__gte=since, hour__lte=now)
+    for pk, token_id, hour, calls, failed in rows.values_list("connection_id", "token_id", "hour", "calls", "failed"):
+        place = min(HOURS - 1, max(0, int((hour - since).total_seconds() // 3600)))
+        had = found[pk].hours[place]
+        found[pk].hours[place] = (had[0] + calls, had[1] + failed)
+        by_token[pk][token_id] += calls
+    names = _token_names({token_id for tokens in by_token.values() for token_id in tokens}, user)
+    for pk, tokens in by_token.items():
+        counted = sorted(tokens.items(), key=lambda row: -row[1])[:5]
+        found[pk].tokens = [(names.get(token_id, "a token that is gone"), calls) for token_id, calls in counted]
+    return found
+
+
+def _token_names(ids: set[UUID], user: User) -> dict[UUID, str]:
+    rows = GatewayToken.objects.visible_to(user).filter(pk__in=ids - {NO_TOKEN})
+    return {NO_TOKEN: "no token", **dict(rows.values_list("pk", "name"))}

@@ -1,0 +1,128 @@
+"""One call, attempt by attempt, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+
+from integrations.gateway.retry import IDEMPOTENT, MAX_ATTEMPTS
+from integrations.models.call import Outcome
+
+if TYPE_CHECKING:
+    from integrations.models import Call
+
+CODE_WORDS = {
+    "upstream_unreachable": "no connection",
+    "upstream_timeout": "no answer in time",
+    "upstream_invalid": "an answer that cannot be read",
+    "host_refused": "host refused",
+}
+PHASE_WORDS = {
+    "resolve": "while looking up the name",
+    "connect": "while connecting",
+    "tls": "while securing the connection",
+    "send": "while sending",
+    "head": "while waiting for the answer",
+    "body": "while reading the answer",
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of the timeline."""
+
+    at: datetime
+    tone: str
+    title: str
+    text: str = ""
+
+    @property
+    def clock(self) -> str:
+        """Return the time of day to the millisecond, in the viewer's zone."""
+        local = timezone.localtime(self.at)
+        return f"{local:%H:%M:%S}.{local.microsecond // 1000:03}"
+
+
+def steps_of(call: Call) -> list[Step]:
+    """Return what happened, in order; the last step is what the caller got."""
+    events = list(call.timeline or ())
+    steps = [_attempt(call, number, event, events) for number, event in enumerate(events, start=1)]
+    if not steps and not call.attempts:
+        steps.append(Step(call.at, "bad", "Refused here", "Nothing was sent to the provider."))
+    return [*steps, _end(call)]
+
+
+def _attempt(call: Call, number: int, event: Mapping[str, Any], events: list[Any]) -> Step:
+    status, took_ms, ended_ms = event.get("status"), _number(event.get("ms")), _number(event.get("at_ms"))
+    what = str(status) if status else CODE_WORDS.get(str(event.get("code")), str(event.get("code") or "no answer"))
+    tone = "ok" if status and status < 400 else "bad"
+    at = call.at + timedelta(milliseconds=max(0.0, ended_ms - took_ms))
+    is_last = number == len(events)
+    return Step(
+        at,
+        tone,
+        f"Attempt {number}: {what} in {milliseconds(took_ms)}",
+        " ".join(_reasons(call, event, is_last=is_last, number=number, tone=tone)),
+    )
+
+
+def _reasons(call: Call, event: Mapping[str, Any], *, is_last: bool, number: int, tone: str) -> Iterator[str]:
+    """Yield why it went on, or why it did not."""
+    if phase := PHASE_WORDS.get(str(event.get("phase"))):
+        yield f"It broke {phase}."
+    if event.get("refreshed"):
+        yield "The access token was refreshed, and the call made again."
+    if event.get("wait_ms") is not None:
+        wait = milliseconds(_number(event["wait_ms"]))
+        told = event.get("retry_after_s")
+        yield (
+            f"The provider asked for {milliseconds(_number(told) * 1000)}; waited {wait}."
+            if told is not None
+            else f"Waited {wait}, a little longer each time."
+        )
+    elif is_last and tone == "bad":
+        yield _why_ended(call, event, number=number)
+
+
+def _why_ended(call: Call, event: Mapping[str, Any], *, number: int) -> str:
+    if event.get("gave_up") == "budget":
+        return "Not repeated: this connection’s share of repeats is used up for the minute."
+    if number >= MAX_ATTEMPTS:
+        return f"{MAX_ATTEMPTS} attempts are the most."
+    if call.method not in IDEMPOTENT and event.get("status") not in (400, 401, 403, 404, 409, 422):
+        return f"Not repeated: a {call.method} may have taken effect, and could do so twice."
+    return "Not repeated: the answer would have been the same."
+
+
+def _end(call: Call) -> Step:
+    at = call.at + timedelta(milliseconds=call.total_ms)
+    total = milliseconds(call.total_ms)
+    if call.outcome == Outcome.CANCELLED:
+        return Step(at, "info", "The caller went away", f"It had waited {total}.")
+    got = status_words(call.status) if call.status else "no answer"
+    tone = "ok" if call.outcome in (Outcome.OK, Outcome.RECOVERED) else "info"
+    return Step(at, tone, f"The caller got {got}", f"{total} after it asked.")
+
+
+def status_words(status: int | None) -> str:
+    """Return "429 Too Many Requests"."""
+    if not status:
+        return ""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
+
+
+def milliseconds(amount_ms: float) -> str:
+    """Return "84 ms" or "2.1 s"."""
+    return f"{amount_ms:.0f} ms" if amount_ms < 1000 else f"{amount_ms / 1000:.1f} s"
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0

@@ -1,0 +1,229 @@
+"""Every call, and one call in full."""
+
+from contextlib import ExitStack
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from django.utils.html import escape
+
+from dashboard.pages.calls.one import cause_of
+from integrations.models import ErrorGroup
+from integrations.models.call import Outcome
+from secrets_vault.models import AuditEvent
+from tests.dashboard.errors.conftest import connect, write
+from tests.factories import make_client
+
+pytestmark = pytest.mark.django_db
+
+EVERY_TROUBLE = [
+    (400, "", Outcome.CLIENT_ERROR),
+    (401, "", Outcome.AUTH),
+    (403, "", Outcome.AUTH),
+    (404, "", Outcome.CLIENT_ERROR),
+    (409, "", Outcome.CLIENT_ERROR),
+    (422, "", Outcome.CLIENT_ERROR),
+    (429, "", Outcome.LIMITED),
+    (500, "", Outcome.UPSTREAM_ERROR),
+    (502, "", Outcome.UPSTREAM_ERROR),
+    (503, "", Outcome.UPSTREAM_ERROR),
+    (504, "", Outcome.UPSTREAM_ERROR),
+    (504, "upstream_timeout", Outcome.TIMEOUT),
+    (502, "upstream_unreachable", Outcome.UNREACHABLE),
+    (502, "upstream_invalid", Outcome.UPSTREAM_ERROR),
+    (502, "needs_reconnecting", Outcome.REFUSED),
+    (403, "not_allowed", Outcome.REFUSED),
+    (429, "token_limited", Outcome.LIMITED),
+    (418, "", Outcome.CLIENT_ERROR),
+]
+
+
+def page_of(browser, address="/calls/", **query):
+    answer = browser.get(address, query)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def paths_in(content):
+    return {word for word in ("contacts", "deals", "companies") if f"/{word}" in content}
+
+
+@pytest.mark.parametrize(("status", "code", "outcome"), EVERY_TROUBLE)
+def test_every_trouble_says_what_happened_what_to_do_and_who_must_act(browser_of, ada, hubspot, status, code, outcome):
+    call = write(hubspot, status=status, code=code, outcome=outcome)
+    cause = cause_of(call)
+    assert cause is not None
+    assert min(len(cause.title), len(cause.cause), len(cause.remedy)) > 3
+    content = page_of(browser_of(ada), f"/calls/{call.pk}/")
+    for words in (cause.title, cause.cause, cause.remedy, "Who must act."):
+        assert escape(words) in content
+    group_page = page_of(browser_of(ada), f"/errors/{call.group_id}/")
+    assert escape(cause.cause) in group_page
+    assert escape(cause.remedy) in group_page
+
+
+@pytest.mark.parametrize(("who", "status"), [("ada", 200), ("ben", 200), ("olive", 200), ("cora", 404)])
+def test_a_strangers_call_does_not_exist(request, browser_of, hubspot, who, status):
+    call = write(hubspot)
+    browser = browser_of(request.getfixturevalue(who))
+    assert browser.get(f"/calls/{call.pk}/").status_code == status
+    assert (str(call.pk) in page_of(browser)) is (status == 200)
+    assert browser.get(f"/calls/{uuid4()}/").status_code == 404
+
+
+def test_a_call_shows_request_and_response_masked(browser_of, ada, hubspot):
+    secret = "canary-secret-0123456789"
+    call = write(
+        hubspot, method="POST", known=(secret,), secret_version=6,
+        request_headers=[(b"content-type", b"application/json"), (b"authorization", f"Bearer {secret}".encode())],
+        request_body=f'{{"lifecyclestage": "lead", "token": "{secret}"}}'.encode(),
+        response_headers=[(b"x-hubspot-correlation", b"1")], response_body=b'{"message": "internal error"}',
+        secret_made_at=timezone.now() - timedelta(days=9),
+    )  # fmt: skip
+    content = page_of(browser_of(ada), f"/calls/{call.pk}/")
+    assert secret not in content
+    assert 'class="mask"' in content
+    for words in ("lifecyclestage", "internal error", "version 6, 9 days old then", "n8n, from 192.0.2.10"):
+        assert words in content
+
+
+def test_a_call_says_what_limit_was_left_then(browser_of, ada, hubspot):
+    from integrations.limits import Reading
+
+    call = write(hubspot, status=429, outcome=Outcome.LIMITED, readings=[Reading("ten_seconds", 190, 0, 10)])
+    assert "ten seconds: 0 of 190 left" in page_of(browser_of(ada), f"/calls/{call.pk}/")
+
+
+def test_a_page_text_from_outside_is_only_text(browser_of, ada, hubspot):
+    call = write(hubspot, response_body=b"<script>alert(1)</script>", target=b"/x/<img>", token_name="<b>n8n</b>")
+    for path in (f"/calls/{call.pk}/", "/calls/", "/errors/"):
+        content = page_of(browser_of(ada), path)
+        assert "<script>alert" not in content
+        assert "<img>" not in content
+        assert "<b>n8n" not in content
+
+
+def test_a_call_can_be_copied_as_curl_without_its_secret(browser_of, ada, hubspot):
+    call = write(
+        hubspot, method="POST", target=b"/crm/v3/objects/contacts", request_body=b"{\"a\": \"it's\"}",
+        request_headers=[(b"content-type", b"application/json"), (b"authorization", b"Bearer abcdefghijklmnop123456")],
+    )  # fmt: skip
+    answer = browser_of(ada).get(f"/calls/{call.pk}/")
+    curl = answer.context["curl"]
+    assert "/gateway/acme-hubspot/crm/v3/objects/contacts" in curl
+    assert "Authorization: Bearer $GATEWAY_TOKEN" in curl
+    assert "content-type: application/json" in curl.lower()
+    assert "abcdefghijklm" not in curl
+
+
+def test_the_calls_of_an_error_are_walked_one_by_one(browser_of, ada, hubspot):
+    first, middle, last = (write(hubspot, ago=timedelta(minutes=m)) for m in (3, 2, 1))
+    content = page_of(browser_of(ada), f"/calls/{middle.pk}/")
+    assert f'rel="prev" href="/calls/{first.pk}/"' in content
+    assert f'rel="next" href="/calls/{last.pk}/"' in content
+    assert f"/errors/{middle.group_id}/" in content
+
+
+def test_the_list_shows_failed_calls_first_and_all_when_asked(browser_of, ada, hubspot):
+    write(hubspot)
+    write(hubspot, status=200, outcome=Outcome.OK, target=b"/crm/v3/objects/deals")
+    browser = browser_of(ada)
+    assert paths_in(page_of(browser)) == {"contacts"}
+    assert paths_in(page_of(browser, outcome="all")) == {"contacts", "deals"}
+    assert paths_in(page_of(browser, outcome="ok")) == {"deals"}
+
+
+def test_an_empty_list_says_so(browser_of, ada):
+    assert "No call failed" in page_of(browser_of(ada))
+    assert "No calls yet" in page_of(browser_of(ada), outcome="all")
+    assert "No call matches" in page_of(browser_of(ada), method="GET")
+
+
+@pytest.mark.parametrize(
+    ("query", "finds"),
+    [
+        ({"status": "404"}, {"deals"}),
+        ({"status": "5xx"}, {"contacts"}),
+        ({"status": "none"}, {"companies"}),
+        ({"method": "POST"}, {"deals"}),
+        ({"path": "objects/dea"}, {"deals"}),
+        ({"provider": "hubspot"}, {"contacts", "deals", "companies"}),
+        ({"environment": "production"}, {"contacts", "deals", "companies"}),
+        ({"when": "last 1 h"}, {"contacts", "deals"}),
+        ({"when": "yesterday to today"}, {"contacts", "deals", "companies"}),
+        ({"status": "nonsense"}, {"contacts", "deals", "companies"}),
+    ],
+)
+def test_the_list_is_narrowed(browser_of, ada, hubspot, query, finds):
+    write(hubspot)
+    write(hubspot, status=404, outcome=Outcome.CLIENT_ERROR, method="POST", target=b"/crm/v3/objects/deals")
+    write(
+        hubspot, status=None, outcome=Outcome.UNREACHABLE, ago=timedelta(hours=2), target=b"/crm/v3/objects/companies"
+    )
+    content = page_of(browser_of(ada), **query)
+    assert paths_in(content[content.index('id="call-rows"') :]) == finds
+
+
+def test_a_call_is_found_by_request_id_connection_client_and_group(browser_of, ada, acme, hubspot):
+    mine = write(hubspot)
+    other = write(connect(acme, "acme-other"), target=b"/crm/v3/objects/deals")
+    browser = browser_of(ada)
+    for query in ({"id": str(mine.pk)}, {"connection": str(hubspot.pk)}, {"group": str(mine.group_id)}):
+        content = page_of(browser, **query)
+        assert str(mine.pk) in content
+        assert f"/calls/{other.pk}/" not in content
+    assert f"/calls/{other.pk}/" in page_of(browser, client=str(acme.pk))
+
+
+@pytest.mark.parametrize(
+    ("query", "said"), [({"when": "soonish"}, "Not a time I understand"), ({"id": "42"}, "A request id looks like")]
+)
+def test_what_cannot_be_read_is_said(browser_of, ada, hubspot, query, said):
+    write(hubspot)
+    assert said in page_of(browser_of(ada), **query)
+
+
+def test_a_live_list_asks_again_and_is_left_alone_while_nothing_is_new(browser_of, ada, hubspot):
+    call = write(hubspot)
+    browser, htmx = browser_of(ada), {"HX-Request": "true"}
+    assert "every 2s" in page_of(browser, live="on")
+    assert "every 2s" not in page_of(browser)
+    assert browser.get("/calls/", {"live": "on", "newest": str(call.pk)}, headers=htmx).status_code == 204
+    write(hubspot, target=b"/crm/v3/objects/deals")
+    answer = browser.get("/calls/", {"live": "on", "newest": str(call.pk)}, headers=htmx)
+    assert answer.status_code == 200
+    assert "/deals" in answer.content.decode()
+    assert answer.content.decode().count("newest=") == 1
+
+
+def test_pages_follow_one_another(browser_of, ada, hubspot):
+    for i in range(60):
+        write(hubspot, ago=timedelta(seconds=i))
+    browser = browser_of(ada)
+    first = browser.get("/calls/").context["page"]
+    second = browser.get("/calls/", {"after": first.after}).context["page"]
+    assert len(first) == 50
+    assert len({call.pk for call in [*first, *second]}) == 60
+    assert "60 calls" in page_of(browser)
+
+
+def test_the_list_comes_as_csv_and_the_book_knows(browser_of, ada, hubspot):
+    write(hubspot, token_name="=cmd()")
+    lines = b"".join(browser_of(ada).get("/calls/", {"format": "csv"}).streaming_content).decode().splitlines()
+    assert "acme-hubspot,production,hubspot,'=cmd()" in lines[1]
+    assert AuditEvent.objects.filter(action="export.made", object_label="Calls as CSV").count() == 1
+
+
+@pytest.mark.parametrize("many", [1, 40])
+def test_calls_take_at_most_20_queries(browser_of, olive, many):
+    for i in range(many):
+        write(connect(make_client(f"c{i}"), f"c{i}-hubspot"))
+    browser = browser_of(olive)
+    for path in ("/calls/", f"/calls/{ErrorGroup.objects.first().last_call_id}/"):
+        with ExitStack() as stack:
+            seen = [stack.enter_context(CaptureQueriesContext(connection)) for connection in connections.all()]
+            page_of(browser, path)
+        assert sum(len(of_one) for of_one in seen) <= 20
