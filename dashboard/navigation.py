@@ -58,7 +58,7 @@ PLACES = (
     Place("Clients", "users", "dashboard:clients", "c", is_on_phone=True),
     Place("Connections", "plug", "dashboard:connections", "n", also=("/oauth-apps/", "/providers/")),
     Place("Vault", "key-round", "dashboard:vault", "v"),
-    Place("Errors", "triangle-alert", "dashboard:errors", "e", open_errors, is_on_phone=True),
+    Place("Errors", "triangle-alert", "dashboard:errors", "e", open_errors, is_on_phone=True, also=("/calls/",)),
     Place("Limits", "gauge", "dashboard:limits", "l"),
     Place("Rotations", "calendar-clock", "dashboard:rotations", "r", is_on_phone=True),
     Place("Audit trail", "list-checks", "dashboard:audit", "a"),
@@ -94,10 +94,14 @@ class Frame:
         existing = [(place, place.url) for place in PLACES if place.url]
         matching = [url for place, url in existing if path == url or _is_below(path, url, place)]
         current = max(matching, key=len, default="")
-        return [
-            ShownPlace(place, url, place.counted(self._request.user) if place.counted else 0, url == current)  # type: ignore[arg-type]
-            for place, url in existing
-        ]
+        return [ShownPlace(place, url, self._count(place), url == current) for place, url in existing]
+
+    def _count(self, place: Place) -> int:
+        """Return the number beside a place; a page that has counted already leaves it in `rail_counts`."""
+        known: dict[str, int] = getattr(self._request, "rail_counts", {})
+        if place.url_name in known or place.counted is None:
+            return known.get(place.url_name, 0)
+        return place.counted(self._request.user)  # type: ignore[arg-type]
 
     @cached_property
     def phone_places(self) -> list[ShownPlace]:

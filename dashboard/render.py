@@ -23,6 +23,7 @@ class PageRequest(HttpRequest):
 
     user: User
     htmx: HtmxDetails
+    rail_counts: dict[str, int]
 
 
 def actor_of(request: PageRequest) -> Actor:

@@ -70,6 +70,7 @@ def today(request: PageRequest) -> HttpResponse:
         "steps": first_steps(user, ids),
         "sandbox_url": url_of("sandbox"),
     }
+    request.rail_counts = {"dashboard:errors": context["open_error_count"]}
     return render_page(request, "dashboard/today.html", context)
 
 
@@ -101,6 +102,7 @@ def clients_by_trouble(
     shown = sorted(clients, key=trouble)[:SHOWN_CLIENTS]
     return {
         "rows": _rows(shown, health_of(shown, user, errors=errors), due, now=now),
+        "open_error_count": sum(errors.values()),
         "client_count": len(clients),
         "connection_count": sum(sum(of.values()) for of in tones.values()),
         "healthy_count": sum(of["ok"] for of in tones.values()),
