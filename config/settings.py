@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "secrets_vault",
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.humanize",  # allauth's list of passkeys says "3 days ago" with it
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.forms",
