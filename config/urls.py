@@ -6,7 +6,7 @@ from config.health import readyz
 from dashboard.pages import setup
 
 urlpatterns = [
-    path("readyz", readyz),
+    path("readyz", readyz, name="readyz"),
     path("accounts/", include("allauth.urls")),
     path("", include("integrations.urls")),
     path("setup/secure/", setup.secure, name="setup_secure"),

@@ -1,0 +1,190 @@
+"""Every address of Keylodge and who may open it. A new one needs a line here; `test_access_matrix.py` does the rest.
+
+A line says who, of what (the object its address names) and by which methods. MEMBER is who is signed in, MANAGER
+who manages any client. LOOK and MANAGE are rights for the client the object belongs to, and a POST is never a look;
+MINE is a row of one's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import get_resolver, reverse
+
+PUBLIC, MEMBER, MANAGER, OWNER = "public", "member", "manager", "owner"
+LOOK, MANAGE, MINE = "look", "manage", "mine"
+BOTH = ("get", "post")
+
+
+@dataclass(frozen=True)
+class Row:
+    """Who may open one address."""
+
+    who: str
+    of: str = ""
+    methods: tuple[str, ...] = BOTH
+
+
+def look(of: str) -> Row:
+    return Row(LOOK, of, ("get",))
+
+
+def act(of: str) -> Row:
+    return Row(MANAGE, of, ("post",))
+
+
+NO_NUMBER = 987_654
+GET, POST = ("get",), ("post",)
+
+ROWS: dict[str, Row] = {
+    "readyz": Row(PUBLIC, methods=GET),
+    "setup": Row(PUBLIC, "token"),
+    "setup_secure": Row(MEMBER, methods=GET),
+    # allauth
+    "account_login": Row(PUBLIC),
+    "account_logout": Row(PUBLIC),
+    "account_inactive": Row(PUBLIC, methods=GET),
+    "account_signup": Row(PUBLIC),
+    "account_email_verification_sent": Row(PUBLIC, methods=GET),
+    "account_reset_password": Row(PUBLIC),
+    "account_reset_password_done": Row(PUBLIC, methods=GET),
+    "account_reset_password_from_key": Row(PUBLIC, "reset"),
+    "account_reset_password_from_key_done": Row(PUBLIC, methods=GET),
+    "account_confirm_login_code": Row(PUBLIC),
+    "account_confirm_email": Row(PUBLIC, "token"),
+    "mfa_authenticate": Row(PUBLIC),
+    "mfa_login_webauthn": Row(PUBLIC),
+    "account_reauthenticate": Row(MEMBER),
+    "account_email": Row(MEMBER),
+    "account_change_password": Row(MEMBER),
+    "account_set_password": Row(MEMBER),
+    "mfa_index": Row(MEMBER, methods=GET),
+    "mfa_reauthenticate": Row(MEMBER),
+    "mfa_activate_totp": Row(MEMBER),
+    "mfa_deactivate_totp": Row(MEMBER),
+    "mfa_view_recovery_codes": Row(MEMBER, methods=GET),
+    "mfa_generate_recovery_codes": Row(MEMBER),
+    "mfa_download_recovery_codes": Row(MEMBER, methods=GET),
+    "mfa_list_webauthn": Row(MEMBER, methods=GET),
+    "mfa_add_webauthn": Row(MEMBER),
+    "mfa_reauthenticate_webauthn": Row(MEMBER),
+    "mfa_remove_webauthn": Row(MINE, "factor"),
+    "mfa_edit_webauthn": Row(MINE, "factor"),
+    # The consent, and links for clients
+    "integrations:callback": Row(PUBLIC, methods=GET),
+    "integrations:connect": Row(PUBLIC, "token"),
+    "integrations:thanks": Row(PUBLIC, "language", GET),
+    "integrations:start": act("connection"),
+    "integrations:connected": look("connection"),
+    "integrations:other_account": Row(MINE, "flow"),
+    # Pages
+    "dashboard:today": Row(MEMBER, methods=GET),
+    "dashboard:search": Row(MEMBER),
+    "dashboard:clients": Row(MEMBER, methods=GET),
+    "dashboard:new_client": Row(OWNER),
+    "dashboard:client": look("client"),
+    "dashboard:client_connections": look("client"),
+    "dashboard:client_secrets": look("client"),
+    "dashboard:client_tokens": look("client"),
+    "dashboard:client_access": look("client"),
+    "dashboard:client_edit": Row(MANAGE, "client"),
+    "dashboard:new_environment": act("client"),
+    "dashboard:archive_client": act("client"),
+    "dashboard:vault": Row(MEMBER, methods=GET),
+    "dashboard:secret_new": Row(MEMBER),
+    "dashboard:secret_check": Row(MEMBER, methods=POST),
+    "dashboard:secret_import": Row(MEMBER),
+    "dashboard:secret_import_preview": Row(MEMBER),
+    "dashboard:secret": look("secret"),
+    "dashboard:secret_reveal": act("secret"),
+    "dashboard:secret_copy": act("secret"),
+    "dashboard:secret_edit": Row(MANAGE, "secret"),
+    "dashboard:secret_replace": Row(MANAGE, "secret"),
+    "dashboard:secret_restore": act("secret"),
+    "dashboard:secret_promote": act("secret"),
+    "dashboard:secret_delete": act("secret"),
+    "dashboard:secret_undelete": act("secret"),
+    "dashboard:rotations": Row(MEMBER, methods=GET),
+    "dashboard:snooze": Row(MEMBER, methods=POST),
+    "dashboard:messages": Row(MEMBER, methods=GET),
+    "dashboard:messages_read": Row(MEMBER, methods=POST),
+    "dashboard:message": Row(MINE, "message", GET),
+    "dashboard:audit": Row(MEMBER, methods=GET),
+    "dashboard:audit_export": Row(MEMBER, methods=POST),
+    "dashboard:audit_verify": Row(OWNER, methods=POST),
+    "dashboard:settings": Row(MEMBER),
+    "dashboard:settings_security": Row(MEMBER, methods=GET),
+    "dashboard:settings_end_session": Row(MEMBER, methods=POST),
+    "dashboard:settings_mail": Row(OWNER, methods=GET),
+    "dashboard:settings_mail_test": Row(OWNER, methods=POST),
+    "dashboard:settings_address": Row(OWNER),
+    "dashboard:settings_background": Row(OWNER, methods=GET),
+    "dashboard:settings_background_run": Row(OWNER, methods=POST),
+    "dashboard:settings_backup": Row(OWNER),
+    "dashboard:settings_kit": Row(OWNER, methods=POST),
+    "dashboard:settings_rotation": Row(OWNER),
+    "dashboard:sandbox": Row(OWNER),
+    # Connections
+    "dashboard:connections": Row(MEMBER, methods=GET),
+    "dashboard:connect": Row(MEMBER),
+    "dashboard:connect_find": Row(MEMBER, methods=POST),
+    "dashboard:connection": look("connection"),
+    "dashboard:connection_rename": act("connection"),
+    "dashboard:connection_pause": act("connection"),
+    "dashboard:connection_resume": act("connection"),
+    "dashboard:connection_probe": act("connection"),
+    "dashboard:connection_credential": Row(MANAGE, "connection"),
+    "dashboard:connection_disconnect": act("connection"),
+    "dashboard:connection_delete": act("connection"),
+    "dashboard:connection_call": act("connection"),
+    "dashboard:connection_n8n": look("connection"),
+    "dashboard:connection_link": act("connection"),
+    "dashboard:connection_link_revoke": act("link"),
+    "dashboard:connection_links": Row(LOOK, "consent"),
+    "dashboard:link_revoke": act("link"),
+    "dashboard:token_new": Row(MANAGE, "connection"),
+    "dashboard:token_roll": act("token"),
+    "dashboard:token_revoke": act("token"),
+    "dashboard:oauth_apps": Row(MEMBER, methods=GET),
+    "dashboard:oauth_app_new": Row(MANAGER),
+    "dashboard:oauth_app": Row(MANAGE, "app"),
+    "dashboard:providers": Row(MEMBER, methods=GET),
+    "dashboard:provider_new": Row(MANAGER),
+    "dashboard:provider": Row(MANAGE, "provider"),
+}
+
+
+@dataclass(frozen=True)
+class Route:
+    """One address as the resolver has it."""
+
+    name: str
+    pattern: str
+    parameters: tuple[str, ...]
+    is_public: bool
+
+    def address(self, values: dict[str, Any]) -> str:
+        """Return the address with these values for its parameters."""
+        kinds = {name: values[name] for name in self.parameters}
+        if "<int:pk>" in self.pattern and not isinstance(kinds["pk"], int):
+            kinds["pk"] = NO_NUMBER
+        return reverse(self.name, kwargs=kinds)
+
+
+def routes() -> list[Route]:
+    """Return every address of the project, allauth's too."""
+    return list(_walk(get_resolver().url_patterns, prefix="", spaces=(), given=()))
+
+
+def _walk(patterns: Any, *, prefix: str, spaces: tuple[str, ...], given: tuple[str, ...]) -> Iterator[Route]:
+    for found in patterns:
+        text = prefix + str(found.pattern)
+        own = tuple(found.pattern.converters) or tuple(found.pattern.regex.groupindex)
+        if hasattr(found, "url_patterns"):
+            inner = spaces + ((found.namespace,) if found.namespace else ())
+            yield from _walk(found.url_patterns, prefix=text, spaces=inner, given=given + own)
+            continue
+        name = ":".join([*spaces, found.name or found.callback.__name__])
+        yield Route(name, text, given + own, not getattr(found.callback, "login_required", True))
