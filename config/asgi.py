@@ -11,8 +11,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 from config.wsgi import application as wsgi  # isort: skip  # sets Django up before anything below imports a model
 
 from django.conf import settings
+from django.http.request import split_domain_port, validate_host
 
-from config.answers import Receive, Scope, Send, answer, problem, with_safe_headers
+from config.answers import Message, Receive, Scope, Send, answer, problem, with_safe_headers
 from config.pages import Pages
 from integrations.gateway import app as gateway
 from secrets_vault import generation
@@ -37,7 +38,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         assert task is not None  # noqa: S101  # an ASGI server always calls from a task
         in_flight.add(task)
         try:
-            await answer_one(from_caller(scope), receive, send)
+            await answer_one(from_caller(scope), receive, nameless(send))
         finally:
             in_flight.discard(task)
 
@@ -45,7 +46,9 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 async def answer_one(scope: Scope, receive: Receive, send: Send) -> None:
     """Choose the floor that answers this path."""
     path = scope["path"]
-    if is_under(path, "/gateway"):
+    if not is_for_us(scope):
+        await problem(send, 400, code="host_unknown", title="This host name is not one of ours.")
+    elif is_under(path, "/gateway"):
         await mounted(scope, receive, send)
     elif is_under(path, "/hooks"):
         await problem(send, 404, code="endpoint_not_found", title="There is no such webhook endpoint.")
@@ -53,6 +56,25 @@ async def answer_one(scope: Scope, receive: Receive, send: Send) -> None:
         await answer(send, 200, b"ok", media=b"text/plain; charset=utf-8")
     else:
         await pages(scope, receive, with_safe_headers(send, EXTRA_HEADERS))
+
+
+def is_for_us(scope: Scope) -> bool:
+    """Tell whether the request names exactly one host, and one of ours (DNS rebinding makes a browser name another)."""
+    named = [value for name, value in scope["headers"] if name == b"host"]
+    if len(named) != 1:
+        return False
+    return validate_host(split_domain_port(named[0].decode("latin-1"))[0], settings.ALLOWED_HOSTS)
+
+
+def nameless(send: Send) -> Send:
+    """Return a `send` whose answers name no software; the server writes its own name only where none stands."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], (b"server", b"")]
+        await send(message)
+
+    return sending
 
 
 def is_under(path: str, folder: str) -> bool:

@@ -74,6 +74,9 @@ class Gateway:
             await refuse(Problem(error.code), trace=trace, send=send)
         except (CallerGone, asyncio.CancelledError) as gone:
             trace.was_cancelled = True
+            if isinstance(gone, CallerGone) and not (body.is_read or trace.has_begun):
+                # A caller that only stopped writing still reads this; to one that is gone it goes nowhere.
+                await refuse(Problem("request_refused"), trace=trace, send=send)
             if isinstance(gone, asyncio.CancelledError):
                 raise
 

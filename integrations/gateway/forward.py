@@ -27,6 +27,11 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 
+# TRACE has an upstream read the request back to the caller, the client's credential included (RFC 9110 section
+# 9.3.8); CONNECT asks for a tunnel.
+NEVER_FORWARDED = frozenset({"TRACE", "CONNECT"})
+
+
 class Forwarder:
     """What the calls of one process share."""
 
@@ -101,6 +106,8 @@ def judged(route: Route, found: carried.Carried, *, trace: Trace, rest: bytes) -
     if target.is_refused(rest):
         raise Problem("path_refused")
     token = route.token
+    if trace.method.upper() in NEVER_FORWARDED:
+        raise Problem("not_allowed")
     if (token.methods and trace.method.upper() not in token.methods) or not target.is_allowed(rest, token.paths):
         raise Problem("not_allowed")
     if route.way is None:

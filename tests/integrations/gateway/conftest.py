@@ -22,6 +22,7 @@ from tests.factories import make_client
 from tests.fake_upstream import FakeUpstream
 
 KEY = "sk_live_CANARY0123456789abcdef"
+GONE = b"(the caller goes away here)"
 FIELDS = {"api_key": "api_key", "bearer": "token", "oauth2": "access_token"}
 
 
@@ -96,9 +97,10 @@ class World:
         ]
 
         async def receive() -> dict[str, Any]:
-            if turns:
+            if turns and turns[0]["body"] is not GONE:
                 return turns.pop(0)
-            await (gone or asyncio.Event()).wait()
+            if not turns:
+                await (gone or asyncio.Event()).wait()
             return {"type": "http.disconnect"}
 
         async def send(message: dict[str, Any]) -> None:

@@ -65,9 +65,9 @@ def problem(answer):
 def test_without_a_token_or_with_a_wrong_one_nothing_is_called(world):
     from integrations import tokens
 
-    other = tokens._new_text().encode()
+    other = tokens.new_text().encode()
     assert problem(world.call(headers=[])) == (401, "token_missing")
-    assert problem(world.call(headers=[(b"authorization", b"Bearer sk-other")])) == (401, "token_missing")
+    assert problem(world.call(headers=[(b"authorization", b"Bearer sk-other")])) == (401, "token_invalid")
     assert problem(world.call(headers=[(b"authorization", b"Bearer klg_short")])) == (401, "token_invalid")
     assert problem(world.call(headers=[(b"authorization", b"Bearer " + other)])) == (401, "token_invalid")
     two = [(b"authorization", b"Bearer " + world.text.encode()), (b"x-keylodge-token", other)]

@@ -21,7 +21,7 @@ from secrets_vault.actor import SYSTEM
 from secrets_vault.models import AuditEvent, SecretField
 from secrets_vault.secret import Secret
 from tests.fake_upstream import OK
-from tests.integrations.gateway.conftest import KEY, World, make_connection
+from tests.integrations.gateway.conftest import GONE, KEY, World, make_connection
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -532,3 +532,17 @@ def test_no_credential_is_in_the_log_though_the_upstream_echoes_it(world):
     assert KEY not in row
     assert world.text not in row
     assert "X-Echo" in row
+
+
+@pytest.mark.parametrize("method", ["TRACE", "trace", "CONNECT"])
+def test_a_method_that_would_read_the_credential_back_is_not_forwarded(world, method):
+    answer = world.call(method=method)
+    assert code(answer) == (403, "not_allowed")
+    assert world.upstream.requests == []
+
+
+def test_a_caller_that_stops_in_the_middle_of_its_body_is_told_so(world):
+    answer = world.call(method="POST", body=[b"half", GONE])
+    assert code(answer) == (400, "request_refused")
+    assert world.upstream.requests == []
+    assert world.calls()[0].outcome == "cancelled"
