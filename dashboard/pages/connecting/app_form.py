@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 USES = [("", "Not asked for"), ("required", "Always asked for"), ("optional", "When a connection needs it")]
 SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # scope-token, RFC 6749 section 3.3
 MOST_SCOPES = 200
+AGENCY = "-"
+"""Stands for the agency among the clients' short names; no short name is a hyphen."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +97,9 @@ class OAuthAppForm(PageForm):
             del self.fields["owner"]
             return
         clients = Client.objects.manageable_by(user).filter(archived_at=None)
-        choices = [("", "The agency, for every client")] if user.is_owner else []
+        choices = [(AGENCY, "The agency, for every client")] if user.is_owner else []
         choices += [(client.slug, client.name) for client in clients]
         self.fields["owner"].choices = choices  # type: ignore[attr-defined]
-        self.fields["owner"].required = not user.is_owner
         self.clients = {client.slug: client for client in clients}
 
     def _ask_for_the_secret(self) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 
 from dashboard.forms import PageForm
-from dashboard.pages.connecting.app_form import read_scopes
+from dashboard.pages.connecting.app_form import AGENCY, read_scopes
 from integrations.providers import templates
 from secrets_vault.models import Client
 
@@ -89,9 +89,8 @@ class DescribedForm(PageForm):
         self.row = row
         clients = list(Client.objects.manageable_by(user).filter(archived_at=None))
         self.clients = {client.slug: client for client in clients}
-        choices = [("", "Every client")] if user.is_owner else []
+        choices = [(AGENCY, "Every client")] if user.is_owner else []
         self.fields["owner"].choices = choices + [(c.slug, c.name) for c in clients]  # type: ignore[attr-defined]
-        self.fields["owner"].required = not user.is_owner
         if row is not None:
             del self.fields["owner"]
 

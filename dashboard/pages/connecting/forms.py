@@ -54,7 +54,7 @@ class NewConnection(PageForm):
             self.fields[f"var_{variable.name}"] = _variable_field(variable)
         account = self.fields["expected_account_id"]
         account.label = f"Expected {provider.identity.words}"
-        account.help_text = "Its id, when you know it. Any other is refused."
+        account.help_text = "Its id, when you know it. Another one is noticed before anything is saved."
         self.order_fields([f"var_{variable.name}" for variable in self.asked])
 
     def clean(self) -> dict[str, Any]:
@@ -155,7 +155,9 @@ class PastedConnection(AgeFields, NewConnection):
         self.fields.update(values)
         self.fields["owner_name"].initial = user.name
         parts = [f"var_{variable.name}" for variable in self.asked]
-        self.order_fields([*parts, *values, "is_warned", "made_on", "is_age_unknown", "owner_name", "where_used"])
+        needed = [name for name in parts if self.fields[name].required]
+        first = ["is_warned", "made_on", "is_age_unknown", "owner_name", "where_used", "label"]
+        self.order_fields([*needed, *values, *first, *parts])
 
     def clean(self) -> dict[str, Any]:
         """Warn once of what looks wrong; the person decides."""

@@ -128,6 +128,7 @@ def _last_step(
             except (BadVariable, IntegrationError, VaultError) as refused:
                 form.add_error(None, str(refused))
     context = _context(place, 3, provider=provider, way=way, app=app, apps=apps, form=form, draft=secrets.token_hex(8))
+    context["steps"] = picker.steps(3, is_pasted=isinstance(form, PastedConnection))
     context["can_edit_app"] = app is not None and can_manage(request.user, app.for_client)
     context |= _same(place, provider) | _seen_by_the_client(request, form)
     return render_page(request, "dashboard/connecting/details.html", context, status=422 if form.is_bound else 200)

@@ -13,7 +13,7 @@ NEW = "/providers/new/"
 def described(**more):
     data = {
         "name": "Weather API",
-        "owner": "",
+        "owner": "-",
         "base_url": "https://api.weather.example/v2/",
         "inject_in": "header",
         "inject_name": "X-Api-Key",
@@ -91,7 +91,7 @@ def test_editing_keeps_what_the_form_does_not_ask(browser_of, olive):
 def test_a_manager_describes_for_their_own_client(browser_of, ada, acme):
     make_client("zed")
     browser = browser_of(ada)
-    for owner in ("", "zed"):
+    for owner in ("-", "zed"):
         assert browser.post(NEW, described(owner=owner)).status_code == 422
     assert browser.post(NEW, described(owner="acme")).status_code == 302
     assert CustomProvider.objects.get().client == acme

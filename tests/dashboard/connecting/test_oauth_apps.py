@@ -16,7 +16,7 @@ NEW = "/oauth-apps/new/?provider=hubspot"
 
 
 def entered(**more):
-    data = {"name": "HubSpot", "owner": "", "client_id": "  abc ", "client_secret": APP_SECRET}
+    data = {"name": "HubSpot", "owner": "-", "client_id": "  abc ", "client_secret": APP_SECRET}
     return data | {"scope_0": "required", "scope_2": "optional", "more_optional": "crm.export, crm.import"} | more
 
 
@@ -60,7 +60,7 @@ def test_the_page_says_what_to_paste_and_tick_at_the_provider(browser_of, olive)
 
 def test_a_manager_enters_an_app_for_their_own_client_only(browser_of, ada, acme):
     zed, browser = make_client("zed"), browser_of(ada)
-    for owner in ("", zed.slug):
+    for owner in ("-", zed.slug):
         assert browser.post(NEW, entered(owner=owner)).status_code == 422
     assert browser.post(NEW, entered(owner="acme")).status_code == 302
     assert OAuthApp.objects.get().for_client == acme
