@@ -14,6 +14,7 @@ from dashboard.names import name_providers
 from dashboard.pages.connection.callers import DAYS, callers_of, day_of_connection
 from dashboard.pages.connection.finding import visible_connection
 from dashboard.pages.connection.forms import LinkForm, RenameForm, TestCallForm
+from dashboard.pages.connection.history import with_words
 from dashboard.pages.connection.life import deaths_of, life_of, rights_of
 from dashboard.pages.connection.recipes import example_path, gateway_url, n8n_workflow, recipes_for
 from dashboard.pages.connection.state import state_of
@@ -81,7 +82,7 @@ def details_of(found: Connection, request: PageRequest, *, now: datetime) -> dic
         "groups": ErrorGroup.objects.filter(connection_id=found.pk)[:5],
         "versions": found.secret.versions.order_by("-number")[:5] if found.secret else [],
         "links": links_of(found, now=now),
-        "events": AuditEvent.objects.visible_to(request.user).filter(object_id=str(found.pk))[:12],
+        "events": with_words(AuditEvent.objects.visible_to(request.user).filter(object_id=str(found.pk))[:12]),
         **calling(found, provider),
         **forms_for(found, provider),
     }

@@ -56,7 +56,16 @@ def proposed(connection: Connection) -> dict[str, Any]:
     granted = [scope for scope in connection.granted_scopes if scope not in ("oauth", "offline_access", "openid")]
     reads = bool(granted) and all(scope.lower().endswith(("read", "readonly", "read_only")) for scope in granted)
     methods = ["GET", "HEAD"] if reads else []
-    return {"connections": [connection.pk], "methods": methods, "per_minute": DEFAULT_PER_MINUTE}
+    name = free_name(connection)
+    return {"name": name, "connections": [connection.pk], "methods": methods, "per_minute": DEFAULT_PER_MINUTE}
+
+
+def free_name(connection: Connection) -> str:
+    """Return a name that no token of the client has."""
+    wanted = f"{connection} automation"[:110]
+    taken = set(GatewayToken.objects.filter(client_id=connection.client_id).values_list("name", flat=True))
+    numbered = (f"{wanted} {number}" for number in range(2, len(taken) + 3))
+    return next(name for name in (wanted, *numbered) if name not in taken)
 
 
 @login_required
