@@ -14,7 +14,11 @@ from secrets_vault import keys
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let every database test see the call log's database too."""
+    """Let every database test see the call log's database too, and run the browser's tests last.
+
+    From its first page on, Playwright keeps an event loop running in this thread; `asyncio.run` would refuse to start.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
     for item in items:
         for mark in item.iter_markers("django_db"):
             mark.kwargs.setdefault("databases", "__all__")
