@@ -19,6 +19,7 @@ from secrets_vault.models import Client, StoredSecret
 from secrets_vault.secret import Secret
 
 APP_BROKEN = "oauth_app_broken"
+MAY_BE_EMPTY = ["secret", "required_scopes", "optional_scopes"]
 
 
 def redirect_uri() -> str:
@@ -53,7 +54,7 @@ def make_app(
         )
         if client_secret is not None:
             app.secret = _store_secret(app, client_secret, actor=actor, made_on=made_on)
-        app.full_clean(exclude=["secret"])
+        app.full_clean(exclude=MAY_BE_EMPTY)
         app.save()
         _record("oauth_app.made", app, actor=actor)
     return app
@@ -93,7 +94,7 @@ def change_app(
     with transaction.atomic():
         app.name, app.client_id = name, client_id.strip()
         app.required_scopes, app.optional_scopes = required_scopes, optional_scopes
-        app.full_clean(exclude=["secret"])
+        app.full_clean(exclude=MAY_BE_EMPTY)
         app.save(update_fields=["name", "client_id", "required_scopes", "optional_scopes"])
         _record("oauth_app.changed", app, actor=actor)
         generation.bump()

@@ -14,7 +14,7 @@ from integrations.oauth.errors import CannotStart
 from integrations.oauth.session import AuthorizationServer, Send
 from integrations.providers.parts import OAuthFacts
 from integrations.providers.registry import get_provider
-from integrations.providers.shape import Provider
+from integrations.providers.shape import BadVariable, Provider
 from secrets_vault import vault
 from secrets_vault.actor import SYSTEM, Actor
 from secrets_vault.vault import Policy
@@ -73,10 +73,20 @@ def token_policy(provider: Provider) -> Policy:
 
 
 def app_policy(provider: Provider) -> Policy:
-    """Return where an OAuth app's client secret may go: the token endpoints, nowhere else."""
-    facts = oauth_facts(provider)
+    """Return where an OAuth app's client secret may go: the token endpoints, nowhere else.
+
+    An endpoint whose host differs from account to account counts by its usual value (login.salesforce.com).
+    """
+    facts = oauth_facts(_as_usual(provider))
     hosts = dict.fromkeys(bound_host(url) for url in (facts.token_url, facts.revoke_url, facts.introspect_url) if url)
     return Policy(hosts=tuple(hosts), slots=(SECRET_SLOTS.get(facts.token_auth_method, "body:client_secret"),))
+
+
+def _as_usual(provider: Provider) -> Provider:
+    try:
+        return provider.render({})
+    except BadVariable:
+        return provider
 
 
 def times(grant: Grant, *, now: datetime, spread: Callable[[], float] = random.random) -> dict[str, datetime | None]:

@@ -115,6 +115,15 @@ def test_bad_input_is_explained_at_its_field(browser_of, olive, app, more, words
     assert OAuthApp.objects.count() == 1
 
 
+def test_an_app_may_have_no_scopes_at_all(browser_of, olive):
+    data = entered(scope_0="", scope_2="", more_optional="")
+    assert browser_of(olive).post("/oauth-apps/new/?provider=notion", data).status_code == 302
+    app = OAuthApp.objects.get()
+    assert (app.required_scopes, app.optional_scopes) == ([], [])
+    data = entered(scope_0="", scope_2="", more_optional="", client_secret="")
+    assert browser_of(olive).post(f"/oauth-apps/{app.pk}/", data).status_code == 302
+
+
 @pytest.mark.parametrize("provider", ["", "nothing", "openai", "custom-nothing"])
 def test_a_provider_without_oauth_leads_to_the_choice(browser_of, olive, provider):
     page = browser_of(olive).get(f"/oauth-apps/new/?provider={provider}").content.decode()

@@ -7,8 +7,11 @@ import pytest
 from integrations import outbound
 from integrations.connections import probing
 from integrations.models import ClientLink, Connection, CustomProvider
+from integrations.oauth.app import make_app
 from integrations.providers.custom import custom_from
+from secrets_vault.actor import SYSTEM
 from secrets_vault.models import StoredSecret
+from secrets_vault.secret import Secret
 from tests.dashboard.connecting.conftest import APP_SECRET, READ, WRITE
 from tests.factories import make_client
 
@@ -215,3 +218,17 @@ def test_the_consent_page_is_not_left_when_the_app_is_broken(ada_browser, produc
     answer = ada_browser.post(step(production, provider="hubspot", way="now"), {}, follow=True)
     assert answer.status_code == 409
     assert "refuses the OAuth app itself" in answer.content.decode()
+
+
+def test_a_provider_whose_login_host_has_a_usual_value_leads_to_it(ada_browser, production):
+    make_app(
+        "Agency Salesforce",
+        "salesforce",
+        client_id="consumer-key",
+        client_secret=Secret(APP_SECRET),
+        actor=SYSTEM,
+        required_scopes=["api", "refresh_token"],
+    )
+    data = {"var_login_host": "login.salesforce.com"}
+    answer = ada_browser.post(step(production, provider="salesforce", way="now"), data, follow=True)
+    assert "https://login.salesforce.com/services/oauth2/authorize?" in answer.content.decode()
