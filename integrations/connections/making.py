@@ -16,6 +16,7 @@ from secrets_vault.actor import Actor
 from secrets_vault.models import Client, Environment
 
 SLUG_LENGTH = 80
+RESERVED = ("new",)  # /connections/new/ is a page
 
 
 class CannotMake(IntegrationError):
@@ -86,6 +87,8 @@ def checked_slug(slug: str) -> str:
     """Return the slug, which stands in a URL for ever. Raises CannotMake."""
     if slug != slugify(slug) or not 0 < len(slug) <= SLUG_LENGTH:
         raise CannotMake("slug", "use lower case letters, digits and hyphens, at most 80")
+    if slug in RESERVED:
+        raise CannotMake("slug", f"{slug} is the address of a page; choose another")
     return slug
 
 

@@ -72,7 +72,7 @@ def test_slugs_are_made_from_client_provider_and_environment_and_never_collide(m
     assert slugs == ["acme-crm", "acme-crm-staging", "acme-crm-2"]
 
 
-@pytest.mark.parametrize("slug", ["Acme", "a b", "../x", "a/b", "ä", "a" * 81, "<script>"])
+@pytest.mark.parametrize("slug", ["new", "Acme", "a b", "../x", "a/b", "ä", "a" * 81, "<script>"])
 def test_a_slug_that_could_not_stand_in_a_path_is_refused(make, slug):
     with pytest.raises(CannotMake) as caught:
         make(slug=slug)
