@@ -37,6 +37,7 @@ from secrets_vault.models import Client
 if TYPE_CHECKING:
     from secrets_vault.access import VisibleQuerySet
 
+SHOWN = 25
 MOST_EXPORTED = 10_000
 # Codes that end only when somebody consents again.
 ENDED_CONSENT = frozenset({"needs_reconnecting", "invalid_grant"})
@@ -61,7 +62,7 @@ def _show(request: PageRequest, group: ErrorGroup | None) -> HttpResponseBase:
     rows, filters, facets = _asked_for(request, now=now)
     if request.GET.get("format") == "csv":
         return _export(request, rows)
-    page = page_by_time(rows, request, column="last_seen_at")
+    page = page_by_time(rows, request, column="last_seen_at", size=SHOWN)
     chosen = filters.chosen()
     count = rows.order_by()[: MOST_COUNTED + 1].count()
     shown = group or (page.rows[0] if page.rows else None)

@@ -257,7 +257,7 @@ def test_pages_follow_one_another_without_gap_or_twin(browser_of, ada, hubspot, 
         for i in range(120)
     )  # fmt: skip
     browser, seen, query = browser_of(ada), [], ""
-    for _ in range(3):
+    for _ in range(5):
         answer = browser.get(f"/errors/{query}")
         page = answer.context["page"]
         seen += [group.title for group in page]
