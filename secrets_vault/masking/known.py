@@ -97,6 +97,7 @@ def _shell(value: str) -> set[str]:
 def _base64(raw: bytes) -> set[str]:
     """Return what stays the same of a value's base64 whatever bytes stand before and behind it."""
     forms: set[str] = set()
+    alone = {base64.b64encode(raw).decode().rstrip("="), base64.urlsafe_b64encode(raw).decode().rstrip("=")}
     for shift in range(3):
         coded = base64.b64encode(b"\0" * shift + raw).decode()
         lead = (0, 2, 3)[shift]
@@ -114,7 +115,8 @@ def _base64(raw: bytes) -> set[str]:
                 for sep in ("\n", "\r\n")
             }
     twice = base64.b64encode(base64.b64encode(raw)).decode().rstrip("=")
-    return {f for f in forms | {twice, twice[:-1]} if len(f) >= SHORT}
+    # Of a short value only the whole form counts, and that as a word alone: its inner parts stand in any text.
+    return alone | {f for f in forms | {twice, twice[:-1]} if len(f) >= SHORT}
 
 
 def _wrapped(value: str) -> set[str]:

@@ -71,6 +71,8 @@ _BEFORE = {
     "_secret_": re.compile(r"(?:pi|seti|cs|src)_[A-Za-z0-9]+\Z"),
 }
 _LEFT_OPEN = frozenset(_BEFORE)
+# What these open is made beyond doubt when it is long: they count right behind a letter or digit too ("x1AKIA…").
+_GLUED = frozenset(("sk-", "AKIA", "ASIA", "patA", "pat"))
 _JWT = re.compile(r"eyJ[A-Za-z0-9_\-+/]{6,}={0,2}(?:\.[A-Za-z0-9_\-+/=]*)*")
 _SPACED_JWTS = (
     re.compile(r"ey(?=[AB])[A-Za-z0-9_\-]{9,}\.[A-Za-z0-9_\-]{8,}(?:\.[A-Za-z0-9_\-]*)*"),
@@ -181,7 +183,7 @@ def _prefixed(page: Page) -> Iterator[Span]:
                 continue
             start = before.start()
         elif start and (text[start - 1].isalnum()) and prefix not in ("00D", "1000."):
-            if not (prefix == "sk-" and sum(c.isdigit() for c in found[0]) >= 3 and len(found[0]) >= 20):
+            if not (prefix in _GLUED and sum(c.isdigit() for c in found[0]) >= 2 and len(found[0]) >= 20):
                 continue
         elif start and text[start - 1].isalnum():
             continue
@@ -189,7 +191,14 @@ def _prefixed(page: Page) -> Iterator[Span]:
 
 
 def _stands_alone(text: str, start: int, body: str) -> bool:
-    return not text[start - 1 : start].isalnum() and any(c.isdigit() or c.isupper() for c in body[:40])
+    if text[max(0, start - 1) : start].isalnum():
+        return len(body) >= 16 and _is_made(body)
+    return any(c.isdigit() or c.isupper() for c in body[:40])
+
+
+def _is_made(body: str) -> bool:
+    """Tell whether a word has capitals, small letters and digits in its midst, as no written word has."""
+    return any(map(str.isupper, body)) and any(map(str.islower, body)) and sum(map(str.isdigit, body)) >= 2
 
 
 def _trim(text: str, start: int, end: int) -> int:

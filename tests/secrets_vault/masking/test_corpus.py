@@ -3,7 +3,7 @@
 import pytest
 
 from secrets_vault.masking import Masker
-from tests.secrets_vault.masking.corpus import KEPT, LEAKS
+from tests.secrets_vault.masking.corpus import KEPT, LEAKS, made
 from tests.secrets_vault.masking.hostile import HARMLESS, HOSTILE
 
 MASKER = Masker()
@@ -37,3 +37,11 @@ def test_ordinary_text_stays_as_it_was(text):
 
 def test_the_corpus_is_as_large_as_promised():
     assert len(CASES) + len(KEPT) >= 300
+
+
+@pytest.mark.parametrize(
+    ("prefix", "length"), [("AK" + "IA", 0), ("S" + "G.", 30), ("h" + "f_", 24), ("np" + "m_", 36)]
+)
+def test_a_token_glued_to_a_word_is_still_found(prefix, length):
+    token = made(prefix, length) if length else prefix + made("", 16).upper()
+    assert token not in MASKER.mask(f"x1{token}")

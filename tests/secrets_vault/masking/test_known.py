@@ -131,3 +131,10 @@ def test_every_name_of_the_lexicon_holds_a_stem(heading):
 @pytest.mark.parametrize("heading", ["starred_names", "tailed_names"])
 def test_every_name_of_the_lexicon_is_sensitive(heading):
     assert [n for n in words(heading) if classify(n) is None] == []
+
+
+@pytest.mark.parametrize("value", ["p@ss", "k9-Xy2", "1234567"])
+def test_a_short_value_goes_in_base64_too_where_it_stands_alone(value):
+    coded = base64.b64encode(value.encode()).decode()
+    assert coded not in Masker([value]).mask(f"before {coded} after")
+    assert Masker([value]).mask(f"before x{coded}x after") == f"before x{coded}x after"
