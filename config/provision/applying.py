@@ -52,7 +52,7 @@ def _apply_client(run: Run, spec: ClientSpec) -> Applied | None:
     applied = Applied(client)
     for one in spec.connections:
         connection = apply_connection(run, client, one)
-        if connection is not None:
+        if connection is not None and not run.document.is_refused:
             applied.connections.append(connection)
             _offer_link(run, connection, applied)
     for wanted in spec.tokens:

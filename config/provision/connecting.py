@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from config.provision.reading import CUSTOM, AppSpec, ConnectionSpec
 from config.provision.run import Run
 from integrations.connections.making import is_of_the_sandbox
@@ -30,6 +32,8 @@ def apply_connection(run: Run, client: Client, spec: ConnectionSpec) -> Connecti
     if existing is not None and existing.client_id != client.pk:
         run.document.refuse((*spec.path, "slug"), f"{spec.slug} is taken in this installation")
         return None
+    if spec.made_on is not None and spec.made_on > run.now.date() + timedelta(days=1):  # a day: the sun rises elsewhere
+        run.document.refuse((*spec.path, "made_on"), "lies in the future")
     provider = _provider(run, client, spec)
     environment = _environment(run, client, spec, existing)
     if provider is None or environment is None or not _is_same_kind(run, spec, provider, existing):

@@ -26,6 +26,11 @@ class Document:
         if problem not in self._problems:
             self._problems.append(problem)
 
+    @property
+    def is_refused(self) -> bool:
+        """Tell whether anything was refused, so that nothing will be written."""
+        return bool(self._problems)
+
     def finish(self) -> None:
         """Raise BadFile when anything was refused."""
         if self._problems:

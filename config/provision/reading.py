@@ -77,7 +77,7 @@ class ClientSpec:
 def read(file: FilePath, *, environ: dict[str, str] | None = None) -> tuple[Document, list[ClientSpec]]:
     """Return what a file asks for, and the document to refuse more of it. Raises BadFile."""
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")  # an editor on Windows may write a mark first
         values = tomllib.loads(text)
     except OSError as error:
         raise BadFile(f"{file}: cannot be read: {error.strerror}") from None
@@ -91,7 +91,7 @@ def read(file: FilePath, *, environ: dict[str, str] | None = None) -> tuple[Docu
     clients = [_client(table, sources) for table in top.take_tables("client")]
     top.finish()
     if not clients:
-        document.refuse((), "there is no [[client]] in this file")
+        document.refuse(("client",), "there is no [[client]] in this file")
     _refuse_doubles(document, clients)
     document.finish()
     return document, [client for client in clients if client is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +61,8 @@ def _checked(table: Table, name: str, value: str | None) -> Secret | None:
         table.refuse(name, "is longer than 64 KiB")
     elif any(char in value for char in "\r\n\0"):
         table.refuse(name, "holds a line break, which cannot stand in a request")
+    elif any(unicodedata.category(char) == "Cc" for char in value):
+        table.refuse(name, "holds a control character, which cannot stand in a request")
     else:
         return Secret(value)
     return None

@@ -66,6 +66,23 @@ class Variable:
         return value
 
 
+# Headers that say where a request goes and where it ends: a value of ours there would let it end elsewhere.
+_FRAMING = frozenset(
+    (
+        "host",
+        "content-length",
+        "transfer-encoding",
+        "connection",
+        "keep-alive",
+        "te",
+        "trailer",
+        "upgrade",
+        "expect",
+        "proxy-connection",
+    )
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Injection:
     """Where a credential goes in a call: `{token}` in a header or query parameter, `{basic}` for Basic."""
@@ -79,6 +96,8 @@ class Injection:
         name_rule = TCHAR if self.in_ == "header" else QUERY_NAME
         if not name_rule.fullmatch(self.name):
             raise ValueError(f"name: is not a {self.in_} name")
+        if self.in_ == "header" and (self.name.lower() in _FRAMING or self.name.lower().startswith("x-keylodge-")):
+            raise ValueError(f"name: {self.name} carries no credential; it steers the call itself")
         if self.template.count("{token}") + self.template.count("{basic}") != 1:
             raise ValueError("template: must hold {token} or {basic}, once")
         if not self.template.isascii() or not self.template.isprintable():

@@ -65,6 +65,10 @@ token_url = "http://127.0.0.1:9000/oauth/token"
 """
 
 
+OAUTH_APP = CONSENT[CONSENT.index("[client.connection.oauth_app]") : CONSENT.index("[client.connection.custom]")]
+HOST_INJECTED = '[client.connection.custom]\ninject = { in = "header", name = "Host", template = "{token}" }'
+
+
 @pytest.fixture
 def apply(tmp_path):
     """Apply a text and return the answer."""
@@ -243,6 +247,8 @@ def test_a_secret_may_come_from_a_file_beside_the_file(apply, tmp_path):
         ("made_on = 2026-08-01", "made_on = 2026-08-01T00:00:00Z", 11, "client.connection.made_on", "date"),
         ('{ env = "ACME_KEY" }', '{ env = "NOT_SET" }', 12, "client.connection.secret", "NOT_SET"),
         ('{ env = "ACME_KEY" }', '{ file = "nothing" }', 12, "client.connection.secret", "cannot be read"),
+        ("made_on = 2026-08-01", "made_on = 2026-11-24", 11, "client.connection.made_on", "future"),
+        ('{ env = "ACME_KEY" }', '{ value = "a\\u0001b" }', 12, "client.connection.secret", "control character"),
         ('{ env = "ACME_KEY" }', '{ value = " " }', 12, "client.connection.secret", "empty"),
         ('{ env = "ACME_KEY" }', '{ env = "A", value = "b" }', 12, "client.connection.secret", "exactly one"),
         ('{ env = "ACME_KEY" }', '"just a text"', 12, "client.connection.secret", "must be {"),
@@ -298,6 +304,9 @@ def test_bad_input_names_file_line_and_field_and_writes_nothing(apply, old, new,
         ('scopes = ["crm.objects.contacts.read"]', "scope = []", "oauth_app.scope"),
         ('kind = "oauth2"', 'kind = "oauth2"\nsecret = { value = "x" }', "secret"),
         ('kind = "oauth2"', 'kind = "oauth2"\napp = "Another"', "app"),
+        (OAUTH_APP, "", "oauth_app"),
+        (OAUTH_APP, 'app = "Nobody has this"\n', "app"),
+        ("[client.connection.custom]", HOST_INJECTED, "custom.injections.api_key.name"),
     ],
 )
 def test_a_bad_custom_provider_or_app_is_refused_by_name(apply, old, new, field):
@@ -306,6 +315,10 @@ def test_a_bad_custom_provider_or_app_is_refused_by_name(apply, old, new, field)
         apply(CONSENT.replace(old, new))
     assert f"client.connection.{field}:" in str(refused.value)
     assert everything() == before
+
+
+def test_a_byte_order_mark_at_the_front_is_no_fault(apply):
+    assert apply("\ufeff" + STATIC)["clients"]["acme"]
 
 
 def test_every_problem_is_said_at_once(apply):
