@@ -26,6 +26,7 @@ from integrations.oauth.flow import Callback
 from integrations.oauth.keeping import provider_of
 from integrations.oauth.scopes import missing
 from secrets_vault.actor import Actor
+from secrets_vault.errors import PolicyRefused
 from secrets_vault.models import User
 
 COOKIE_S = 600
@@ -90,7 +91,7 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
             scopes=request.POST.getlist("scopes") or None,
             now=timezone.now(),
         )
-    except CannotStart as error:
+    except (CannotStart, PolicyRefused) as error:
         return render(request, "oauth/cannot_start.html", context | {"error": error}, status=HTTPStatus.CONFLICT)
     response = render(request, "oauth/start.html", context)
     bind_browser(response, secret)

@@ -232,3 +232,18 @@ def test_a_provider_whose_login_host_has_a_usual_value_leads_to_it(ada_browser, 
     data = {"var_login_host": "login.salesforce.com"}
     answer = ada_browser.post(step(production, provider="salesforce", way="now"), data, follow=True)
     assert "https://login.salesforce.com/services/oauth2/authorize?" in answer.content.decode()
+
+
+def test_a_login_host_that_the_app_is_not_bound_to_is_explained(ada_browser, production):
+    make_app(
+        "Agency Salesforce",
+        "salesforce",
+        client_id="consumer-key",
+        client_secret=Secret(APP_SECRET),
+        actor=SYSTEM,
+        required_scopes=["api"],
+    )
+    data = {"var_login_host": "acme.my.salesforce.com"}
+    answer = ada_browser.post(step(production, provider="salesforce", way="now"), data, follow=True)
+    assert answer.status_code == 409
+    assert "may not go to" in answer.content.decode()
