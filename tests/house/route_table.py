@@ -140,8 +140,6 @@ ROWS: dict[str, Row] = {
     "dashboard:connection_delete": act("connection"),
     "dashboard:connection_call": act("connection"),
     "dashboard:connection_n8n": look("connection"),
-    "dashboard:connection_link": act("connection"),
-    "dashboard:connection_link_revoke": act("link"),
     "dashboard:connection_links": Row(LOOK, "consent"),
     "dashboard:link_revoke": act("link"),
     "dashboard:token_new": Row(MANAGE, "connection"),

@@ -15,8 +15,6 @@ from dashboard.forms import PageForm
 from integrations.connections.credential import FIELDS
 from integrations.gateway.console import METHODS
 from integrations.gateway.target import is_refused
-from integrations.links.link import MAX_DAYS
-from integrations.links.words import catalogues
 from integrations.models import Connection, GatewayToken
 
 PATH = re.compile(r"/[\x21-\x22\x24-\x7e]*\Z")  # printable ASCII without a space and without "#"
@@ -31,26 +29,6 @@ class RenameForm(PageForm):
     label = forms.CharField(
         label="Name", max_length=120, required=False, help_text="The address with its short name stays as it is."
     )
-
-
-class LinkForm(PageForm):
-    """A connect link for a client without an account."""
-
-    days = forms.TypedChoiceField(
-        label="Works for",
-        coerce=int,
-        initial=3,
-        choices=[(n, f"{n} day" if n == 1 else f"{n} days") for n in range(1, MAX_DAYS + 1)],
-    )
-    language = forms.ChoiceField(label="Language")
-    sent_to = forms.EmailField(
-        label="Who gets it", required=False, help_text="Only noted, so that you know whom to remind. You send the link."
-    )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        named = [(code, words["language"]) for code, words in catalogues().items()]
-        self.fields["language"].choices = named  # type: ignore[attr-defined]
 
 
 class TestCallForm(PageForm):

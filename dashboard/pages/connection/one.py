@@ -11,9 +11,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from dashboard.names import name_providers
+from dashboard.pages.connecting.links import row_of
 from dashboard.pages.connection.callers import DAYS, callers_of, day_of_connection
 from dashboard.pages.connection.finding import visible_connection
-from dashboard.pages.connection.forms import LinkForm, RenameForm, TestCallForm
+from dashboard.pages.connection.forms import RenameForm, TestCallForm
 from dashboard.pages.connection.history import with_words
 from dashboard.pages.connection.life import deaths_of, life_of, rights_of
 from dashboard.pages.connection.recipes import example_path, gateway_url, n8n_workflow, recipes_for
@@ -21,8 +22,7 @@ from dashboard.pages.connection.state import state_of
 from dashboard.render import PageRequest, render_page, wants_part
 from dashboard.tightest import Tight
 from integrations.connections import living_tokens
-from integrations.links.link import link_state
-from integrations.models import ClientLink, ErrorGroup, LimitReading
+from integrations.models import ErrorGroup, LimitReading
 from integrations.oauth.keeping import provider_of
 from secrets_vault.access import can_manage
 from secrets_vault.models import AuditEvent
@@ -81,7 +81,7 @@ def details_of(found: Connection, request: PageRequest, *, now: datetime) -> dic
         "documented": [limit for limit in provider.limits if not limit.kinds or found.kind in limit.kinds],
         "groups": ErrorGroup.objects.filter(connection_id=found.pk)[:5],
         "versions": found.secret.versions.order_by("-number")[:5] if found.secret else [],
-        "links": links_of(found, now=now),
+        "links": [row_of(link, now=now) for link in found.links.all()[:5]],
         "events": with_words(AuditEvent.objects.visible_to(request.user).filter(object_id=str(found.pk))[:12]),
         **calling(found, provider),
         **forms_for(found, provider),
@@ -92,11 +92,6 @@ def limits_of(found: Connection) -> list[Tight]:
     """Return the newest reading of each quota."""
     rows = LimitReading.objects.filter(connection_id=found.pk).order_by("bucket")
     return [Tight(row, found) for row in rows]
-
-
-def links_of(found: Connection, *, now: datetime) -> list[tuple[ClientLink, str]]:
-    """Return the last connect links, each with its state."""
-    return [(link, link_state(link, now=now)) for link in found.links.all()[:10]]
 
 
 def calling(found: Connection, provider: Provider, **token: str) -> dict[str, Any]:
@@ -112,7 +107,6 @@ def forms_for(found: Connection, provider: Provider) -> dict[str, Any]:
     """Return the empty forms of the page."""
     return {
         "rename_form": RenameForm(initial={"label": found.label}),
-        "link_form": LinkForm(initial={"language": found.client.language or "en"}),
         "call_form": TestCallForm(initial={"method": "GET", "path": example_path(provider)}),
     }
 

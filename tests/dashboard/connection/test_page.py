@@ -10,7 +10,7 @@ from tests.integrations.gateway.conftest import KEY
 from tests.proving import prove
 
 pytestmark = pytest.mark.django_db
-CHANGES = ("rename", "pause", "resume", "probe", "credential", "disconnect", "delete", "call", "link")
+CHANGES = ("rename", "pause", "resume", "probe", "credential", "disconnect", "delete", "call")
 
 
 def url(name: str, *args: object) -> str:
