@@ -288,6 +288,32 @@ def test_7_a_busy_provider_is_waited_for_and_a_broken_one_becomes_an_error(story
     assert call(story) == 200
 
 
+def test_7a_each_failure_has_its_cause_its_remedy_and_its_trace(story: Story):
+    page = story.go("/errors/")
+    assert page.locator(".issues li").count() >= 2
+    for status in ("429", "500"):
+        story.go("/errors/")
+        page.locator(".issues a").filter(has_text=status).first.click()
+        story.says("What happened.")
+        story.says("What to do.")
+        story.says("Who must act.")
+    story.go("/calls/?outcome=limited")
+    page.locator("tbody a.rowlink").first.click()
+    page.wait_for_url(re.compile(r"/calls/[0-9a-f-]{36}/"))
+    story.says("Attempt 2")
+    text = page.inner_text("main")
+    assert "****" in text
+    assert story.notes["token"] not in page.content()
+    assert_accessible(page)
+
+
+def test_7aa_the_limits_page_moves(story: Story):
+    page = story.go("/limits/")
+    page.locator(".limit-grid .track").first.wait_for()
+    assert "of 110 used" in page.inner_text("main") or "left" in page.inner_text(".limit-grid")
+    assert_accessible(page)
+
+
 def test_7b_a_withdrawn_grant_needs_reconnecting_and_says_so_by_mail(story: Story):
     trouble(story, "Withdraw the grant")
     assert call(story) in (401, 409)
