@@ -5,6 +5,7 @@ systemd secrets). Values come from the environment first, then from `.env` in
 KEYLODGE_HOME. `.env.example` explains each one and is tested to match.
 """
 
+import contextlib
 import ipaddress
 import os
 import secrets
@@ -250,7 +251,8 @@ def broker(read: environ.FileAwareEnv, home: Path) -> tuple[str, dict[str, objec
         return "memory://", {}
     if not url:
         folder = str(home / "broker")
-        Path(folder).mkdir(mode=0o700, exist_ok=True)
+        with contextlib.suppress(OSError):  # without doorbells work is late, and nothing fails
+            Path(folder).mkdir(mode=0o700, exist_ok=True)
         options = {"data_folder_in": folder, "data_folder_out": folder, "control_folder": folder}
         return "filesystem://", options | {"polling_interval": 0.1, "store_processed": False}
     url = url.replace("valkeys://", "rediss://", 1).replace("valkey://", "redis://", 1)

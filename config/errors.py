@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from django.conf import settings
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
@@ -23,6 +24,12 @@ TEXTS = {
         "Nothing you typed was shown to anyone. Try again; if it stays broken, look for this reference in the log.",
     ),
 }
+CANNOT_WRITE = (
+    "Keylodge cannot save anything just now",
+    "Nothing was changed. The disk may be full or the database busy: try again in a few seconds, and if it stays so, "
+    "look for this reference in the log.",
+)
+TRY_AGAIN_S = 5
 NOT_ALLOWED = (
     "You may not do this",
     "Your account may look at this but not change it. The owner of this Keylodge can give you the right.",
@@ -63,8 +70,15 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer 500."""
-    return error_page(request, 500)
+    """Answer 500, or 503 with Retry-After when the database could not do its part: a full disk, a lock, a restart."""
+    problem = sys.exc_info()[1]
+    if not isinstance(problem, OperationalError) and not isinstance(
+        getattr(problem, "__cause__", None), OperationalError
+    ):
+        return error_page(request, 500)
+    answer = _page(request, 503, *CANNOT_WRITE)
+    answer.headers["Retry-After"] = str(TRY_AGAIN_S)
+    return answer
 
 
 class NothingShown(SafeExceptionReporterFilter):

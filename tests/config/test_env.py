@@ -141,3 +141,9 @@ def test_the_example_file_explains_every_variable_and_no_other():
     text = (Path(env.__file__).parent.parent / ".env.example").read_text()
     named = {line.lstrip("# ").partition("=")[0] for line in text.splitlines() if "=" in line and line[:2] != "##"}
     assert named == set(env.SCHEME) - {"KEYLODGE_HOME"}
+
+
+def test_a_broker_folder_that_cannot_be_made_stops_nothing(tmp_path):
+    (tmp_path / "broker").write_text("")
+    url, _options = env.broker(env.load().read, tmp_path)
+    assert url == "filesystem://"

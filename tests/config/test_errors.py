@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.db import OperationalError
 from django.http import Http404, HttpResponse
 from django.test import Client
 from django.urls import path
@@ -29,6 +30,10 @@ def suspicious(request):
     raise SuspiciousOperation(CANARY)
 
 
+def full(request):
+    raise OperationalError(f"database or disk is full: {CANARY}")
+
+
 def fine(request):
     return HttpResponse("fine")
 
@@ -38,6 +43,7 @@ urlpatterns = [
     path("denied", login_not_required(denied)),
     path("missing", login_not_required(missing)),
     path("suspicious", login_not_required(suspicious)),
+    path("full", login_not_required(full)),
     path("fine", login_not_required(fine)),
 ]
 handler400, handler403 = "config.errors.bad_request", "config.errors.forbidden"
@@ -62,6 +68,12 @@ def test_an_error_page_shows_no_value(client, page, status):
     assert answer.status_code == status
     assert CANARY not in answer.content.decode()
     assert "RuntimeError: " not in answer.content.decode()
+
+
+def test_a_database_that_cannot_write_is_no_fault_of_the_page_and_says_when_to_try_again(client):
+    answer = client.post("/full", {"password": CANARY})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert CANARY not in answer.content.decode()
 
 
 @pytest.mark.parametrize("page", ["broken", "denied", "missing", "absent", "fine"])
