@@ -1,0 +1,188 @@
+"""Promises R2, R7, R8 and R10 of a running installation: nothing is lost or repeated when something breaks."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import resource
+import signal
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.fake_upstream import OK, FakeUpstream
+from tests.live import LiveKeylodge
+
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif("DATABASE_URL" in os.environ, reason="these faults are those of SQLite and its files"),
+]
+
+CLIENT = """
+[[client]]
+slug = "acme"
+name = "Acme"
+[[client.connection]]
+slug = "acme-fake"
+provider = "custom"
+kind = "api_key"
+secret = {{ value = "key-0123456789abcdef" }}
+custom = {{ base_url = "{url}", inject = {{ in = "header", name = "X-Api-Key", template = "{{token}}" }} }}
+[[client.gateway_token]]
+name = "free"
+connections = ["acme-fake"]
+[[client.gateway_token]]
+name = "counted"
+connections = ["acme-fake"]
+per_minute = 20
+"""
+
+
+class Installation:
+    """One running Keylodge with one connection to one upstream."""
+
+    def __init__(self, folder: Path, upstream: FakeUpstream) -> None:
+        self.upstream = upstream
+        self.live = LiveKeylodge(folder / "home", KEYLODGE_ALLOWED_PRIVATE_HOSTS=upstream.host)
+        self.live.wait_until_started()
+        self.file = folder / "acme.toml"
+        self.file.write_text(CLIENT.format(url=upstream.url))
+        made = json.loads(self.live.command("provision", str(self.file)).stdout)["clients"]["acme"]
+        self.tokens = {name: told["token"] for name, told in made["gateway_tokens"].items()}
+
+    def call(self, token: str = "free", *, method: str = "GET", path: str = "/gateway/acme-fake/x", body=None):
+        """Make one request and return (status, headers, body)."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.live.port, timeout=30)
+        try:
+            headers = {"Authorization": f"Bearer {self.tokens[token]}", "Host": f"localhost:{self.live.port}"}
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, dict(answer.getheaders()), answer.read()
+        finally:
+            connection.close()
+
+    def web(self) -> int:
+        """Return the id of the web process."""
+        named = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in self.live.children()}
+        return next(pid for pid, line in named.items() if b"web" in line)
+
+    def kill_web(self) -> None:
+        """Kill the web process outright and wait until another one answers."""
+        os.kill(self.web(), signal.SIGKILL)
+
+        def answers() -> bool:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                return self.call(path="/healthz")[0] == 200
+            return False
+
+        self.live.wait_for(answers, "the web process")
+
+    def logged(self) -> set[str]:
+        """Return the ids in the call log."""
+        rows = sqlite3.connect(self.live.home / "calls.sqlite3").execute("SELECT id FROM integrations_call")
+        return {str(row[0]).replace("-", "") for row in rows}
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory):
+    """Yield one installation for all faults here; each leaves it working."""
+    with FakeUpstream() as upstream:
+        made = Installation(tmp_path_factory.mktemp("faults"), upstream)
+        yield made
+        made.live.stop()
+
+
+@pytest.fixture(autouse=True)
+def _all_well(installation):
+    installation.upstream.answers = [OK]
+    installation.upstream.requests.clear()
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, for_s: float):
+    """Hold the write lock of a SQLite file from another connection, for a while."""
+    held = threading.Event()
+
+    def hold() -> None:
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as writer:
+            writer.execute("BEGIN IMMEDIATE")
+            held.set()
+            time.sleep(for_s)
+            writer.execute("ROLLBACK")
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(20)
+    yield
+    holder.join()
+
+
+def test_a_killed_web_process_loses_at_most_the_last_rows_and_repeats_nothing(installation):
+    asked = [installation.call()[1]["x-keylodge-request-id"].replace("-", "") for _ in range(20)]
+    installation.live.wait_for(lambda: asked[-1] in installation.logged(), "the rows of an idle moment", within_s=5)
+    installation.kill_web()
+    assert set(asked) <= installation.logged()
+    assert len(installation.upstream.requests) == 20
+
+
+def test_a_payment_under_way_when_the_web_process_is_killed_is_not_sent_again(installation):
+    released = threading.Event()
+    installation.upstream.answers = [lambda sock, request: released.wait(30)]
+
+    def pay() -> None:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            installation.call(method="POST", body=b"amount=1")
+
+    caller = threading.Thread(target=pay)
+    caller.start()
+    installation.live.wait_for(lambda: installation.upstream.requests, "the payment", within_s=10)
+    installation.kill_web()
+    caller.join(30)
+    installation.upstream.answers = [OK]
+    assert installation.call()[0] == 200
+    released.set()
+    assert [request.split(b" ")[0] for request in installation.upstream.requests] == [b"POST", b"GET"]
+
+
+@pytest.mark.parametrize("name", ["keylodge.sqlite3", "calls.sqlite3"])
+def test_a_database_that_another_writer_holds_is_waited_for(installation, name):
+    with locked(installation.live.home / name, for_s=2):
+        assert installation.call()[0] == 200
+        assert installation.call("counted")[0] == 200
+        assert installation.call(path="/accounts/login/")[0] == 200
+        assert installation.live.command("export", "calls", "--format", "csv").returncode == 0
+
+
+def test_a_full_disk_gives_no_false_success_and_heals(installation):
+    web = installation.web()
+    limits = resource.prlimit(web, resource.RLIMIT_FSIZE)
+    resource.prlimit(web, resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        assert installation.call()[0] == 200
+        status, headers, body = installation.call("counted")
+        assert (status, json.loads(body)["code"], "retry-after" in headers) == (503, "unavailable", True)
+        assert installation.call(path="/accounts/login/")[0] == 200
+        assert installation.call(path="/readyz")[0] == 200
+    finally:
+        resource.prlimit(web, resource.RLIMIT_FSIZE, limits)
+    assert installation.call("counted")[0] == 200
+    assert installation.web() == web
+
+
+def test_without_a_broker_nothing_fails(installation):
+    broker = installation.live.home / "broker"
+    away = broker.rename(broker.with_name("broker.away"))
+    broker.write_text("")
+    try:
+        assert installation.call()[0] == 200
+        assert installation.live.command("provision", str(installation.file)).returncode == 0
+        installation.kill_web()
+        assert installation.call("counted")[0] == 200
+    finally:
+        broker.unlink()
+        away.rename(broker)
