@@ -182,7 +182,7 @@ def error_needs(client_ids: Sequence[UUID], *, now: datetime) -> Iterator[Need]:
             continue
         connection.provider_name = group.provider_name
         routes = [("error", group.pk), ("client", connection.client.slug)]
-        text = f"{group.count:,} calls, {group.method} {group.path_template}"
+        text = f"{group.count:,} {'call' if group.count == 1 else 'calls'}, {group.method} {group.path_template}"
         yield _need_of(
             connection, 4, "warn", group.title, text, routes, "See error", ago_words(group.last_seen_at, now=now)
         )

@@ -87,8 +87,8 @@ class MFAAdapter(DefaultMFAAdapter):
         return "Keylodge"
 
     def generate_authenticator_name(self, user: Any, type: Any) -> str:
-        """Return what the field for a new passkey's name holds: nothing. "Master key" means something else here."""
-        return ""
+        """Return the name a new passkey has until its owner gives another. allauth says "Master key"."""
+        return "Passkey"
 
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
         """Return the relying party: always the host of PUBLIC_URL (WebAuthn section 5.4.2)."""
