@@ -126,6 +126,15 @@ ROWS: dict[str, Row] = {
     "dashboard:settings_kit": Row(OWNER, methods=POST),
     "dashboard:settings_rotation": Row(OWNER),
     "dashboard:sandbox": Row(OWNER),
+    # Errors, calls, limits
+    "dashboard:errors": Row(MEMBER, methods=GET),
+    "dashboard:errors_settling": Row(MEMBER, methods=POST),
+    "dashboard:errors_undo": Row(MEMBER, methods=POST),
+    "dashboard:error": look("group"),
+    "dashboard:calls": Row(MEMBER, methods=GET),
+    "dashboard:call": look("call"),
+    "dashboard:limits": Row(MEMBER, methods=GET),
+    "dashboard:limits_slow_down": act("connection"),
     # Connections
     "dashboard:connections": Row(MEMBER, methods=GET),
     "dashboard:connect": Row(MEMBER),
