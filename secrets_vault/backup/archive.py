@@ -22,6 +22,8 @@ from secrets_vault.secret import Secret
 MANIFEST = "manifest.json"
 FORMAT = 1
 SHORTEST_PASSPHRASE = 8
+# The first line of a backup that nobody gave a passphrase for; what follows it is age again.
+KEY_LINE = b"keylodge backup, opens with the wrapping key "
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Lock:
     passphrase: Secret | None = None
     recipients: Sequence[str] = ()
     identities: Sequence[Secret] = ()
+    wrapping_key: str = ""  # the fingerprint of the key that the passphrase was made from
 
     def close(self, plain: bytes) -> bytes:
         """Return the encrypted file."""
@@ -38,10 +41,13 @@ class Lock:
             return bytes(pyrage.encrypt(plain, [_recipient(text) for text in self.recipients]))
         if self.passphrase is None or len(self.passphrase.expose()) < SHORTEST_PASSPHRASE:
             raise BadInput(f"A backup needs a passphrase of at least {SHORTEST_PASSPHRASE} characters.")
-        return bytes(pyrage.passphrase.encrypt(plain, self.passphrase.expose()))
+        closed = bytes(pyrage.passphrase.encrypt(plain, self.passphrase.expose()))
+        return KEY_LINE + self.wrapping_key.encode() + b"\n" + closed if self.wrapping_key else closed
 
     def open(self, closed: bytes) -> bytes:
         """Return the tar. Raises BackupRefused when this lock does not open it, or it is no backup."""
+        if closed.startswith(KEY_LINE):
+            closed = closed.partition(b"\n")[2]
         try:
             if self.identities:
                 return bytes(pyrage.decrypt(closed, [_identity(text) for text in self.identities]))
@@ -51,6 +57,12 @@ class Lock:
                 "This file does not open: the passphrase or key is another one, or the file is damaged or no backup. "
                 "Nothing was written."
             ) from error
+
+
+def wrapping_key_of(beginning: bytes) -> str:
+    """Return the fingerprint of the wrapping key that opens a backup, or "" for one with a passphrase or age key."""
+    first = beginning.partition(b"\n")[0]
+    return first.removeprefix(KEY_LINE).decode("ascii", "replace") if first.startswith(KEY_LINE) else ""
 
 
 def _recipient(text: str) -> Any:

@@ -28,8 +28,9 @@ class Command(KeylodgeCommand):
         """Answer with what came back and what was found."""
         path: Path = options["file"]
         try:
-            lock = lock_to_open(options["identity"])
             with path.open("rb") as source:
+                lock = lock_to_open(options["identity"], beginning=source.read(200))
+                source.seek(0)
                 restored = restore_backup(source, lock=lock, force=options["force"])
         except OSError as error:
             raise BadInput(f"{error.filename} cannot be read: {error.strerror}.") from error

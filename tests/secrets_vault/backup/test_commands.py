@@ -124,6 +124,26 @@ def test_a_backup_opens_in_an_empty_folder_with_its_key_and_in_none_without(home
 def test_bad_input_ends_with_2(home, tmp_path):
     assert command(home, "backup").returncode == 2
     assert command(home, "backup", tmp_path / "no" / "such" / "folder").returncode == 2
-    assert command(home, "backup", tmp_path / "x", passphrase="").returncode == 2
+    assert command(home, "backup", tmp_path / "x", passphrase="short").returncode == 2
     assert command(home, "restore", tmp_path / "missing").returncode == 2
     assert not list(tmp_path.iterdir())
+
+
+def test_a_script_that_names_no_passphrase_gets_a_backup_that_the_wrapping_key_opens(home, tmp_path):
+    path, empty = tmp_path / "backup", tmp_path / "new"
+    empty.mkdir(mode=0o700)
+    made = command(home, "backup", path, passphrase="")
+    assert made.returncode == 0, made.stderr
+    fingerprint = json.loads(made.stdout)["needs_wrapping_key"][0]
+    assert b"Acme" not in path.read_bytes()
+
+    without = command(empty, "restore", path, passphrase="")
+    assert (without.returncode, without.stdout, fingerprint in without.stderr) == (3, "", True)
+    (empty / "wrapping_key").write_text("Z3JlYXQtYmlnLXdyb25nLXdyYXBwaW5nLWtleS0xMjM\n")
+    wrong = command(empty, "restore", path, passphrase="")
+    assert (wrong.returncode, wrong.stdout, fingerprint in wrong.stderr) == (3, "", True)
+
+    (empty / "wrapping_key").write_bytes((home / "wrapping_key").read_bytes())
+    right = command(empty, "restore", path, passphrase="a passphrase that this backup does not have")
+    assert right.returncode == 0, right.stderr
+    assert python(empty, "-c", OPEN).stdout.strip() == "sk_test_canary_process_0001"
