@@ -41,16 +41,16 @@ def hour_bars(hours: Sequence[tuple[int, int]], of: str = "") -> SafeString:
     words = f"{of + ': ' if of else ''}{len(hours)} hours, {total} calls, " + (
         f"failures in {bad} hours" if bad else "no failures"
     )
-    # Every part is a number or a letter of ours; 20 charts of 24 bars are worth not escaping each.
-    rects = [f'<rect class="{c}" x="{x}" y="{y}" width="4" height="{h}" rx="1"/>' for c, x, y, h in bars]
-    drawn = SafeString("".join(rects))
+    # One path for each colour: 24 rectangles a client made a third of the page. Nothing here is typed by a person.
+    shapes = {kind: "".join(shape for k, shape in bars if k == kind) for kind in dict.fromkeys(k for k, _ in bars)}
+    drawn = SafeString("".join(f'<path class="{kind}" d="{shape}"/>' for kind, shape in shapes.items()))
     return format_html('<svg class="bars" viewBox="0 0 128 24" role="img" aria-label="{}">{}</svg>', words, drawn)
 
 
-def _bar(index: int, calls: int, failed: int, *, top: int) -> tuple[str, str, str, str]:
+def _bar(index: int, calls: int, failed: int, *, top: int) -> tuple[str, str]:
     height = max(1.0, 22 * calls / top) if calls else 1.0
     kind = "z" if not calls else "o" if not failed else "e" if failed >= calls / 5 else "w"
-    return kind, f"{index * 5.33:.2f}", f"{24 - height:.1f}", f"{height:.1f}"
+    return kind, f"M{index * 5.33:.4g} {24 - height:.3g}h4V24h-4z"
 
 
 @register.simple_tag
