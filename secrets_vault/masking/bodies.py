@@ -86,4 +86,4 @@ def _unbrotli(body: bytes) -> bytes | None:
         out = reader.process(body, output_buffer_limit=MAX_DECODED)
     except brotli.error:
         return None
-    return bytes(out) or None
+    return bytes(out[:MAX_DECODED]) or None  # its limit is a hint: it ends with the buffer that passes it
