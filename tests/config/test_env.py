@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -147,3 +148,15 @@ def test_a_broker_folder_that_cannot_be_made_stops_nothing(tmp_path):
     (tmp_path / "broker").write_text("")
     url, _options = env.broker(env.load().read, tmp_path)
     assert url == "filesystem://"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [(("export", "calls", "--format", "jsonl"), 0), (("doctor",), 1), (("audit_verify",), 2)],
+)
+def test_a_command_on_an_empty_home_never_ends_in_a_riddle(arguments, status, tmp_path):
+    ended = keylodge(*arguments, KEYLODGE_HOME=str(tmp_path / "home"))
+    assert ended.returncode == status, ended.stderr
+    assert "Traceback" not in ended.stderr
+    if arguments == ("doctor",):
+        assert json.loads(ended.stdout)["findings"][0]["check"] == "tables"

@@ -17,6 +17,7 @@ from integrations import export
 from integrations.spreadsheet import Row, csv_lines, json_lines
 from secrets_vault import audit
 from secrets_vault.actor import COMMAND
+from secrets_vault.commands import prepare
 from secrets_vault.models import Client
 
 COLUMNS = {"calls": export.CALL_COLUMNS, "audit": export.AUDIT_COLUMNS, "secrets": export.SECRET_COLUMNS}
@@ -39,6 +40,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, what: str, format: str, client: str | None, since: str | None, **options: Any) -> None:
         """Exit 2 for an unknown client or moment."""
+        prepare()
         now = timezone.now()
         whose = get_client(client) if client else None
         after = read_since(since, now=now) if since else None

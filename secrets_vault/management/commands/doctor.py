@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from django.db import DatabaseError
+
 from secrets_vault import doctor, keys
 from secrets_vault.commands import FOUND_SOMETHING, KeylodgeCommand
 from secrets_vault.errors import VaultError, WrongWrappingKey
@@ -34,5 +36,5 @@ class Command(KeylodgeCommand):
 def _fingerprint() -> str | None:
     try:
         return keys.unlock().fingerprint
-    except VaultError:
+    except (VaultError, DatabaseError):  # no tables yet: the first finding says so
         return None
