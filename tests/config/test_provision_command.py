@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from datetime import UTC, date, datetime
@@ -18,6 +17,7 @@ from secrets_vault.actor import COMMAND
 from secrets_vault.secret import Secret
 from tests.factories import make_client
 from tests.integrations.sandbox.conftest import ROOT, Sandbox
+from tests.live import environment_for, free_port
 
 pytestmark = pytest.mark.processes
 
@@ -47,10 +47,11 @@ connections = ["acme-stripe"]
 
 @pytest.fixture
 def run(tmp_path):
-    """Run a command in a home of its own."""
+    """Run a command in a home, and on PostgreSQL a database, of its own."""
+    installation = environment_for(tmp_path / "home", free_port())
 
     def call(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        env = os.environ | {"KEYLODGE_HOME": str(tmp_path / "home")} | environ
+        env = installation | environ
         command = [sys.executable, "manage.py", *arguments]
         return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
 
