@@ -236,6 +236,8 @@ def _credential(connection: Connection, provider: Provider) -> Credential:
     stored, injection = connection.secret, provider.injection_for(connection.kind)
     if stored is None or stored.current is None:
         raise NoValue("The connection has no secret.")
+    if stored.client_id != connection.client_id:  # only a hand in the database can have brought them together
+        raise PolicyRefused("The secret is another client's.")
     host = host_of(provider.base_url)
     if host not in provider.allowed_hosts:
         raise PolicyRefused("The provider's facts do not allow this host.")

@@ -20,6 +20,7 @@ from secrets_vault import generation, vault
 from secrets_vault.actor import SYSTEM
 from secrets_vault.models import AuditEvent, SecretField
 from secrets_vault.secret import Secret
+from tests.factories import make_client
 from tests.fake_upstream import OK
 from tests.integrations.gateway.conftest import GONE, KEY, World, make_connection
 
@@ -554,3 +555,11 @@ def test_a_caller_that_stops_in_the_middle_of_its_body_is_told_so(world):
     assert code(answer) == (400, "request_refused")
     assert world.upstream.requests == []
     assert world.calls()[0].outcome == "cancelled"
+
+
+def test_a_connection_pointed_at_another_clients_secret_in_the_database_sends_nothing(world):
+    other = make_connection(make_client("beta"), world.upstream, "beta-fake")
+    Connection.objects.filter(pk=world.connection.pk).update(secret=other.secret)
+    generation.bump()
+    assert code(world.call()) == (403, "host_refused")
+    assert world.upstream.requests == []
