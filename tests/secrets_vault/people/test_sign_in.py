@@ -157,3 +157,11 @@ def test_nobody_can_sign_up():
 def test_a_reset_mail_names_our_address_and_not_the_host_header(ada, mailoutbox):
     Browser().post("/accounts/password/reset/", {"email": ada.email}, headers={"host": "localhost"})
     assert "https://keys.example.com/accounts/password/reset/key/" in mailoutbox[0].body
+
+
+@pytest.mark.parametrize("email", ["ada@example.com", "nobody@example.com"])
+def test_nobodys_mailbox_is_flooded_with_reset_mails(ada, mailoutbox, email):
+    browser = Browser()
+    answers = [browser.post("/accounts/password/reset/", {"email": email}).status_code for _ in range(6)]
+    assert answers == [302] * 6
+    assert len(mailoutbox) == 3
