@@ -36,6 +36,7 @@ from secrets_vault.models import Client
 
 if TYPE_CHECKING:
     from secrets_vault.access import VisibleQuerySet
+    from secrets_vault.models import User
 
 SHOWN = 25
 MOST_EXPORTED = 10_000
@@ -68,7 +69,7 @@ def _show(request: PageRequest, group: ErrorGroup | None) -> HttpResponseBase:
     shown = group or (page.rows[0] if page.rows else None)
     context = {
         "page": page,
-        "groups": _with_connections(page.rows, facets),
+        "groups": _with_connections(page.rows, facets, request.user),
         "filters": filters,
         "is_filtered": bool(set(chosen) - {"state", "days"}),
         "state": chosen.get("state", ""),
@@ -100,9 +101,9 @@ def _asked_for(request: PageRequest, *, now: datetime) -> tuple[VisibleQuerySet,
     return narrowed(visible, filters.chosen(), facets.environments), filters, facets
 
 
-def _with_connections(groups: list[Any], facets: Facets) -> list[Any]:
+def _with_connections(groups: list[Any], facets: Facets, user: User) -> list[Any]:
     """Give each group its connection and the names that the list shows, in one query."""
-    found = lightly(Connection.objects.all()).in_bulk({group.connection_id for group in groups})
+    found = lightly(Connection.objects.visible_to(user)).in_bulk({group.connection_id for group in groups})
     for group in name_providers(groups):
         group.connection = found.get(group.connection_id)
         group.client_name = facets.client_names.get(group.client_id, "")
