@@ -56,7 +56,6 @@ ALL_ROWS = (
     "dashboard/pages/settings/background.py",  # sweeps belong to no client
     "dashboard/needs.py",  # loads by the ids of rows that were asked for by access
     "dashboard/tightest.py",  # the same
-    "dashboard/pages/errors/groups.py",  # the same
 )
 
 NAMES_WITHOUT_AN_END = ("utils.py", "util.py", "services.py", "helpers.py", "managers.py", "common.py", "misc.py")
