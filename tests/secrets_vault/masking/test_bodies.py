@@ -30,7 +30,7 @@ def raw_deflate(body: bytes) -> bytes:
         (raw_deflate(PLAIN), "deflate"),
         (raw_deflate(PLAIN), None),
         (brotli.compress(PLAIN), "br"),
-        (gzip.compress(gzip.compress(PLAIN, mtime=0)), "gzip, gzip"),
+        (gzip.compress(gzip.compress(PLAIN, mtime=0), mtime=0), "gzip, gzip"),
         (gzip.compress(PLAIN, mtime=0), "br"),
         (PLAIN, "br"),
         (PLAIN, "deflate"),
