@@ -14,6 +14,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from secrets_vault import vault
 from secrets_vault.people import login_limits
@@ -57,6 +58,11 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
         """Leave allauth's own counter alone: it is off."""
+
+    def is_safe_url(self, url: str | None) -> bool:
+        """Tell whether an address to go on to is within this site. What cannot be read is not."""
+        ours = urlsplit(settings.KEYLODGE_PUBLIC_URL).netloc
+        return url_has_allowed_host_and_scheme(url, {ours}, require_https=settings.IS_HTTPS)
 
     def get_reset_password_from_key_url(self, key: str) -> str:
         """Return the link with our configured address, whatever Host the request named (CVE-2025-27913)."""
