@@ -50,9 +50,10 @@ def _show_to_a_person(
     action: str, stored: StoredSecret, field: str, *, actor: Actor, version: SecretVersion | None
 ) -> Secret:
     chosen = _choose(stored, version)
-    row = SecretField.objects.filter(version=chosen, name=field).first()
+    # Names are printable (fields.py); PostgreSQL refuses to compare with a NUL.
+    row = SecretField.objects.filter(version=chosen, name=field).first() if field.isprintable() else None
     if row is None:
-        raise NoValue(f"This version has no value named {field}.")
+        raise NoValue(f"This version has no value named {field!r}.")
     # Durable: the event is committed before the value is opened, and no caller can roll it back.
     with transaction.atomic(durable=True):
         details = {"field": field, "version": chosen.number}

@@ -144,7 +144,8 @@ def test_the_example_file_explains_every_variable_and_no_other():
     assert named == set(env.SCHEME) - {"KEYLODGE_HOME"}
 
 
-def test_a_broker_folder_that_cannot_be_made_stops_nothing(tmp_path):
+def test_a_broker_folder_that_cannot_be_made_stops_nothing(tmp_path, monkeypatch):
+    monkeypatch.delenv("BROKER_URL", raising=False)
     (tmp_path / "broker").write_text("")
     url, _options = env.broker(env.load().read, tmp_path)
     assert url == "filesystem://"
