@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_out
+from django.core.exceptions import BadRequest
 from django.dispatch import receiver
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 
@@ -44,6 +45,22 @@ def note_logout(request: HttpRequest | None, **_signal: object) -> None:
     """Remember on the request that it ended a session, so that the browser is told to forget its copies."""
     if request is not None:
         request.has_logged_out = True  # type: ignore[attr-defined]
+
+
+def no_nul(get_response: View) -> View:
+    """Refuse a NUL in a query or a form with 400: no keyboard types one, and PostgreSQL cannot even compare with it."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if holds_nul(request.GET) or (request.method == "POST" and holds_nul(request.POST)):
+            raise BadRequest("a value holds a NUL character")
+        return get_response(request)
+
+    return middleware
+
+
+def holds_nul(values: QueryDict) -> bool:
+    """Tell whether a name or a value of a query or form holds the character 0."""
+    return any("\0" in text for name, texts in values.lists() for text in (name, *texts))
 
 
 def canonical_host(get_response: View) -> View:
