@@ -328,6 +328,17 @@ class Story:
                 self.seen.append((f"file {path.relative_to(self.live.home)}", path.read_bytes()))
 
 
+def every_row(url: str) -> bytes:
+    """Return every row of every table as text; binary columns read as hexadecimal, which is searched too."""
+    import psycopg
+    from psycopg.sql import SQL, Identifier
+
+    with psycopg.connect(url) as connection:
+        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        rows = [connection.execute(SQL("SELECT t::text FROM {} t").format(Identifier(name))) for (name,) in tables]
+        return "\n".join(text for found in rows for (text,) in found).encode()
+
+
 @pytest.mark.processes
 def test_no_canary_swims_anywhere(start_keylodge, tmp_path):
     sandbox = Sandbox()
@@ -345,6 +356,8 @@ def test_no_canary_swims_anywhere(start_keylodge, tmp_path):
             for path in (*story.live.home.rglob("*.sqlite3*"), *story.live.home.rglob("broker/**/*")):
                 if path.is_file():
                     story.seen.append((f"running: {path.name}", path.read_bytes()))
+            if url := story.live.environment.get("DATABASE_URL"):
+                story.seen.append(("running: PostgreSQL", every_row(url)))
             story.stop()
     finally:
         sandbox.stop()
