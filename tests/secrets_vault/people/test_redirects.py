@@ -29,7 +29,6 @@ PAYLOADS = [
     "/\r/evil.example",
     "\t//evil.example",
     " //evil.example",
-    "\x00//evil.example",
     "\x01https://evil.example",
     "https:evil.example",
     "https:/evil.example",
