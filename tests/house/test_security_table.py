@@ -18,7 +18,7 @@ def rows() -> dict[str, tuple[str, str]]:
     return {name: (does.strip(), proof.strip()) for name, does, proof in LINE.findall(TABLE.read_text())}
 
 
-def tests_in(path: str) -> set[str]:
+def names_in(path: str) -> set[str]:
     """Return the names of the tests in a file; none when there is no such file."""
     file = ROOT / path
     tree = ast.parse(file.read_text()) if file.is_file() else ast.Module(body=[], type_ignores=[])
@@ -32,6 +32,6 @@ def test_every_requirement_has_one_line():
 
 def test_every_test_that_the_table_names_exists():
     named = {found for _, proof in rows().values() for found in NAMED.findall(proof)}
-    strays = sorted(f"{path}::{name}" for path, name in named if name not in tests_in(path))
+    strays = sorted(f"{path}::{name}" for path, name in named if name not in names_in(path))
     assert not strays, f"Renamed or gone; name in {TABLE.name} the test that proves it now: {strays}"
     assert not [proof for _, proof in rows().values() if proof.count("::") != len(NAMED.findall(proof))]
