@@ -5,16 +5,28 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.http import HttpRequest
+
+from config import brought
+
 WITHOUT_REFERENCE = "-"
 
 
 class Referenced(logging.Filter):
-    """Gives each record the reference that the visitor's error page shows, and takes URLs out of Django's own."""
+    """Gives each record the reference that the visitor's error page shows, and takes URLs out of Django's own.
+
+    What the request has brought is covered in the line, for it may be a secret that no vault knows yet.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Keep every record; never raise, whatever hangs on it."""
         request = getattr(record, "request", None)
-        record.reference = getattr(request, "reference", WITHOUT_REFERENCE)
+        if not hasattr(request, "reference"):
+            request = brought.answering.get() or request
+        if isinstance(request, HttpRequest):
+            record.covered = brought.covered(request)
+        if not hasattr(record, "reference"):
+            record.reference = getattr(request, "reference", WITHOUT_REFERENCE)
         if request is not None and record.name.startswith(("django.request", "django.security")):
             match = getattr(request, "resolver_match", None)
             status = getattr(record, "status_code", "")

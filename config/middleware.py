@@ -14,6 +14,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDi
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 
+from config import brought
+
 View = Callable[[HttpRequest], HttpResponse]
 
 ANY_HOST = ("/api/", "/readyz", "/static/")
@@ -24,13 +26,17 @@ COMPRESSED = {"text/css", "text/javascript", "application/javascript", "image/sv
 def common_headers(get_response: View) -> View:
     """Give every request a reference, and every answer its Permissions-Policy and `no-store`.
 
-    The reference is all that an error page says; the log says the same one beside the
-    cause. Static files set a Cache-Control of their own and keep it.
+    The reference is all that an error page says; every log line of this request says the same one, and covers what
+    the request has brought. Static files set a Cache-Control of their own and keep it.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
         request.reference = secrets.token_hex(6)  # type: ignore[attr-defined]
-        response = get_response(request)
+        before = brought.answering.set(request)
+        try:
+            response = get_response(request)
+        finally:
+            brought.answering.reset(before)
         response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
         response.headers.setdefault("Cache-Control", "no-store")
         if getattr(request, "has_logged_out", False):

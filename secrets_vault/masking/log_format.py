@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import IO, Any
 
-from secrets_vault.masking.known import KnownValues
+from secrets_vault.masking.known import KnownValues, Together
 from secrets_vault.masking.masker import WITHHELD, Masker
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
@@ -30,6 +30,8 @@ def one_line(text: str) -> str:
 
 class MaskingFormatter(logging.Formatter):
     """Masks the finished line. `known` gives the vault's current values; whatever it raises is ignored.
+
+    A record may bring values of its own in `covered` (KnownValues): what somebody has just typed, say.
 
     Give `known` a KnownValues (see `known.cached`) where the values are many: a list is compiled on each change.
     """
@@ -54,9 +56,13 @@ class MaskingFormatter(logging.Formatter):
         except Exception:  # noqa: BLE001 - bad arguments must cost neither the event nor its secrets
             text = f"{record.levelname} {record.name} [unformattable message at {record.filename}:{record.lineno}]"
         try:
-            return one_line(self._current().mask(text))
+            return one_line(self._for(record).mask(text))
         except Exception:  # noqa: BLE001 - masking fails closed
             return f"{record.levelname} {record.name} {WITHHELD}"
+
+    def _for(self, record: logging.LogRecord) -> Masker:
+        masker, covered = self._current(), getattr(record, "covered", None)
+        return Masker(Together(masker.known, covered)) if isinstance(covered, KnownValues) else masker
 
     def _current(self) -> Masker:
         """Return the masker for the values known now, made anew only when they have changed."""
