@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -14,6 +15,9 @@ from integrations.gateway.problems import Problem
 from integrations.gateway.refreshing import Refresher
 from integrations.gateway.trace import Trace
 from integrations.outbound import Caller, OutboundError
+from secrets_vault.masking.known import SHORT, KnownValues
+
+logger = logging.getLogger(__name__)
 
 DRAIN_S = 20.0
 
@@ -79,6 +83,24 @@ class Gateway:
                 await refuse(Problem("request_refused"), trace=trace, send=send)
             if isinstance(gone, asyncio.CancelledError):
                 raise
+        except Exception:
+            trace.code = "internal_error"
+            logger.exception("a call broke", extra={"reference": str(trace.id), "covered": said_in(trace)})
+            if trace.has_begun:
+                raise CutShort from None
+            await refuse(Problem("internal_error"), trace=trace, send=send)
+
+
+class CutShort(Exception):
+    """An answer that had begun ends here. What broke it is in the log; this says nothing of it."""
+
+
+def said_in(trace: Trace) -> KnownValues:
+    """Return what a call has brought and what was to be sent for it: no log line about the call repeats it."""
+    credential = trace.route.way.credential if trace.route and trace.route.way else None
+    values = {trace.token_text, *(credential.known if credential else ())}
+    values |= {value.decode("latin-1") for _, value in trace.request_headers if len(value) >= SHORT}
+    return KnownValues(values)
 
 
 async def refuse(problem: Problem, *, trace: Trace, send: Send) -> None:

@@ -35,6 +35,11 @@ _PROBLEMS: dict[str, tuple[int, str, str]] = {
         "Credential cannot be opened",
         "The stored credential cannot be decrypted. Store it again or restore a backup.",
     ),
+    "internal_error": (
+        500,
+        "Something broke in Keylodge",
+        "The call may have reached the provider. The log holds the cause beside this request id.",
+    ),
     "unavailable": (503, "Keylodge is busy", "The call could not be looked up just now. Try again shortly."),
 }
 

@@ -122,4 +122,5 @@ _BY_CODE = {
     "upstream_invalid": Outcome.UPSTREAM_ERROR,
     "upstream_timeout": Outcome.TIMEOUT,
     "token_limited": Outcome.LIMITED,
+    "internal_error": Outcome.REFUSED,
 }
