@@ -139,6 +139,7 @@ MFA_ADAPTER = "secrets_vault.people.adapters.MFAAdapter"
 MFA_FORMS = {
     "authenticate": "secrets_vault.people.forms.AuthenticateForm",
     "reauthenticate": "secrets_vault.people.forms.ReauthenticateForm",
+    "activate_totp": "secrets_vault.people.forms.ActivateTOTPForm",
 }
 # WebAuthn needs a domain name: with a bare address as PUBLIC_URL passkeys are not offered.
 HAS_PASSKEYS = not _env.is_address(_public.hostname or "")

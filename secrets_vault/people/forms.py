@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base import forms
+from allauth.mfa.totp import forms as totp
 from django.utils import timezone
 
 from secrets_vault.people import login_limits
@@ -19,10 +23,16 @@ class _OneUse:
         if not login_limits.take(budget, now=now):
             raise get_adapter().validation_error("incorrect_code")
         code: str = super().clean_code()  # type: ignore[misc]
-        if not login_limits.use_once(f"{self.user.pk}:{code}:{int(now.timestamp()) // 90}", now=now):  # type: ignore[attr-defined]
-            raise get_adapter().validation_error("incorrect_code")
+        spend(self.user, code, now=now)  # type: ignore[attr-defined]
         login_limits.give_back(budget)
         return code
+
+
+def spend(user: Any, code: str, *, now: datetime) -> None:
+    """Use a right code up, however it was typed: allauth takes "123 456" for "123456". Raises ValidationError."""
+    plain = "".join(filter(str.isalnum, code)).casefold()
+    if not login_limits.use_once(f"{user.pk}:{plain}", now=now):
+        raise get_adapter().validation_error("incorrect_code")
 
 
 class AuthenticateForm(_OneUse, forms.AuthenticateForm):
@@ -31,3 +41,13 @@ class AuthenticateForm(_OneUse, forms.AuthenticateForm):
 
 class ReauthenticateForm(_OneUse, forms.ReauthenticateForm):
     """A step-up by code."""
+
+
+class ActivateTOTPForm(totp.ActivateTOTPForm):  # type: ignore[misc]
+    """Setting an authenticator app up. Its first code is used up too, and signs nobody in afterwards."""
+
+    def clean_code(self) -> str:
+        """Return the code. Raises ValidationError when it is wrong or was used already."""
+        code: str = super().clean_code()
+        spend(self.user, code, now=timezone.now())
+        return code

@@ -60,12 +60,17 @@ def give_back(budget: Budget) -> None:
 
 
 def use_once(what: str, *, now: datetime) -> bool:
-    """Spend a one-time code: True for the first caller only, however many come at once."""
+    """Spend a one-time code: True for the first caller only, however many come at once.
+
+    It is remembered for the whole window, which is longer than any code of an app is right. After
+    that the same six digits may come again by chance.
+    """
+    key = vault.keyed_hash("once", what.encode())
+    if LoginAttempt.objects.filter(key_hash=key, window_started_at__lte=now - WINDOW).update(window_started_at=now):
+        return True
     try:
         with transaction.atomic():
-            LoginAttempt.objects.create(
-                key_hash=vault.keyed_hash("once", what.encode()), window_started_at=now, count=1
-            )
+            LoginAttempt.objects.create(key_hash=key, window_started_at=now, count=1)
     except IntegrityError:
         return False
     return True
