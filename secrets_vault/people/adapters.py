@@ -46,11 +46,16 @@ class AccountAdapter(DefaultAccountAdapter):
             raise self.validation_error("too_many_login_attempts")
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
-        """Return the user, or None; a success gives its try back."""
+        """Return the user, or None; a success gives its try back.
+
+        allauth hands a disabled person on to a page that says so, which tells whoever has the
+        password that it is the right one. Here it is as wrong as any other (ASVS 6.3.8).
+        """
         user: AbstractBaseUser | None = super().authenticate(request, **credentials)
-        if user is not None:
-            for budget in self._taken:
-                login_limits.give_back(budget)
+        if user is None or not user.is_active:
+            return None
+        for budget in self._taken:
+            login_limits.give_back(budget)
         return user
 
     def _rollback_login_failed_rl_usage(self) -> None:
