@@ -2,6 +2,10 @@
 
 Run it with `python -m benchmarks.gateway`. The ways are interleaved; medians over the rounds. CPU is
 that of the process in the middle (for the direct call there is none), wall time is the caller's.
+Absolute figures drift with the machine and its load; the ratios, each taken within one round, hold.
+
+`changed` counts the generation up before every call, as any change anywhere in the installation does;
+`cold` uses a gateway token that this process has never seen.
 """
 
 from __future__ import annotations
@@ -13,20 +17,22 @@ import platform
 import shutil
 import signal
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from tests.fake_upstream import FakeUpstream
 from tests.live import LiveKeylodge, free_port
 
 ROUNDS = 7
-CALLS = 300
-TICKS = os.sysconf("SC_CLK_TCK")
+CALLS = 600
+COLD_CALLS = 100
 SETUP = """
 import json
 from datetime import date
@@ -37,7 +43,7 @@ from secrets_vault import vault
 from secrets_vault.actor import COMMAND
 from secrets_vault.models import Client, Environment
 from secrets_vault.secret import Secret
-url = input()
+url, count = json.loads(input())
 client = Client.objects.create(slug="acme", name="Acme")
 env = Environment.objects.create(client=client, slug="production", is_production=True)
 facts = custom_from({"base_url": url}, key="custom-fake", name="Fake", today=date(2026, 11, 22))
@@ -47,7 +53,7 @@ stored = vault.store(actor=COMMAND, client=client, environment=env, kind="api_ke
                      policy=vault.Policy((url.split("//")[1],), ("header:authorization",)))
 made = Connection.objects.create(slug="acme-fake", client=client, environment=env, provider_key="custom-fake",
                                  kind="api_key", secret=stored, status="connected")
-print(tokens.make(client, "bench", [made], actor=COMMAND)[1].expose())
+print(json.dumps([tokens.make(client, f"bench {n}", [made], actor=COMMAND)[1].expose() for n in range(count)]))
 """
 NGINX = """
 worker_processes 1; daemon off; pid {folder}/pid; error_log stderr crit;
@@ -62,26 +68,38 @@ http {{ access_log off;
 """
 
 
-def cpu_s(pids: list[int]) -> float:
-    """Return the CPU seconds that these processes have used."""
-    total = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICKS
+def cpu_us(pids: list[int]) -> float:
+    """Return the CPU time that the threads of these processes have used, as the scheduler counts it."""
+    threads = [file for pid in pids for file in Path(f"/proc/{pid}/task").glob("*/schedstat")]
+    return sum(int(file.read_text().split()[0]) for file in threads) / 1000
 
 
-def calls(port: int, path: str, headers: dict[str, str]) -> float:
-    """Make the calls of a round on one connection; return µs of wall time a call."""
+def calls(port: int, path: str, each: Iterable[dict[str, str]]) -> float:
+    """Make a call with each of these headers on one connection; return µs of wall time a call."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    started = time.perf_counter()
-    for _ in range(CALLS):
+    started, made = time.perf_counter(), 0
+    for headers in each:
         connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
         answer.read()
         assert answer.status == 200, answer.status
+        made += 1
     connection.close()
-    return (time.perf_counter() - started) / CALLS * 1e6
+    return (time.perf_counter() - started) / made * 1e6
+
+
+def bearer(token: str) -> dict[str, str]:
+    """Return the headers of a call with this gateway token."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+def counting_up(home: Path, headers: dict[str, str]) -> Iterator[dict[str, str]]:
+    """Yield the headers of a round, and count the generation up before each call."""
+    with (home / "generation").open("r+b", buffering=0) as counter:
+        for _ in range(CALLS):
+            number = struct.unpack("<Q", os.pread(counter.fileno(), 8, 0))[0]
+            os.pwrite(counter.fileno(), struct.pack("<Q", number + 1), 0)
+            yield headers
 
 
 def start_nginx(folder: Path, upstream: str) -> tuple[subprocess.Popen[bytes], int] | None:
@@ -106,6 +124,15 @@ def web_process(live: LiveKeylodge) -> list[int]:
     return [pid for pid in live.children() if b"web" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")]
 
 
+@dataclass(frozen=True)
+class Way:
+    """One way to the upstream: what makes the calls of a round, how many, and whose CPU counts."""
+
+    run: Callable[[], float]
+    pids: list[int]
+    calls: int = CALLS
+
+
 def main() -> None:
     """Measure and print one JSON line."""
     folder = Path(tempfile.mkdtemp(prefix="keylodge-bench-"))
@@ -113,16 +140,12 @@ def main() -> None:
     live = LiveKeylodge(folder / "home", KEYLODGE_ALLOWED_PRIVATE_HOSTS=upstream.host).wait_until_started()
     nginx = start_nginx(folder, upstream.host)
     try:
-        token = live.command("shell", "-v0", "--no-imports", "-c", SETUP, stdin=upstream.url).stdout.strip()
-        bearer = {"Authorization": f"Bearer {token}"}
-        ways: dict[str, tuple[Callable[[], float], list[int]]] = {
-            "direct": (lambda: calls(upstream.port, "/things", {}), []),
-            "keylodge": (lambda: calls(live.port, "/gateway/acme-fake/things", bearer), web_process(live)),
-        }
+        ways = {"direct": Way(lambda: calls(upstream.port, "/things", [{}] * CALLS), [])}
         if nginx is not None:
             process, port = nginx
-            ways["nginx"] = (lambda: calls(port, "/things", {}), [process.pid, *children(process.pid)])
-        print(json.dumps(measured(ways), indent=2))
+            pids = [process.pid, *children(process.pid)]
+            ways["nginx"] = Way(lambda: calls(port, "/things", [{}] * CALLS), pids)
+        print(json.dumps(measured(ways | ways_through(live, upstream)), indent=2))
     finally:
         live.stop()
         if nginx is not None:
@@ -132,26 +155,49 @@ def main() -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def measured(ways: dict[str, tuple[Callable[[], float], list[int]]]) -> dict[str, object]:
-    """Return the medians of each way, in µs a call."""
+def ways_through(live: LiveKeylodge, upstream: FakeUpstream) -> dict[str, Way]:
+    """Return the ways through the gateway: one known token, the same with something changed, tokens never seen."""
+    wanted = json.dumps([upstream.url, 1 + (ROUNDS + 1) * COLD_CALLS])
+    made = live.command("shell", "-v0", "--no-imports", "-c", SETUP, stdin=wanted)
+    known, *unseen = (bearer(token) for token in json.loads(made.stdout))
+    never_seen = iter(unseen)
+    path, pids = "/gateway/acme-fake/things", web_process(live)
+    return {
+        "keylodge": Way(lambda: calls(live.port, path, [known] * CALLS), pids),
+        "changed": Way(lambda: calls(live.port, path, counting_up(live.home, known)), pids),
+        "cold": Way(lambda: calls(live.port, path, islice(never_seen, COLD_CALLS)), pids, COLD_CALLS),
+    }
+
+
+def measured(ways: dict[str, Way]) -> dict[str, object]:
+    """Return the medians of each way in µs a call, and of the ratios within each round."""
     wall: dict[str, list[float]] = {name: [] for name in ways}
     cpu: dict[str, list[float]] = {name: [] for name in ways}
-    for name, (way, _) in ways.items():
-        way()  # once to warm up
-        assert name
+    for way in ways.values():
+        way.run()  # once to warm up
     for _ in range(ROUNDS):
-        for name, (way, pids) in ways.items():
-            before = cpu_s(pids)
-            wall[name].append(way())
-            cpu[name].append((cpu_s(pids) - before) / CALLS * 1e6)
+        for name, way in ways.items():
+            before = cpu_us(way.pids)
+            wall[name].append(way.run())
+            cpu[name].append((cpu_us(way.pids) - before) / way.calls)
     return {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         "load": os.getloadavg()[0],
         "calls": CALLS * ROUNDS,
-        "threads": threading.active_count(),
         "wall_us": {name: round(statistics.median(values)) for name, values in wall.items()},
         "cpu_us": {name: round(statistics.median(values)) for name, values in cpu.items()},
+        "wall keylodge/direct": ratio(wall, "keylodge", "direct"),
+        "wall keylodge/nginx": ratio(wall, "keylodge", "nginx"),
+        "cpu keylodge/nginx": ratio(cpu, "keylodge", "nginx"),
+        "cpu cold/keylodge": ratio(cpu, "cold", "keylodge"),
     }
+
+
+def ratio(figures: dict[str, list[float]], above: str, below: str) -> float | None:
+    """Return the median of one way's figure over another's, round by round; None where a way is missing."""
+    if below not in figures:
+        return None
+    return round(statistics.median(a / b for a, b in zip(figures[above], figures[below], strict=True)), 2)
 
 
 if __name__ == "__main__":
