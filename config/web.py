@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 
+import uvloop
 from django.conf import settings
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
@@ -29,7 +30,8 @@ def serve() -> None:
         log_dictconfig={"loggers": {}},
     )
     logging.getLogger("_granian").setLevel(logging.ERROR)
-    asyncio.run(_serve(server))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(server))
 
 
 async def _serve(server: Server) -> None:

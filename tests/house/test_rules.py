@@ -22,6 +22,7 @@ LIBRARY_DOORS = {
     "aiohttp": ("integrations/outbound/",),
     "celery": ("config/celery.py", "config/child.py", "integrations/tasks.py"),
     "granian": ("config/web.py",),
+    "uvloop": ("config/web.py",),
     "a2wsgi": ("config/pages.py",),
     "requests": (),
     "httpx": (),
