@@ -19,7 +19,7 @@ from dashboard.pages.calls import one as call_one
 from dashboard.pages.connecting import described, oauth_apps, wizard
 from dashboard.pages.connecting import links as connect_links
 from dashboard.pages.connecting import list as connection_list
-from dashboard.pages.connection import acts, console, tokens
+from dashboard.pages.connection import acts, console, token_change, tokens
 from dashboard.pages.connection import one as connection_page
 from dashboard.pages.errors import groups, states
 from dashboard.pages.settings import address, background, backup, mail, profile, rotation, security
@@ -67,6 +67,7 @@ urlpatterns = [
     path("connections/<slug:slug>/call/", console.call, name="connection_call"),
     path("connections/<slug:slug>/n8n.json", connection_page.n8n_node, name="connection_n8n"),
     path("connections/<slug:slug>/tokens/new/", tokens.new, name="token_new"),
+    path("tokens/<uuid:pk>/", token_change.change, name="token_change"),
     path("tokens/<uuid:pk>/roll/", tokens.roll, name="token_roll"),
     path("tokens/<uuid:pk>/revoke/", tokens.revoke, name="token_revoke"),
     # Vault

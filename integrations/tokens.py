@@ -90,14 +90,48 @@ def roll(token: GatewayToken, *, actor: Actor, now: datetime, keep: timedelta = 
     return Secret(text)
 
 
-def change(token: GatewayToken, *, actor: Actor, **limits: Any) -> None:
-    """Set new limits; they hold from the next call. Raises BadTokenLimits."""
-    _check(token.client, token.name, list(token.connections.all()), limits)
-    with transaction.atomic():
-        for name, value in limits.items():
-            setattr(token, name, value)
-        token.save(update_fields=list(limits))
-        _record("token.changed", token, actor=actor, details=_recorded(limits))
+def change(
+    token: GatewayToken,
+    *,
+    actor: Actor,
+    name: str | None = None,
+    connections: Iterable[Connection] | None = None,
+    **limits: Any,
+) -> None:
+    """Give a token another name, other connections or limits; they hold from the next call, in every process.
+
+    The book says what each was and is. Raises BadTokenLimits, for a revoked token too, and TokenNameTaken.
+    """
+    try:
+        with transaction.atomic():
+            row = GatewayToken.objects.select_for_update().get(pk=token.pk)
+            if row.revoked_at is not None:
+                raise BadTokenLimits("the token is revoked; make a new one")
+            held = list(row.connections.all())
+            chosen = held if connections is None else list(connections)
+            columns = {"name": row.name if name is None else name, **limits}
+            _check(row.client, columns["name"], chosen, limits)
+            _change(row, columns, held, chosen, actor=actor)
+    except IntegrityError as error:
+        raise TokenNameTaken(f"{token.client.name} has a gateway token named {name}") from error
+    token.refresh_from_db()
+
+
+def _change(
+    row: GatewayToken, columns: dict[str, Any], held: list[Connection], chosen: list[Connection], *, actor: Actor
+) -> None:
+    """Write what differs, and write it in the book; a form saved as it was leaves no line."""
+    differs = {key: value for key, value in columns.items() if value != getattr(row, key)}
+    details = {key: {"old": _plain(getattr(row, key)), "new": _plain(value)} for key, value in differs.items()}
+    if set(held) != set(chosen):
+        details["connections"] = {"old": sorted(c.slug for c in held), "new": sorted(c.slug for c in chosen)}
+    if not details:
+        return
+    for key, value in differs.items():
+        setattr(row, key, value)
+    row.save(update_fields=list(differs))
+    row.connections.set(chosen)
+    _record("token.changed", row, actor=actor, details=details)
 
 
 def revoke(token: GatewayToken, *, actor: Actor, now: datetime) -> None:
@@ -150,7 +184,11 @@ def _record(action: str, token: GatewayToken, *, actor: Actor, details: dict[str
 
 
 def _recorded(limits: dict[str, Any]) -> dict[str, Any]:
-    return {name: str(value) if isinstance(value, datetime) else value for name, value in limits.items() if value}
+    return {name: _plain(value) for name, value in limits.items() if value}
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat(sep=" ") if isinstance(value, datetime) else value
 
 
 def _check(client: Client, name: str, connections: list[Connection], limits: dict[str, Any]) -> None:

@@ -44,7 +44,8 @@ def check_address(token: TokenFacts, ip: str) -> None:
 @dataclass(slots=True)
 class _Lease:
     starts_at: datetime
-    left: int
+    limit: int
+    left: int = 0
     is_spent: bool = False
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -67,8 +68,8 @@ class Throttle:
         now = self._now()
         starts_at = starts(window, now)
         lease = self._leases.get((token_id, window))
-        if lease is None or lease.starts_at != starts_at:
-            lease = self._leases[(token_id, window)] = _Lease(starts_at, 0)
+        if lease is None or (lease.starts_at, lease.limit) != (starts_at, limit):  # a changed limit holds at once
+            lease = self._leases[(token_id, window)] = _Lease(starts_at, limit)
         if lease.left == 0 and not lease.is_spent:
             async with lease.asking:  # however many calls wait, one block at a time is taken
                 await self._ask_for_more(lease, token_id, window, limit=limit)

@@ -152,6 +152,7 @@ ROWS: dict[str, Row] = {
     "dashboard:connection_links": Row(LOOK, "consent"),
     "dashboard:link_revoke": act("link"),
     "dashboard:token_new": Row(MANAGE, "connection"),
+    "dashboard:token_change": Row(MANAGE, "token"),
     "dashboard:token_roll": act("token"),
     "dashboard:token_revoke": act("token"),
     "dashboard:oauth_apps": Row(MEMBER, methods=GET),

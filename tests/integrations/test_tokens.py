@@ -128,6 +128,46 @@ def test_making_rolling_changing_and_revoking_are_written_in_the_book_without_th
     assert all(secret not in str(vars(event)) for event in events for secret in (text, rolled))
 
 
+def test_the_book_says_what_a_token_was_and_is(acme):
+    hubspot, stripe = connect(acme), connect(acme, "acme-stripe")
+    token, _ = make(acme, connections=[hubspot], per_minute=100, paths=["/crm/*"])
+    tokens.change(
+        token, actor=SYSTEM, name="lead intake", connections=[stripe], per_minute=None, paths=["/crm/*"], expires_at=NOW
+    )
+    assert (token.name, token.per_minute, list(token.connections.all())) == ("lead intake", None, [stripe])
+    assert AuditEvent.objects.get(action="token.changed").details == {
+        "name": {"old": "n8n", "new": "lead intake"},
+        "connections": {"old": ["acme-hubspot"], "new": ["acme-stripe"]},
+        "per_minute": {"old": 100, "new": None},
+        "expires_at": {"old": None, "new": NOW.isoformat(sep=" ")},
+    }
+    tokens.change(token, actor=SYSTEM, name="lead intake", connections=[stripe], paths=["/crm/*"])
+    assert AuditEvent.objects.filter(action="token.changed").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_process_is_told_of_a_change():
+    token, _ = make(make_client())
+    before = generation.current()
+    tokens.change(token, actor=SYSTEM, methods=["GET"])
+    assert generation.current() > before
+
+
+def test_a_change_that_cannot_be_changes_nothing(acme):
+    token, _ = make(acme)
+    make(acme, "other", connections=list(token.connections.all()))
+    stranger = connect(make_client("stranger"), "stranger-hubspot")
+    for wrong in ({"connections": [stranger]}, {"connections": []}, {"per_day": 0}, {"name": " "}):
+        with pytest.raises(tokens.BadTokenLimits):
+            tokens.change(token, actor=SYSTEM, **wrong)
+    with pytest.raises(tokens.TokenNameTaken):
+        tokens.change(token, actor=SYSTEM, name="other")
+    tokens.revoke(token, actor=SYSTEM, now=NOW)
+    with pytest.raises(tokens.BadTokenLimits):
+        tokens.change(token, actor=SYSTEM, methods=["GET"])
+    assert not AuditEvent.objects.filter(action="token.changed").exists()
+
+
 def test_a_name_is_used_once_per_client(acme):
     connection = connect(acme)
     make(acme, connections=[connection])

@@ -107,15 +107,19 @@ class TokenForm(PageForm):
         help_text="Addresses or ranges, one to a line. Empty: from anywhere.",
     )
 
-    def __init__(self, *args: Any, connections: Any, client_id: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, connections: Any, client_id: Any, token: GatewayToken | None = None, **kwargs: Any
+    ) -> None:
+        """Offer the client's connections; with `token` the form changes that one."""
         super().__init__(*args, **kwargs)
-        self.client_id = client_id
+        self.client_id, self.token = client_id, token
         self.fields["connections"].queryset = connections  # type: ignore[attr-defined]
 
     def clean_name(self) -> str:
         """Refuse a name that the client has already."""
         name: str = self.cleaned_data["name"]
-        if GatewayToken.objects.filter(client_id=self.client_id, name=name).exists():
+        others = GatewayToken.objects.exclude(pk=self.token.pk) if self.token else GatewayToken.objects
+        if others.filter(client_id=self.client_id, name=name).exists():
             raise ValidationError("There is a gateway token of this name. Choose another, or roll that one.")
         return name
 
@@ -138,9 +142,9 @@ class TokenForm(PageForm):
         return list(dict.fromkeys(found))
 
     def clean_ends_on(self) -> Any:
-        """Refuse a day that has passed."""
+        """Refuse a day that has passed; one that stands there unchanged may have."""
         day = self.cleaned_data["ends_on"]
-        if day is not None and day < timezone.localdate():
+        if day is not None and day < timezone.localdate() and "ends_on" in self.changed_data:
             raise ValidationError("This day has passed.")
         return day
 
@@ -149,8 +153,11 @@ class TokenForm(PageForm):
         chosen = {name: self.cleaned_data[name] for name in ("paths", "per_minute", "per_day", "max_uses", "ip_ranges")}
         methods = self.cleaned_data["methods"]
         chosen["methods"] = [] if len(methods) == len(METHODS) else methods
-        if day := self.cleaned_data["ends_on"]:
-            chosen["expires_at"] = timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
+        day = self.cleaned_data["ends_on"]
+        if self.token and "ends_on" not in self.changed_data:
+            chosen["expires_at"] = self.token.expires_at  # to the minute, as it was made
+        else:
+            chosen["expires_at"] = day and timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
         return chosen
 
 

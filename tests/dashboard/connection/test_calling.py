@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from integrations import tokens
 from integrations.models import Call, GatewayToken
 from secrets_vault.actor import SYSTEM
 from secrets_vault.models import AuditEvent
-from tests.integrations.gateway.conftest import KEY
+from tests.integrations.gateway.conftest import KEY, make_connection
 from tests.proving import prove
 
 TEXT = re.compile(r"klg_[0-9A-Za-z]{49}")
@@ -59,7 +61,6 @@ def test_a_limit_that_means_nothing_makes_no_token(manager, connection, field, v
 @pytest.mark.django_db
 def test_a_token_is_not_made_for_another_clients_connection(manager, connection, upstream):
     from tests.factories import make_client
-    from tests.integrations.gateway.conftest import make_connection
 
     foreign = make_connection(make_client("other"), upstream, "other-fake")
     assert make(manager, connection, connections=[str(foreign.pk)]).status_code == 422
@@ -67,7 +68,7 @@ def test_a_token_is_not_made_for_another_clients_connection(manager, connection,
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("name", ["token_new", "token_roll"])
+@pytest.mark.parametrize("name", ["token_new", "token_roll", "token_change"])
 def test_a_token_is_made_only_after_the_person_proved_who_they_are(browser_of, ada, connection, token, name):
     target = connection.slug if name == "token_new" else token.pk
     answer = browser_of(ada).post(reverse(f"dashboard:{name}", args=[target]), {"name": "x", "hours": "1"})
@@ -93,11 +94,69 @@ def test_a_rolled_token_works_in_both_forms_until_the_old_one_ends(manager, acme
 def test_who_may_not_manage_ends_no_token(request, browser_of, token, who):
     browser = browser_of(request.getfixturevalue(who))
     prove(browser)
-    for name in ("token_roll", "token_revoke"):
+    for name in ("token_roll", "token_revoke", "token_change"):
         assert browser.post(reverse(f"dashboard:{name}", args=[token.pk]), {"hours": "1"}).status_code == 404
     token.refresh_from_db()
     assert token.revoked_at is None
     assert token.previous_hash is None
+
+
+@pytest.mark.django_db
+def test_a_token_is_changed_and_keeps_its_text(manager, acme, connection, upstream):
+    other = make_connection(acme, upstream, "acme-other")
+    token, text = tokens.make(acme, "n8n", [connection], actor=SYSTEM, per_day=50, max_uses=5)
+    url = reverse("dashboard:token_change", args=[token.pk])
+    for listed in (reverse("dashboard:client_tokens", args=["acme"]), f"/connections/{connection.slug}/"):
+        assert url in manager.get(listed).content.decode()
+    assert 'name="per_day" value="50"' in manager.get(url).content.decode()
+    answer = manager.post(
+        url,
+        {
+            "name": "lead intake", "connections": [str(other.pk)], "methods": ["GET"], "paths": "/crm/*",
+            "per_minute": "30", "ends_on": "2099-12-31", "ip_ranges": "203.0.113.0/24",
+        },
+    )  # fmt: skip
+    token = tokens.find(text.expose())
+    assert answer.status_code == 302
+    assert (token.name, token.methods, token.paths, token.ip_ranges) == (
+        "lead intake", ["GET"], ["/crm/*"], ["203.0.113.0/24"],
+    )  # fmt: skip
+    assert (token.per_minute, token.per_day, token.max_uses) == (30, None, None)
+    assert list(token.connections.all()) == [other]
+    event = AuditEvent.objects.get(action="token.changed")
+    assert (event.actor_label, event.details["per_day"]) == ("Ada", {"old": 50, "new": None})
+    assert text.expose() not in str(event.details)
+
+
+@pytest.mark.django_db
+def test_what_the_form_shows_is_kept_as_it_was(manager, acme, connection):
+    ends_at = timezone.now() + timedelta(hours=1)
+    token, _ = tokens.make(acme, "n8n", [connection], actor=SYSTEM, expires_at=ends_at)
+    url = reverse("dashboard:token_change", args=[token.pk])
+    day = manager.get(url).context["form"]["ends_on"].value()
+    manager.post(url, {"name": "n8n", "connections": [str(connection.pk)], "ends_on": day.isoformat()})
+    token.refresh_from_db()
+    assert token.expires_at == ends_at
+    assert not AuditEvent.objects.filter(action="token.changed").exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("name", "other"), ("paths", "crm"), ("per_day", "0"), ("connections", ""), ("ends_on", "2020-01-01")],
+)
+def test_a_change_that_means_nothing_changes_nothing(manager, acme, connection, token, field, value):
+    tokens.make(acme, "other", [connection], actor=SYSTEM)
+    data = {"name": "n8n", "connections": [str(connection.pk)], field: value}
+    assert manager.post(reverse("dashboard:token_change", args=[token.pk]), data).status_code == 422
+    assert not AuditEvent.objects.filter(action="token.changed").exists()
+
+
+@pytest.mark.django_db
+def test_a_revoked_token_is_not_changed(manager, connection, token):
+    tokens.revoke(token, actor=SYSTEM, now=timezone.now())
+    url = reverse("dashboard:token_change", args=[token.pk])
+    assert "is revoked and cannot be changed" in manager.get(url, follow=True).content.decode()
 
 
 @pytest.mark.django_db

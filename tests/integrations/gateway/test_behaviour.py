@@ -79,6 +79,22 @@ def test_calls_a_minute_a_day_and_in_all_are_limited(world):
     assert [a.status for a in world.run(five)] == [429] * 5
 
 
+def test_a_changed_token_holds_from_the_next_call_of_a_running_gateway(world):
+    other = make_connection(world.client, world.upstream, "acme-other")
+
+    async def story(gateway):
+        change = gateway.lookup.in_thread
+        seen = [(await world.ask(gateway)).status]
+        for changed in ({"max_uses": 2}, {"per_day": 1}, {"per_day": 9, "max_uses": 9}, {"methods": ["POST"]}):
+            await change(limit, world, **changed)
+            seen += [(await world.ask(gateway)).status for _ in range(3)]
+        await change(limit, world, methods=[], connections=[other])
+        return [*seen, (await world.ask(gateway)).status, (await world.ask(gateway, slug="acme-other")).status]
+
+    spent, raised, other_method, moved = [200, 200, 429, 429, 429, 429], [200] * 3, [403] * 3, [404, 200]
+    assert world.run(story) == [200, *spent, *raised, *other_method, *moved]
+
+
 def test_two_processes_together_never_pass_the_limit(world):
     limit(world, per_day=50)
 
