@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -27,6 +27,7 @@ from integrations.providers.parts import (
     Sunset,
     Variable,
 )
+from integrations.providers.reach import Reach, check_scope_paths
 from integrations.providers.reading import read
 
 KEY = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*")
@@ -64,6 +65,7 @@ class Provider:
     key_formats: tuple[KeyFormat, ...] = ()
     oauth: OAuthFacts | None = None
     scope_words: Mapping[str, str] = NOTHING
+    scope_paths: Mapping[str, tuple[str, ...]] = NOTHING
     limits: tuple[Limit, ...] = ()
     rate_limit_dialect: str = "generic"
     limit_signals: tuple[LimitSignal, ...] = ()
@@ -87,6 +89,7 @@ class Provider:
             raise ValueError("key: must be lower case words joined by _ or -")
         _check_urls(self)
         _check_injections(self)
+        check_scope_paths(self.scope_paths)
         _check_unconfirmed(self)
 
     @classmethod
@@ -128,6 +131,12 @@ class Provider:
     def words_for_scope(self, scope: str) -> str:
         """Return what a scope allows, in plain words; the scope itself where we have none."""
         return self.scope_words.get(scope, scope)
+
+    def reach_of(self, scopes: Iterable[str]) -> Reach:
+        """Return the paths that these scopes open, as a gateway token writes them, and the scopes we have none for."""
+        given = list(dict.fromkeys(scopes))
+        paths = dict.fromkeys(path for scope in given for path in self.scope_paths.get(scope, ()))
+        return Reach(tuple(paths), tuple(scope for scope in given if scope not in self.scope_paths))
 
     def render(self, variables: Mapping[str, str]) -> Provider:
         """Return the provider with its URLs and static headers filled in.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime, time, timedelta
 from ipaddress import ip_network
 from typing import Any
@@ -16,6 +17,8 @@ from integrations.connections.credential import FIELDS
 from integrations.gateway.console import METHODS
 from integrations.gateway.target import is_refused
 from integrations.models import Connection, GatewayToken
+from integrations.oauth.keeping import provider_of
+from integrations.providers.reach import Reach
 
 PATH = re.compile(r"/[\x21-\x22\x24-\x7e]*\Z")  # printable ASCII without a space and without "#"
 PATTERN = re.compile(r"[/*][\x21-\x7e]*\Z")
@@ -66,13 +69,21 @@ class TestCallForm(PageForm):
         return path
 
 
+class _Connections(forms.ModelMultipleChoiceField):
+    """Connections by name and address: two may be called the same."""
+
+    def label_from_instance(self, obj: Connection) -> str:
+        """Return what stands beside the box."""
+        return f"{obj} · {obj.slug}"
+
+
 class TokenForm(PageForm):
     """A gateway token: what it is for, and what it may do."""
 
     name = forms.CharField(
         label="Name", max_length=120, help_text="The automation that will hold it, as in “n8n lead intake”."
     )
-    connections = forms.ModelMultipleChoiceField(
+    connections = _Connections(
         label="For",
         queryset=Connection.objects.none(),
         widget=forms.CheckboxSelectMultiple,
@@ -85,11 +96,12 @@ class TokenForm(PageForm):
         widget=forms.CheckboxSelectMultiple,
         help_text="None chosen: all.",
     )
+    only_rights = forms.BooleanField(label="Only what these scopes allow", required=False)
     paths = forms.CharField(
         label="Paths",
         required=False,
         widget=forms.Textarea(attrs={"rows": 2, "placeholder": "/crm/v3/*", "class": "mono", "spellcheck": "false"}),
-        help_text="One to a line; * stands for anything. Empty: all.",
+        help_text="One to a line; * stands for anything. None, here or by its scopes: all.",
     )
     per_minute = forms.IntegerField(label="Calls a minute", required=False, min_value=1, max_value=1_000_000)
     per_day = forms.IntegerField(label="Calls a day", required=False, min_value=1, max_value=1_000_000_000)
@@ -114,6 +126,9 @@ class TokenForm(PageForm):
         super().__init__(*args, **kwargs)
         self.client_id, self.token = client_id, token
         self.fields["connections"].queryset = connections  # type: ignore[attr-defined]
+        self.reaches = reaches_of(connections)
+        if not self.reaches:
+            del self.fields["only_rights"]
 
     def clean_name(self) -> str:
         """Refuse a name that the client has already."""
@@ -148,6 +163,22 @@ class TokenForm(PageForm):
             raise ValidationError("This day has passed.")
         return day
 
+    def clean(self) -> dict[str, Any]:
+        """Add the paths that the scopes of every chosen connection allow, where only those are wanted."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if not data.get("only_rights") or "paths" not in data:
+            return data
+        by_connection = {connection.pk: reach.paths for connection, reach in self.reaches}
+        for connection in data.get("connections") or ():
+            if connection.pk not in by_connection:
+                self.add_error(
+                    "only_rights",
+                    f"Nobody wrote down which paths {connection.slug} may use. Untick this, or leave it out.",
+                )
+        allowed = [path for one in data.get("connections") or () for path in by_connection.get(one.pk, ())]
+        data["paths"] = list(dict.fromkeys([*allowed, *data["paths"]]))
+        return data
+
     def limits(self) -> dict[str, Any]:
         """Return what `tokens.make` takes. The last day counts whole, in the zone of who made the token."""
         chosen = {name: self.cleaned_data[name] for name in ("paths", "per_minute", "per_day", "max_uses", "ip_ranges")}
@@ -159,6 +190,16 @@ class TokenForm(PageForm):
         else:
             chosen["expires_at"] = day and timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
         return chosen
+
+
+def reaches_of(connections: Iterable[Connection]) -> list[tuple[Connection, Reach]]:
+    """Return the connections whose given scopes have known paths, with those paths."""
+    found = []
+    for connection in connections:
+        reach = provider_of(connection).reach_of(connection.granted_scopes) if connection.granted_scopes else Reach()
+        if reach.paths:
+            found.append((connection, reach))
+    return found
 
 
 class RollForm(PageForm):

@@ -52,12 +52,18 @@ def new(request: PageRequest, slug: str) -> HttpResponse:
 
 
 def proposed(connection: Connection) -> dict[str, Any]:
-    """Return the limits to begin with: reading only where the consent allows only reading."""
+    """Return the limits to begin with: reading only, and only some paths, where the consent allows no more."""
     granted = [scope for scope in connection.granted_scopes if scope not in ("oauth", "offline_access", "openid")]
     reads = bool(granted) and all(scope.lower().endswith(("read", "readonly", "read_only")) for scope in granted)
     methods = ["GET", "HEAD"] if reads else []
-    name = free_name(connection)
-    return {"name": name, "connections": [connection.pk], "methods": methods, "per_minute": DEFAULT_PER_MINUTE}
+    reach = provider_of(connection).reach_of(connection.granted_scopes)
+    return {
+        "name": free_name(connection),
+        "connections": [connection.pk],
+        "methods": methods,
+        "only_rights": bool(reach.paths) and not reach.unknown,
+        "per_minute": DEFAULT_PER_MINUTE,
+    }
 
 
 def free_name(connection: Connection) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from integrations.gateway.target import is_allowed
 from integrations.limits.reading import dialects
 from integrations.providers import templates
 from integrations.providers.parts import OAuthFacts
@@ -172,3 +173,39 @@ def test_only_what_nobody_confirms_has_no_golden_request(key: str) -> None:
 def test_pkce_is_left_out_only_where_the_vendors_page_refuses_it() -> None:
     without = [provider.key for provider in all_providers() if provider.oauth and not provider.oauth.sends_pkce]
     assert without == ["slack"]
+
+
+GOOGLE = "https://www.googleapis.com/auth/"
+
+
+@pytest.mark.parametrize(
+    ("key", "scope", "path", "is_open"),
+    [
+        ("hubspot", "oauth", "/account-info/v3/details", True),
+        ("hubspot", "oauth", "/crm/v3/objects/contacts", False),
+        ("hubspot", "crm.objects.contacts.read", "/crm/v3/objects/contacts", True),
+        ("hubspot", "crm.objects.contacts.read", "/crm/v3/objects/contacts/search", True),
+        ("hubspot", "crm.objects.contacts.read", "/crm/objects/2026-03/contacts/51", True),
+        ("hubspot", "crm.objects.contacts.read", "/crm/v3/objects/deals", False),
+        ("hubspot", "crm.objects.contacts.read", "/crm/v3/objects/contacts_of_others", False),
+        ("hubspot", "crm.objects.owners.read", "/crm/v3/owners/7", True),
+        ("google_sheets", f"{GOOGLE}spreadsheets", "/v4/spreadsheets/1x/values/Sheet1!A1:append", True),
+        ("google_sheets", f"{GOOGLE}spreadsheets.readonly", "/v4/spreadsheets", False),
+        ("google_sheets", "openid", "/v4/spreadsheets/1x", False),
+        ("gmail", f"{GOOGLE}gmail.send", "/gmail/v1/users/me/messages/send", True),
+        ("gmail", f"{GOOGLE}gmail.send", "/gmail/v1/users/me/messages", False),
+        ("gmail", f"{GOOGLE}gmail.readonly", "/gmail/v1/users/me/threads/7", True),
+        ("slack", "chat:write", "/chat.postMessage", True),
+        ("slack", "chat:write", "/users.list", False),
+    ],
+)
+def test_a_scope_opens_its_own_paths(key: str, scope: str, path: str, is_open: bool) -> None:
+    paths = get_provider(key).reach_of([scope]).paths
+    assert (bool(paths) and is_allowed(path.encode(), paths)) == is_open
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_scopes_with_paths_have_words_too(key: str) -> None:
+    provider = get_provider(key)
+    with_paths = {scope for scope, paths in provider.scope_paths.items() if paths}
+    assert with_paths <= set(provider.scope_words)

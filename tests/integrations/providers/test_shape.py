@@ -40,6 +40,11 @@ def provider(**more: Any) -> Provider:
         ({"checked_on": "soon"}, "checked_on", "YYYY-MM-DD"),
         ({"key": "Acme Inc"}, "key", "lower case"),
         ({"allowed_hosts": "api.acme.test"}, "allowed_hosts", "must be a list"),
+        ({"scope_paths": {"read": "/v1/*"}}, "scope_paths.read", "must be a list"),
+        ({"scope_paths": {"read": ["v1/things"]}}, "scope_paths", "as in /v1/things/"),
+        ({"scope_paths": {"read": ["/*"]}}, "scope_paths", "as in /v1/things/"),
+        ({"scope_paths": {"read": ["/v1 /things"]}}, "scope_paths", "as in /v1/things/"),
+        ({"scope_paths": {"read": ["/v1/things?all=1"]}}, "scope_paths", "as in /v1/things/"),
         ({"allowed_hosts": ["other.test"]}, "allowed_hosts", "host of base_url"),
         ({"base_url": "ftp://api.acme.test"}, "base_url", "https URL"),
         ({"base_url": "https://u:p@api.acme.test"}, "base_url", "user name"),
@@ -200,3 +205,10 @@ def test_a_bad_description_names_the_field(table: dict[str, Any], field: str, re
         custom_from(table, key="custom-x", name="X", today=TODAY)
     assert refused.value.field == field
     assert reason in refused.value.reason
+
+
+def test_scopes_reach_their_paths_and_those_without_are_named() -> None:
+    paths = {"read": ["/v1/a", "/v1/a/*"], "write": ["/v1/a", "/v1/b"], "openid": []}
+    reach = provider(scope_paths=paths).reach_of(["read", "write", "openid", "admin", "read"])
+    assert reach.paths == ("/v1/a", "/v1/a/*", "/v1/b")
+    assert reach.unknown == ("admin",)
