@@ -7,6 +7,7 @@ from dashboard.pages import (
     client,
     client_changes,
     clients,
+    language,
     limits,
     mailbox,
     rotations,
@@ -32,6 +33,7 @@ urlpatterns = [
     # Today
     path("", today.today, name="today"),
     path("search/", search.search, name="search"),
+    path("language/", language.language, name="language"),
     # Clients
     path("clients/", clients.clients, name="clients"),
     path("clients/new/", clients.new_client, name="new_client"),

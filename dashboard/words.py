@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 TONE_ICONS = {"ok": "circle-check", "warn": "triangle-alert", "bad": "octagon-alert", "info": "circle-alert"}
 
 STATUS_TONES = {
@@ -31,16 +33,13 @@ def last_provider_word(key: str) -> str:
 def ago_words(at: datetime, *, now: datetime) -> str:
     """Return a distance in time as words: "just now", "4 min ago", "in 3 h", "12 days ago"."""
     seconds = (now - at).total_seconds()
-    size = abs(seconds)
+    size, is_past = abs(seconds), seconds > 0
     if size < 45:
-        return "just now"
-    words = _size_words(size)
-    return f"{words} ago" if seconds > 0 else f"in {words}"
-
-
-def _size_words(size_s: float) -> str:
-    for unit_s, word, limit in ((60, "min", 60), (3600, "h", 48), (86400, "days", 10_000)):
-        count = round(size_s / unit_s)
-        if count < limit:
-            return f"{max(1, count)} {word}"
-    return "a long time"
+        return _("just now")
+    if (minutes := round(size / 60)) < 60:
+        return (_("{n} min ago") if is_past else _("in {n} min")).format(n=max(1, minutes))
+    if (hours := round(size / 3600)) < 48:
+        return (_("{n} h ago") if is_past else _("in {n} h")).format(n=hours)
+    if (days := round(size / 86400)) < 10_000:
+        return (_("{n} days ago") if is_past else _("in {n} days")).format(n=days)
+    return _("a long time ago") if is_past else _("in a long time")

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from integrations.models import AlertEpisode, Connection, Message
 from secrets_vault.models import Client, User
+from secrets_vault.people.language import writing_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -113,8 +114,9 @@ def _tell(episode: AlertEpisode, kind: str, *, now: datetime, failed: int = 0) -
         "failed": failed,
         "url": page_url(f"/connections/{connection.slug}/"),
     }
-    subject, body = compose(kind, context)
     for user in recipients(connection.client):
+        with writing_to(user):
+            subject, body = compose(kind, context)
         say(
             user,
             kind,

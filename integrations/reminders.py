@@ -10,6 +10,7 @@ from integrations import rotation_days
 from integrations.alerts import compose, page_url, say
 from secrets_vault import rotation
 from secrets_vault.models import User
+from secrets_vault.people.language import writing_to
 from secrets_vault.rotation import BoardRow, State
 
 READ_AT = time(7)  # the digest is there before the working day
@@ -26,8 +27,9 @@ def remind(now: datetime) -> int:
     for user in User.objects.filter(is_active=True):
         local = now.astimezone(_zone_of(user))
         rows = [row for row in rotation.board(user, local.date(), provider_days=days) if _is_real(row)]
-        written += _digest(user, rows, local=local, now=now)
-        written += sum(_overdue(user, row, now=now) for row in rows if _became_overdue(row))
+        with writing_to(user):
+            written += _digest(user, rows, local=local, now=now)
+            written += sum(_overdue(user, row, now=now) for row in rows if _became_overdue(row))
     return written
 
 

@@ -28,6 +28,7 @@ from integrations.oauth.scopes import missing
 from secrets_vault.actor import Actor
 from secrets_vault.errors import PolicyRefused
 from secrets_vault.models import User
+from secrets_vault.people.language import shown
 
 COOKIE_S = 600
 MAX_QUERY = 8192
@@ -80,8 +81,8 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
     if user is None:
         raise Http404
     connection = get_object_or_404(_manageable(user), slug=slug)
-    secret, words = browser_secret_of(request), words_in(user.language, provider=provider_of(connection).name)
-    context: dict[str, Any] = {"connection": connection, "words": words, "page_language": user.language}
+    secret, words = browser_secret_of(request), words_in(shown(), provider=provider_of(connection).name)
+    context: dict[str, Any] = {"connection": connection, "words": words, "page_language": shown()}
     try:
         context["url"] = flow.start(
             connection,
@@ -135,7 +136,7 @@ def _see_other(url: str) -> HttpResponse:
 
 def _refusal(request: HttpRequest, refused: ConsentRefused) -> HttpResponse:
     user = person(request)
-    language = language_of(request, refused.language or (user.language if user else ""))
+    language = language_of(request, refused.language or (shown() if user else ""))
     words = words_in(language, **refused.details)
     context = {
         "words": words,

@@ -35,7 +35,9 @@ class User(AbstractBaseUser):
     is_active = models.BooleanField(default=True)
     is_owner = models.BooleanField(default=False)
     time_zone = models.CharField(max_length=64, default="UTC")
-    language = models.CharField(max_length=8, default="en")
+    # Empty: as the browser asks. Mails have no browser: what it asked for at the last sign-in is kept for them.
+    language = models.CharField(max_length=8, default="", blank=True)
+    browser_language = models.CharField(max_length=8, default="", blank=True, editable=False)
     has_single_key_shortcuts = models.BooleanField(default=True)
     wants_digest = models.BooleanField(default=True)
     joined_at = models.DateTimeField(auto_now_add=True)

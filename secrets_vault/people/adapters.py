@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -17,8 +18,10 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from secrets_vault import vault
+from secrets_vault.models import User
 from secrets_vault.people import login_limits
 from secrets_vault.people.known_device import is_known_device
+from secrets_vault.people.language import writing_to
 from secrets_vault.people.middleware import address_of
 
 SEED_ROW = UUID(int=0)
@@ -82,7 +85,13 @@ class AccountAdapter(DefaultAccountAdapter):
         """
         if template_prefix in ASKED_FOR_BY_ANYONE and not self._may_be_mailed(email):
             return
-        super().send_mail(template_prefix, email, context)
+        with self._in_the_language_of(context):
+            super().send_mail(template_prefix, email, context)
+
+    def _in_the_language_of(self, context: dict[str, Any]) -> AbstractContextManager[None]:
+        """Return the context to write in: the person's own language, else that of the page that asked."""
+        user = context.get("user")
+        return writing_to(user) if isinstance(user, User) else nullcontext()
 
     def _may_be_mailed(self, email: str) -> bool:
         budgets = (

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from secrets_vault import audit
 from secrets_vault.actor import Actor
 from secrets_vault.models import User
-from secrets_vault.people import sessions
+from secrets_vault.people import language, sessions
 from secrets_vault.people.middleware import address_of
 
 
@@ -25,8 +25,9 @@ def _write(action: str, user: User, request: HttpRequest | None, **details: obje
 
 @receiver(auth.user_logged_in)
 def signed_in(sender: object, request: HttpRequest, user: User, **_: Any) -> None:
-    """Write `login.ok`, and let the middleware mark the browser."""
+    """Write `login.ok`, let the middleware mark the browser, and keep the browser's language for mails."""
     request.has_just_signed_in = True  # type: ignore[attr-defined]
+    language.remember(user, request)
     _write("login.ok", user, request)
 
 

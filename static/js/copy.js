@@ -1,6 +1,8 @@
+import { words } from "./words.js";
+
 // Buttons with data-copy put their value on the clipboard; data-select-all fields select themselves.
-function say(words) {
-  document.dispatchEvent(new CustomEvent("keylodge:say", { detail: words }));
+function say(text) {
+  document.dispatchEvent(new CustomEvent("keylodge:say", { detail: words(text) }));
 }
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");

@@ -1,3 +1,5 @@
+import { words } from "./words.js";
+
 // <secret-value>: a value comes from the server on request, is shown for 30 seconds, and is gone when the
 // time is up, the tab is hidden or the page is left. It lives in this element and nowhere else.
 const SHOWN_S = 30;
@@ -55,9 +57,9 @@ class SecretValue extends HTMLElement {
   async #copy(value) {
     try {
       await navigator.clipboard.writeText(value);
-      this.#say(`${this.dataset.label} copied, without showing it. The clipboard is yours to clear.`);
+      this.#say(words("{n} copied, without showing it. The clipboard is yours to clear.", this.dataset.label));
     } catch {
-      this.#say("The browser did not allow copying.");
+      this.#say(words("The browser did not allow copying."));
     }
   }
 
@@ -65,7 +67,7 @@ class SecretValue extends HTMLElement {
     this.shown.textContent = value;
     this.left = SHOWN_S;
     this.button = form.querySelector("button");
-    this.button.lastChild.textContent = "Hide";
+    this.button.lastChild.textContent = words("Hide");
     this.querySelector("[data-keep]").hidden = false;
     this.#tick();
     this.timer = setInterval(() => this.#tick(), 1000);
@@ -73,7 +75,7 @@ class SecretValue extends HTMLElement {
 
   #tick() {
     if (this.left <= 0) return this.hide();
-    this.querySelector("[data-countdown]").textContent = `hidden in ${this.left} s`;
+    this.querySelector("[data-countdown]").textContent = words("hidden in {n} s", this.left);
     this.left -= 1;
   }
 
@@ -81,15 +83,15 @@ class SecretValue extends HTMLElement {
     clearInterval(this.timer);
     this.left = 0;
     this.shown.textContent = this.masked;
-    if (this.button) this.button.lastChild.textContent = "Reveal";
+    if (this.button) this.button.lastChild.textContent = words("Reveal");
     const countdown = this.querySelector("[data-countdown]");
     if (countdown) countdown.textContent = "";
     const keep = this.querySelector("[data-keep]");
     if (keep) keep.hidden = true;
   }
 
-  #say(words) {
-    document.dispatchEvent(new CustomEvent("keylodge:say", { detail: words }));
+  #say(text) {
+    document.dispatchEvent(new CustomEvent("keylodge:say", { detail: text }));
   }
 }
 

@@ -82,6 +82,7 @@ ROWS: dict[str, Row] = {
     # Pages
     "dashboard:today": Row(MEMBER, methods=GET),
     "dashboard:search": Row(MEMBER),
+    "dashboard:language": Row(PUBLIC, methods=POST),
     "dashboard:clients": Row(MEMBER, methods=GET),
     "dashboard:new_client": Row(OWNER),
     "dashboard:client": look("client"),

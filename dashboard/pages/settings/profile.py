@@ -5,28 +5,39 @@ from __future__ import annotations
 import zoneinfo
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from dashboard.forms import PageModelForm
 from dashboard.render import PageRequest, actor_of, render_page
 from secrets_vault import audit
 from secrets_vault.models import User
+from secrets_vault.people.language import shown_to
 
 
 class ProfileForm(PageModelForm):
     """What a person may change about themselves."""
 
-    time_zone = forms.ChoiceField(label="Time zone", choices=lambda: [(z, z) for z in _zones()])
+    time_zone = forms.ChoiceField(label=gettext_lazy("Time zone"), choices=lambda: [(z, z) for z in _zones()])
+    language = forms.ChoiceField(
+        label=gettext_lazy("Language"),
+        required=False,
+        choices=lambda: [*settings.LANGUAGES, ("", _("As my browser says"))],
+    )
 
     class Meta:
         model = User
-        fields = ("name", "time_zone", "wants_digest", "has_single_key_shortcuts")
+        fields = ("name", "time_zone", "language", "wants_digest", "has_single_key_shortcuts")
         labels = {
-            "wants_digest": "Mail me on Mondays what is due to be rotated",
-            "has_single_key_shortcuts": "Single keys move and open things (j, k, x, g c, …)",
+            "name": gettext_lazy("Name"),
+            "wants_digest": gettext_lazy("Mail me on Mondays what is due to be rotated"),
+            "has_single_key_shortcuts": gettext_lazy("Single keys move and open things (j, k, x, g c, …)"),
         }
 
 
@@ -43,8 +54,13 @@ def profile(request: PageRequest) -> HttpResponse:
             audit.record(
                 "user.changed", actor=actor_of(request), subject=person, label=person.name, details=_changed(form)
             )
-        messages.success(request, "Saved.")
-        return HttpResponseRedirect(reverse("dashboard:settings"))
+        with translation.override(shown_to(request)):
+            messages.success(request, _("Saved."))
+        response = HttpResponseRedirect(reverse("dashboard:settings"))
+        if "language" in form.changed_data:
+            # The choice of the sign-in page was this browser's; from here on it is the person's.
+            response.delete_cookie(settings.LANGUAGE_COOKIE_NAME)
+        return response
     status = 422 if form.is_bound else 200
     return render_page(request, "dashboard/settings/profile.html", {"form": form, "tab": "profile"}, status=status)
 
