@@ -221,8 +221,6 @@ CELERY_BROKER_URL, CELERY_BROKER_TRANSPORT_OPTIONS = _env.broker(_read, KEYLODGE
 CELERY_BROKER_CONNECTION_TIMEOUT = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_PUBLISH_RETRY = False
-# Beat only rings. What is due, and when it last ran, is in the table of sweeps; a late ring is worth nothing.
-CELERY_BEAT_SCHEDULE = {"tick": {"task": "integrations.tasks.tick", "schedule": 10.0, "options": {"expires": 10}}}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]

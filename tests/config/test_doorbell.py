@@ -101,3 +101,13 @@ def test_messages_are_json_and_results_are_not_kept():
     assert list(app.conf.accept_content) == ["json"]
     assert app.conf.result_backend is None
     assert app.conf.task_ignore_result is True
+
+
+def test_beat_rings_on_when_the_clock_is_put_back(monkeypatch):
+    from config.celery import app
+
+    schedule = app.conf.beat_schedule["tick"]["schedule"]
+    rang_at, before = schedule.now(), time.monotonic()
+    assert schedule.is_due(rang_at).next <= 10
+    monkeypatch.setattr(time, "monotonic", lambda: before + 11)
+    assert schedule.is_due(rang_at).is_due
