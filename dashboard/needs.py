@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db.models import Max, Q
+from django.db.models import Q
 from django.urls import NoReverseMatch, reverse
 
 from dashboard.health import lightly
@@ -16,7 +16,8 @@ from dashboard.names import name_providers
 from dashboard.navigation import OPEN_STATES
 from dashboard.words import ago_words
 from integrations.alerts import can_mail
-from integrations.models import ClientLink, Connection, ErrorGroup, Sweep
+from integrations.models import ClientLink, Connection, ErrorGroup
+from integrations.sweeps import newest_run
 
 if TYPE_CHECKING:
     from dashboard.tightest import Tight
@@ -88,7 +89,7 @@ def background_needs(user: User, *, now: datetime) -> Iterator[Need]:
     """Warn the owner when no background work has run for five minutes: nothing is refreshed or reminded then."""
     if not user.is_owner or now - user.joined_at < SILENCE:
         return
-    last = Sweep.objects.aggregate(last=Max("finished_at"))["last"]
+    last = newest_run(now)
     if last is None or now - last > SILENCE:
         text = "Tokens are not refreshed and nobody is reminded until the worker runs again."
         when = f"since {ago_words(last, now=now)}" if last else ""

@@ -23,13 +23,16 @@ WAITS = (
     timedelta(hours=2),
     timedelta(hours=6),
 )
+# A time further ahead than we ever set one was written by a clock that has since been put back.
+SKEW = timedelta(minutes=5)
 
 
 def send_due(*, now: datetime, limit: int = 50) -> int:
     """Send the messages that are due, oldest first; return how many went out."""
     owner = token_hex(8)
-    free = Q(lease_until=None) | Q(lease_until__lt=now)
-    due = Message.objects.filter(free, state=Message.State.QUEUED, due_at__lte=now).order_by("due_at")
+    free = Q(lease_until=None) | Q(lease_until__lt=now) | Q(lease_until__gt=now + LEASE + SKEW)
+    is_time = Q(due_at__lte=now) | Q(due_at__gt=now + WAITS[-1] + SKEW)
+    due = Message.objects.filter(free, is_time, state=Message.State.QUEUED).order_by("due_at")
     sent = 0
     for message in list(due[:limit]):
         claimed = Message.objects.filter(free, pk=message.pk, state=Message.State.QUEUED)

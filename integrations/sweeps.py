@@ -20,6 +20,7 @@ from integrations.models import Sweep
 logger = logging.getLogger(__name__)
 
 LEASE_S = 300
+SKEW = timedelta(minutes=1)  # a time further ahead than it can be was written by a clock that has since been put back
 QUIET_AFTER = timedelta(minutes=5)
 Work = Callable[[datetime], int]
 
@@ -70,11 +71,12 @@ def _make_missing_rows(now: datetime) -> None:
 
 
 def _claim(name: str, entry: Timetable, *, owner: str, now: datetime) -> bool:
-    """Take the lease. A due date or lease further ahead than it can be was set by a clock that jumped."""
-    is_due = Q(due_at__lte=now) | Q(due_at__gt=now + timedelta(seconds=entry.every_s + 60))
-    is_free = Q(lease_until=None) | Q(lease_until__lt=now) | Q(lease_until__gt=now + timedelta(seconds=LEASE_S + 60))
+    """Take the lease."""
+    every, lease = timedelta(seconds=entry.every_s), timedelta(seconds=LEASE_S)
+    is_due = Q(due_at__lte=now) | Q(due_at__gt=now + every + SKEW)
+    is_free = Q(lease_until=None) | Q(lease_until__lt=now) | Q(lease_until__gt=now + lease + SKEW)
     row = Sweep.objects.filter(is_due, is_free, name=name)
-    lease_until = now + timedelta(seconds=LEASE_S)
+    lease_until = now + lease
     return bool(row.update(lease_owner=owner, lease_until=lease_until, started_at=now, every_s=entry.every_s))
 
 
@@ -97,16 +99,15 @@ def _run(name: str, entry: Timetable, *, owner: str, now: datetime) -> None:
     Sweep.objects.filter(name=name, lease_owner=owner).update(**fields)
 
 
-def newest_run() -> datetime | None:
+def newest_run(now: datetime) -> datetime | None:
     """Return when any sweep last ended, for Today's warning that none ran for five minutes."""
-    return (
-        Sweep.objects.order_by("-finished_at").values_list("finished_at", flat=True).exclude(finished_at=None).first()
-    )
+    ended = Sweep.objects.filter(finished_at__lte=now + SKEW).order_by("-finished_at")
+    return ended.values_list("finished_at", flat=True).first()
 
 
 def is_quiet(now: datetime) -> bool:
     """Tell whether no sweep has ended for five minutes: then the worker is not running."""
-    newest = newest_run()
+    newest = newest_run(now)
     return newest is None or now - newest > QUIET_AFTER
 
 

@@ -11,6 +11,7 @@ from integrations.models import AlertEpisode, Call, Connection
 from integrations.models.call import FAILED_OUTCOMES, Outcome
 
 WINDOW = timedelta(minutes=10)
+SKEW = timedelta(minutes=1)  # a call of later than that is of a clock that has since been put back
 MANY = 5
 NOT_THE_CONNECTION = (Outcome.REFUSED.value, Outcome.CANCELLED.value)
 
@@ -19,7 +20,7 @@ def look(now: datetime) -> int:
     """Mail about connections with at least five failed calls in ten minutes; return how many changed."""
     failed_outcomes = [outcome for outcome in FAILED_OUTCOMES if outcome not in NOT_THE_CONNECTION]
     recent = (
-        Call.objects.filter(at__gte=now - WINDOW, connection_id__isnull=False)
+        Call.objects.filter(at__range=(now - WINDOW, now + SKEW), connection_id__isnull=False)
         .order_by()
         .values("connection_id")
         .annotate(

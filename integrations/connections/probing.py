@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from integrations import outbound
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 EVERY = timedelta(days=1)
 SOON = timedelta(minutes=15)
+SKEW = timedelta(minutes=5)  # a date further ahead than we ever set one is of a clock that has since been put back
 SWEEP_S = 120.0  # well within the sweep's own lease, whatever the providers do
 SENTENCES = {
     "works": "It works.",
@@ -155,7 +157,8 @@ def _follow(row: Connection, result: ProbeResult, *, actor: Actor, now: datetime
 def probe_due(*, now: datetime, limit: int = 50, send: Send = outbound.send) -> int:
     """Try the credentials that nobody has tried for a day; return how many. For the sweep."""
     tried = [Status.CONNECTED, Status.UNTESTED, Status.FAILING]
-    due = Connection.objects.filter(probe_due_at__lte=now, status__in=tried, is_demo=False).order_by("probe_due_at")
+    is_time = Q(probe_due_at__lte=now) | Q(probe_due_at__gt=now + EVERY + SKEW)
+    due = Connection.objects.filter(is_time, status__in=tried, is_demo=False).order_by("probe_due_at")
     done, began = 0, time.monotonic()
     for row in list(due[:limit]):
         if time.monotonic() - began > SWEEP_S:

@@ -22,6 +22,7 @@ LEASE = timedelta(seconds=45)
 # A lease that ends later than this beyond any could be was written by a clock that has since been put back. Less
 # would take a lease from its holder: two callers never have quite the same time.
 SKEW = timedelta(minutes=5)
+LONGEST_WAIT = timedelta(hours=1)  # after a failed refresh: a Retry-After is followed so far (`answers.py`)
 SECOND = "second-"
 
 
@@ -87,6 +88,27 @@ def current_number(row: Connection) -> int | None:
     """Return the number of the stored version that would be sent."""
     current = row.secret.current if row.secret else None
     return current.number if current else None
+
+
+def is_due(now: datetime) -> Q:
+    """Return the condition of a connection that it is time to refresh.
+
+    Its times mean nothing when they were written by a clock that has since been put back: a refresh or a
+    consent in the future, a pause after a failure longer than any.
+    """
+    later = now + SKEW
+    of_another_clock = (
+        Q(refreshed_at__gt=later)
+        | Q(refreshed_at=None, connected_at__gt=later)
+        | Q(refresh_failures__gt=0, refresh_due_at__gt=later + LONGEST_WAIT)
+    )
+    return Q(refresh_due_at__lte=now) | (of_another_clock & Q(refresh_due_at__isnull=False))
+
+
+def is_waiting(connection: Connection, *, now: datetime) -> bool:
+    """Tell whether the pause after a failed refresh is not over yet."""
+    until = connection.refresh_due_at
+    return connection.refresh_failures > 0 and until is not None and now < until <= now + LONGEST_WAIT + SKEW
 
 
 RELEASED = {

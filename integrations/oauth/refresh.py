@@ -165,7 +165,7 @@ def _refuse_if_hopeless(row: Connection, *, now: datetime) -> None:
     if leases.was_interrupted_twice(row) and not leases.is_held(row, now=now):
         give_up(row, "refresh_interrupted", now=now)
         raise NeedsReconnecting("two refreshes were cut off; the refresh token may be spent")
-    if row.refresh_failures and row.refresh_due_at and row.refresh_due_at > now:
+    if row.refresh_due_at and leases.is_waiting(row, now=now):
         raise NotUsableNow(
             row.status_code or "refresh_failing", retry_after_s=(row.refresh_due_at - now).total_seconds()
         )
@@ -281,7 +281,7 @@ def _say_failing(row: Connection, code: str, *, now: datetime) -> None:
 def refresh_due(*, now: datetime, limit: int = 50, send: Send = outbound.send) -> int:
     """Refresh what is due, oldest first; return how many were done. One connection's trouble stops no other."""
     usable = (Status.CONNECTED, Status.FAILING, Status.UNTESTED, Status.PAUSED)
-    due = Connection.objects.filter(kind="oauth2", refresh_due_at__lte=now, status__in=usable)
+    due = Connection.objects.filter(leases.is_due(now), kind="oauth2", status__in=usable)
     due = due.exclude(oauth_app__is_broken=True).select_related("secret").order_by("refresh_due_at")
     done, began = 0, time.monotonic()
     for row in list(due[:limit]):

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from secrets_vault import vault
 from secrets_vault.models import LoginAttempt
 
 WINDOW = timedelta(minutes=15)
+# A window that began later than this was opened by a clock that has since been put back: it locks nobody out.
+SKEW = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,11 @@ def budgets(*, account: str, ip: str, is_known_device: bool) -> list[Budget]:
 def take(budget: Budget, *, now: datetime) -> bool:
     """Count one try before the password is looked at; False when the window is used up."""
     key = vault.keyed_hash("login", budget.key.encode())
-    open_window = LoginAttempt.objects.filter(key_hash=key, window_started_at__gt=now - WINDOW)
+    is_open = Q(window_started_at__gt=now - WINDOW, window_started_at__lte=now + SKEW)
+    open_window = LoginAttempt.objects.filter(is_open, key_hash=key)
     if open_window.filter(count__lt=budget.tries).update(count=F("count") + 1):
         return True
-    over = LoginAttempt.objects.filter(key_hash=key, window_started_at__lte=now - WINDOW)
+    over = LoginAttempt.objects.filter(~is_open, key_hash=key)
     if over.update(window_started_at=now, count=1):
         return True
     try:

@@ -137,7 +137,7 @@ class SessionStore(SessionBase):
 
     def _touch(self, row: Session) -> None:
         now = timezone.now()
-        if now - row.last_seen_at < TOUCH_EVERY:
+        if abs(now - row.last_seen_at) < TOUCH_EVERY:  # a time ahead of now is of a clock that was put back
             return
         life = Lifetime.of(is_remembered=row.is_remembered)
         Session.objects.filter(pk=row.pk).update(last_seen_at=now, expires_at=now + life.idle)

@@ -123,6 +123,20 @@ def test_a_mail_that_cannot_be_sent_waits_longer_and_then_gives_up(monkeypatch):
     assert (message.state, message.error_code) == (Message.State.FAILED, "ConnectionRefusedError")
 
 
+@CAN_MAIL
+@pytest.mark.parametrize("stuck", [{"due_at": NOW + timedelta(days=2)}, {"lease_until": NOW + timedelta(days=2)}])
+def test_a_message_of_a_clock_that_was_put_back_is_sent(stuck):
+    alerts.say(make_user("Olga", is_owner=True), "test", dedupe_key="1", subject="Hello", body="There", now=NOW)
+    Message.objects.update(**stuck)
+    assert mail.send_due(now=NOW) == 1
+
+
+def test_failures_of_a_clock_that_was_put_back_are_no_trouble_of_now(connection):
+    make_user("Olga", is_owner=True)
+    calls(connection, "upstream_error", 9, at=NOW + timedelta(days=2))
+    assert watch.look(NOW) == 0
+
+
 def test_a_message_claimed_by_a_dead_worker_is_free_after_the_lease():
     with CAN_MAIL:
         olga = make_user("Olga", is_owner=True)

@@ -84,3 +84,11 @@ def test_five_minutes_without_a_sweep_are_noticed(timetable):
     sweeps.tick(NOW)
     assert not sweeps.is_quiet(NOW + timedelta(minutes=5))
     assert sweeps.is_quiet(NOW + timedelta(minutes=5, seconds=1))
+
+
+def test_sweeps_in_the_future_do_not_hide_a_worker_that_stands_still(timetable):
+    timetable["count"] = counted([])
+    sweeps.tick(NOW + timedelta(days=2))
+    assert sweeps.is_quiet(NOW)
+    sweeps.tick(NOW)
+    assert not sweeps.is_quiet(NOW)

@@ -277,6 +277,14 @@ def test_the_sweep_tries_what_nobody_tried_for_a_day(make, upstream, ada):
     assert connections.probe_due(now=NOW + timedelta(hours=25)) == 1
 
 
+def test_a_test_planned_by_a_clock_two_days_ahead_is_made_now(make, upstream, ada):
+    upstream.answers = [answer(200)]
+    connections.connect_key(make(), {"api_key": KEY}, actor=ada, now=NOW)
+    assert connections.probe_due(now=NOW + timedelta(days=2)) == 1
+    assert connections.probe_due(now=NOW) == 1
+    assert connections.probe_due(now=NOW) == 0
+
+
 def test_no_value_reaches_book_log_or_connection(make, upstream, ada, caplog):
     caplog.set_level("DEBUG")
     upstream.answers = [answer(401)]

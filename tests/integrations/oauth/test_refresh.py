@@ -252,6 +252,27 @@ def test_a_lease_from_a_clock_two_days_ahead_does_not_block(live):
     assert refresh(live, now=LATER).outcome == "refreshed"
 
 
+def test_what_a_clock_two_days_ahead_wrote_is_refreshed_again_once(live):
+    refresh(live, now=NOW + timedelta(days=2))
+    assert refresh_due(now=LATER) == 1
+    assert read(live.pk).refreshed_at < LATER + timedelta(minutes=1)
+    assert refresh_due(now=LATER + timedelta(minutes=1), send=never) == 0
+
+
+def test_a_consent_at_a_clock_two_days_ahead_is_refreshed_once(reachable, connection, ada):
+    live = connected(reachable, connection, ada, now=NOW + timedelta(days=2))
+    assert refresh_due(now=NOW) == 1
+    assert refresh_due(now=NOW + timedelta(minutes=1), send=never) == 0
+    assert read(live.pk).access_expires_at < NOW + timedelta(hours=1)
+
+
+def test_a_pause_set_by_a_clock_two_days_ahead_holds_nobody_up(live):
+    with pytest.raises(NotUsableNow):
+        refresh(live, now=NOW + timedelta(days=2), send=lambda *a, **k: outbound.Answer(503, (), b""))
+    assert refresh_due(now=LATER) == 1
+    assert read(live.pk).refresh_failures == 0
+
+
 def test_without_a_refresh_token_the_end_is_said(live):
     row = read(live.pk)
     vault.replace(row.secret, {"access_token": Secret("only-this-one-here")}, actor=SYSTEM)

@@ -83,6 +83,14 @@ def test_an_unused_session_ends(remembered, strict, idle, lives):
         assert bool(SessionStore(session.session_key).load()) is lives
 
 
+def test_a_session_used_at_a_clock_two_days_ahead_is_not_longer_for_it():
+    session = stored(who="ada")
+    Session.objects.update(last_seen_at=timezone.now() + timedelta(days=2))
+    SessionStore._seen.clear()
+    assert SessionStore(session.session_key).load()
+    assert Session.objects.get().last_seen_at < timezone.now() + timedelta(seconds=1)
+
+
 def test_a_strict_session_ends_after_twelve_hours_even_when_used():
     with override_settings(KEYLODGE_STRICT_SESSIONS=True):
         session = stored(who="ada")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -58,6 +59,12 @@ def test_after_ten_wrong_tries_even_the_right_password_waits(ada):
     assert sign_in(browser).status_code == 200
     LoginAttempt.objects.update(window_started_at=timezone.now() - login_limits.WINDOW)
     assert sign_in(browser).status_code == 302
+
+
+def test_tries_at_a_clock_two_days_ahead_lock_nobody_out():
+    now, budget = timezone.now(), login_limits.Budget("account:ada", 3)
+    assert [login_limits.take(budget, now=now + timedelta(days=2)) for _ in range(4)] == [True, True, True, False]
+    assert [login_limits.take(budget, now=now) for _ in range(4)] == [True, True, True, False]
 
 
 def test_a_stranger_cannot_lock_out_a_browser_that_signed_in_before(ada):
