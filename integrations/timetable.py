@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from integrations import mail, reminders, sandbox_control, watch
+from integrations import clock, mail, reminders, sandbox_control, watch
 from integrations.call_log import retention, settling
 from integrations.connections import probe_due
 from integrations.oauth.flow import forget_old
@@ -18,6 +18,12 @@ from secrets_vault.people import login_limits, sessions
 
 class BookDamaged(Exception):
     """The nightly check found an audit event that does not fit the chain."""
+
+
+@sweep("clock", every_s=60, words="Notices when the clock of this machine is set")
+def watch_clock(now: datetime) -> int:
+    """Compare it with one that nobody sets."""
+    return clock.look(now)
 
 
 @sweep("mail", every_s=15, words="Sends the mails that wait under Messages")

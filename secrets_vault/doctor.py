@@ -5,15 +5,21 @@ from __future__ import annotations
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Max
+from django.utils import timezone
 
 from secrets_vault import audit, generation, keys, row_checks, wrapping_key
 from secrets_vault.commands import migrations_waiting
 from secrets_vault.errors import VaultError
-from secrets_vault.models import User
+from secrets_vault.models import AuditEvent, User
+
+SKEW = timedelta(minutes=5)
+SET_THE_CLOCK = "Compare the clock with a time server (timedatectl). If it was wrong for a while, this ends by itself."
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,27 @@ def _has_an_owner() -> Finding:
     )
 
 
+def _clock_is_right() -> Finding:
+    """Compare this machine's clock with what is written already, and with the database's."""
+    now = timezone.now()
+    newest = AuditEvent.objects.filter(at__gt=now + SKEW).aggregate(newest=Max("at"))["newest"]
+    if newest is not None:
+        what = f"it says {now:%Y-%m-%d %H:%M} UTC, and there are audit events of {newest:%Y-%m-%d %H:%M} UTC"
+        return Finding("clock", False, what, SET_THE_CLOCK)
+    if connection.vendor == "postgresql" and (apart := abs(_database_time() - now)) > SKEW:
+        what = f"it and the clock of PostgreSQL are {round(apart.total_seconds())} s apart"
+        return Finding("clock", False, what, SET_THE_CLOCK)
+    return Finding("clock", True, "no event is dated later than now")
+
+
+def _database_time() -> datetime:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        at: datetime = cursor.fetchone()[0]
+    return at
+
+
 NEED_THE_KEYS: list[Callable[[], Finding]] = [
-    _rows_open, _book_holds, _book_is_writable, _database_is_whole, _generation_is_shared, _has_an_owner,
+    _rows_open, _book_holds, _book_is_writable, _clock_is_right, _database_is_whole, _generation_is_shared,
+    _has_an_owner,
 ]  # fmt: skip

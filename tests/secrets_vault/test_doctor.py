@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 
 from secrets_vault import doctor, vault
 from secrets_vault.actor import SYSTEM
@@ -69,3 +71,9 @@ def test_every_trouble_says_what_to_do(healthy, settings):
     Path(settings.KEYLODGE_HOME).chmod(0o755)
     assert len(troubles()) == 3
     assert all(finding.todo for finding in troubles().values())
+
+
+def test_a_clock_that_is_behind_the_audit_trail_is_named(healthy, monkeypatch):
+    behind = timezone.now() - timedelta(days=2)
+    monkeypatch.setattr(timezone, "now", lambda: behind)
+    assert "timedatectl" in troubles()["clock"].todo

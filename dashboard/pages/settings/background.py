@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST
 
 from dashboard.pages.owner import owner_only
 from dashboard.render import PageRequest, render_page
-from integrations import sweeps
+from integrations import clock, sweeps
 from integrations.models import Sweep
 from integrations.tasks import tick
 
@@ -19,7 +19,13 @@ def background(request: PageRequest) -> HttpResponse:
     """List the timetable with what the table knows of each line."""
     rows = {row.name: row for row in Sweep.objects.all()}
     lines = [(name, entry, rows.get(name)) for name, entry in sorted(sweeps.TIMETABLE.items())]
-    context = {"tab": "background", "lines": lines, "is_quiet": sweeps.is_quiet(timezone.now())}
+    now = timezone.now()
+    context = {
+        "tab": "background",
+        "lines": lines,
+        "is_quiet": sweeps.is_quiet(now),
+        "clock_set": clock.lately_set(now),
+    }
     return render_page(request, "dashboard/settings/background.html", context)
 
 

@@ -8,13 +8,14 @@ import pytest
 from django.test import Client as Browser
 from django.test import override_settings
 from django.urls import reverse
+from django.utils import timezone
 
 from dashboard.pages.settings import address
 from dashboard.pages.settings import mail as mail_page
 from integrations import outbound
 from secrets_vault.backup import Lock
 from secrets_vault.backup.archive import unpack
-from secrets_vault.models import AuditEvent, Session, User
+from secrets_vault.models import AuditEvent, InstallationSetting, Session, User
 from secrets_vault.secret import Secret
 from tests.proving import prove
 
@@ -160,3 +161,10 @@ def test_a_provider_gets_a_rule_of_its_own(olive, acme):
     assert browser.post(reverse("dashboard:settings_rotation"), {"days_stripe": "731"}).status_code == 422
     assert browser.post(reverse("dashboard:settings_rotation"), {"days_stripe": "45"}).status_code == 302
     assert b'value="45"' in browser.get(reverse("dashboard:settings_rotation")).content
+
+
+def test_a_clock_that_was_set_is_said_with_background_work(olive):
+    value = {"at": timezone.now().isoformat(), "by_s": -172_800}
+    InstallationSetting.objects.create(key="clock.set", value=value)
+    page = browser_for(olive).get(reverse("dashboard:settings_background")).content.decode()
+    assert "The clock of this machine was put back by 2 days" in page
