@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import resource
-import signal
 import sqlite3
 import threading
 import time
@@ -16,76 +15,12 @@ from pathlib import Path
 import pytest
 
 from tests.fake_upstream import OK, FakeUpstream
-from tests.live import LiveKeylodge
+from tests.faults.installation import Installation
 
 pytestmark = [
     pytest.mark.processes,
     pytest.mark.skipif("DATABASE_URL" in os.environ, reason="these faults are those of SQLite and its files"),
 ]
-
-CLIENT = """
-[[client]]
-slug = "acme"
-name = "Acme"
-[[client.connection]]
-slug = "acme-fake"
-provider = "custom"
-kind = "api_key"
-secret = {{ value = "key-0123456789abcdef" }}
-custom = {{ base_url = "{url}", inject = {{ in = "header", name = "X-Api-Key", template = "{{token}}" }} }}
-[[client.gateway_token]]
-name = "free"
-connections = ["acme-fake"]
-[[client.gateway_token]]
-name = "counted"
-connections = ["acme-fake"]
-per_minute = 20
-"""
-
-
-class Installation:
-    """One running Keylodge with one connection to one upstream."""
-
-    def __init__(self, folder: Path, upstream: FakeUpstream) -> None:
-        self.upstream = upstream
-        self.live = LiveKeylodge(folder / "home", KEYLODGE_ALLOWED_PRIVATE_HOSTS=upstream.host)
-        self.live.wait_until_started()
-        self.file = folder / "acme.toml"
-        self.file.write_text(CLIENT.format(url=upstream.url))
-        made = json.loads(self.live.command("provision", str(self.file)).stdout)["clients"]["acme"]
-        self.tokens = {name: told["token"] for name, told in made["gateway_tokens"].items()}
-
-    def call(self, token: str = "free", *, method: str = "GET", path: str = "/gateway/acme-fake/x", body=None):
-        """Make one request and return (status, headers, body)."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.live.port, timeout=30)
-        try:
-            headers = {"Authorization": f"Bearer {self.tokens[token]}", "Host": f"localhost:{self.live.port}"}
-            connection.request(method, path, body, headers)
-            answer = connection.getresponse()
-            return answer.status, dict(answer.getheaders()), answer.read()
-        finally:
-            connection.close()
-
-    def web(self) -> int:
-        """Return the id of the web process."""
-        named = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in self.live.children()}
-        return next(pid for pid, line in named.items() if b"web" in line)
-
-    def kill_web(self) -> None:
-        """Kill the web process outright and wait until another one answers."""
-        os.kill(self.web(), signal.SIGKILL)
-
-        def answers() -> bool:
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                return self.call(path="/healthz")[0] == 200
-            return False
-
-        self.live.wait_for(answers, "the web process")
-
-    def logged(self) -> set[str]:
-        """Return the ids in the call log."""
-        rows = sqlite3.connect(self.live.home / "calls.sqlite3").execute("SELECT id FROM integrations_call")
-        return {str(row[0]).replace("-", "") for row in rows}
 
 
 @pytest.fixture(scope="module")

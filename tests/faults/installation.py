@@ -1,0 +1,100 @@
+"""One running Keylodge with one connection to one upstream, for tests of what happens when something breaks."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from tests.fake_upstream import FakeUpstream
+from tests.live import LiveKeylodge
+
+CLIENT = """
+[[client]]
+slug = "acme"
+name = "Acme"
+[[client.connection]]
+slug = "acme-fake"
+provider = "custom"
+kind = "api_key"
+secret = {{ value = "key-0123456789abcdef" }}
+custom = {{ base_url = "{url}", inject = {{ in = "header", name = "X-Api-Key", template = "{{token}}" }} }}
+[[client.gateway_token]]
+name = "free"
+connections = ["acme-fake"]
+[[client.gateway_token]]
+name = "counted"
+connections = ["acme-fake"]
+per_minute = 20
+"""
+
+
+class Installation:
+    """One running Keylodge with one connection to one upstream."""
+
+    def __init__(self, folder: Path, upstream: FakeUpstream, *, also_reach: str = "", **variables: str) -> None:
+        self.upstream = upstream
+        hosts = ",".join(filter(None, [upstream.host, also_reach]))
+        self.live = LiveKeylodge(folder / "home", KEYLODGE_ALLOWED_PRIVATE_HOSTS=hosts, **variables)
+        self.live.wait_until_started()
+        self.file = folder / "acme.toml"
+        self.file.write_text(CLIENT.format(url=upstream.url))
+        made = json.loads(self.live.command("provision", str(self.file)).stdout)["clients"]["acme"]
+        self.tokens = {name: told["token"] for name, told in made["gateway_tokens"].items()}
+
+    def call(self, token: str = "free", *, method: str = "GET", path: str = "/gateway/acme-fake/x", body=None):
+        """Make one request and return (status, headers, body)."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.live.port, timeout=30)
+        try:
+            headers = {"Authorization": f"Bearer {self.tokens[token]}", "Host": f"localhost:{self.live.port}"}
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, dict(answer.getheaders()), answer.read()
+        finally:
+            connection.close()
+
+    def get(self, path: str, cookie: str) -> str:
+        """Return a page as a signed-in browser sees it."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.live.port, timeout=30)
+        with contextlib.closing(connection):
+            connection.request("GET", path, headers={"Cookie": cookie, "Host": f"localhost:{self.live.port}"})
+            answer = connection.getresponse()
+            assert answer.status == 200, (path, answer.status)
+            return answer.read().decode()
+
+    def child(self, name: str) -> int:
+        """Return the id of the process that is web, worker or beat."""
+        named = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in self.live.children()}
+        return next(pid for pid, line in named.items() if line.endswith(b"\0" + name.encode() + b"\0"))
+
+    def web(self) -> int:
+        """Return the id of the web process."""
+        return self.child("web")
+
+    def shell(self, code: str, **given: Any) -> Any:
+        """Run code in another process of the installation; it finds `given` and prints JSON at last."""
+        begin = "import json\ngiven = json.loads(input())\n"
+        done = self.live.command("shell", "-v0", "--no-imports", "-c", begin + code, stdin=json.dumps(given))
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.strip().splitlines()[-1]) if done.stdout.strip() else None
+
+    def kill_web(self) -> None:
+        """Kill the web process outright and wait until another one answers."""
+        os.kill(self.web(), signal.SIGKILL)
+
+        def answers() -> bool:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                return self.call(path="/healthz")[0] == 200
+            return False
+
+        self.live.wait_for(answers, "the web process")
+
+    def logged(self) -> set[str]:
+        """Return the ids in the call log."""
+        rows = sqlite3.connect(self.live.home / "calls.sqlite3").execute("SELECT id FROM integrations_call")
+        return {str(row[0]).replace("-", "") for row in rows}
