@@ -24,7 +24,7 @@ PAGES = (
     "/", "/clients/", "/errors/", "/errors/?days=30", "/calls/", "/calls/?outcome=all", "/limits/", "/rotations/",
     "/connections/", "/vault/",
 )  # fmt: skip
-BARE = "/settings/"
+BARE = "/search/"
 
 
 def set_up() -> None:
@@ -45,6 +45,10 @@ def set_up() -> None:
     from secrets_vault import keys
 
     keys.initialise()
+    import config.asgi  # noqa: F401  # what a web process has imported before its first request
+    from config.web import spare_the_collector
+
+    spare_the_collector()
 
 
 def fill() -> None:

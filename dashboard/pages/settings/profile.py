@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zoneinfo
+from functools import cache
 
 from django import forms
 from django.conf import settings
@@ -19,6 +20,12 @@ from dashboard.render import PageRequest, actor_of, render_page
 from secrets_vault import audit
 from secrets_vault.models import User
 from secrets_vault.people.language import shown_to
+
+
+@cache
+def _zones() -> list[str]:
+    """Return the zones by name. Finding them opens 600 files, so it is done once."""
+    return ["UTC", *sorted(name for name in zoneinfo.available_timezones() if "/" in name and "Etc" not in name)]
 
 
 class ProfileForm(PageModelForm):
@@ -39,10 +46,6 @@ class ProfileForm(PageModelForm):
             "wants_digest": gettext_lazy("Mail me on Mondays what is due to be rotated"),
             "has_single_key_shortcuts": gettext_lazy("Single keys move and open things (j, k, x, g c, …)"),
         }
-
-
-def _zones() -> list[str]:
-    return ["UTC", *sorted(name for name in zoneinfo.available_timezones() if "/" in name and "Etc" not in name)]
 
 
 def profile(request: PageRequest) -> HttpResponse:
