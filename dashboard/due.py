@@ -1,4 +1,4 @@
-"""The rotation board of every client, read lightly: Today looks at 2,000 secrets to show a dozen."""
+"""The rotation board of every client, read lightly: pages look at 2,000 secrets to show a dozen or a hundred."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ class LightSecret:
     provider_key: str
     client: Client | None
     environment: LightEnvironment | None
+    owner_name: str
     current: LightVersion
     rotate_on: date | None
     rotate_after_days: int | None
@@ -57,7 +58,8 @@ class LightSecret:
 
 COLUMNS = (
     "pk", "label", "kind", "provider_key", "client_id", "environment__slug", "environment__is_production",
-    "current__made_on", "current__expires_at", "rotate_on", "rotate_after_days", "snoozed_until", "snooze_reason",
+    "owner_name", "owner__name", "owner__email", "current__made_on", "current__expires_at",
+    "rotate_on", "rotate_after_days", "snoozed_until", "snooze_reason",
 )  # fmt: skip
 
 
@@ -75,10 +77,11 @@ def light_board(user: User, clients: Iterable[Client], today: date) -> list[Boar
         stored = cast(StoredSecret, _light(row, by_id[row[4]]))
         if when := rotation.due(stored, today, provider_days=days):
             found.append(BoardRow(stored, when))
-    return sorted(found, key=lambda row: (bool(row.due.snoozed_until), row.due.on, row.stored.label, row.stored.pk))
+    return rotation.in_order(found)
 
 
 def _light(row: tuple, client: Client | None) -> LightSecret:
-    pk, label, kind, key, _client_id, env_slug, is_production, made_on, expires_at, *rule = row
+    pk, label, kind, key, _, env_slug, is_production, name, user_name, email, made_on, expires_at, *rule = row
     environment = LightEnvironment(env_slug, is_production) if env_slug else None
-    return LightSecret(pk, label, kind, key, client, environment, LightVersion(made_on, expires_at), *rule)
+    owner, version = name or user_name or email or "", LightVersion(made_on, expires_at)
+    return LightSecret(pk, label, kind, key, client, environment, owner, version, *rule)

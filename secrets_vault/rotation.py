@@ -120,7 +120,7 @@ def board(user: User, today: date, *, provider_days: ProviderDays = no_provider_
     rows = StoredSecret.objects.visible_to(user).filter(deleted_at=None, current__isnull=False)
     rows = rows.exclude(kind__in=RENEWED_BY_MACHINE).filter(client__archived_at=None)
     loaded = rows.select_related("client", "environment", "current", "owner")
-    return _in_order(_board_rows(loaded, today, provider_days))
+    return in_order(_board_rows(loaded, today, provider_days))
 
 
 def _board_rows(rows: Iterable[StoredSecret], today: date, provider_days: ProviderDays) -> list[BoardRow]:
@@ -128,7 +128,8 @@ def _board_rows(rows: Iterable[StoredSecret], today: date, provider_days: Provid
     return [BoardRow(stored, when) for stored, when in found if when is not None]
 
 
-def _in_order(rows: list[BoardRow]) -> list[BoardRow]:
+def in_order(rows: list[BoardRow]) -> list[BoardRow]:
+    """Return rows as the board shows them: soonest first, the snoozed ones last."""
     return sorted(rows, key=lambda row: (row.due.state == State.SNOOZED, row.due.on, row.stored.label, row.stored.pk))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -16,9 +17,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from dashboard.csv import csv_response
+from dashboard.due import light_board
 from dashboard.forms import FilterForm, PageForm
 from dashboard.render import PageRequest, actor_of, render_page
-from integrations import rotation_days
 from secrets_vault import rotation
 from secrets_vault.access import visible_clients
 from secrets_vault.errors import VaultError
@@ -62,19 +63,20 @@ class SnoozeForm(PageForm):
 def rotations(request: PageRequest) -> HttpResponseBase:
     """Show what is due, soonest first."""
     filters = BoardFilter(request.GET, user=request.user)
-    today = timezone.localdate()
-    board = rotation.board(request.user, today, provider_days=rotation_days.by_provider())
+    clients = Client.objects.visible_to(request.user).filter(archived_at=None)
+    board = light_board(request.user, clients, timezone.localdate())
     rows = _matching(board, filters.chosen())
     if request.GET.get("format") == "csv":
         return csv_response("rotations", CSV_HEADER, (_csv_row(row) for row in rows))
     start = _start(request.GET.get("from", ""), len(rows))
+    states = Counter(row.due.state.value for row in board)
     context = {
         "filters": filters,
         "rows": [_shown(row) for row in rows[start : start + SHOWN_ROWS]],
         "total": len(rows),
         "next": start + SHOWN_ROWS if start + SHOWN_ROWS < len(rows) else None,
         "start": start,
-        "counts": {state.value: sum(row.due.state == state for row in board) for state in State},
+        "counts": {state.value: states[state.value] for state in State},
         "strip": [(row.due.on, row.stored.label) for row in board if row.due.state != State.SNOOZED],
         "snooze": SnoozeForm(),
         "manageable": set(Client.objects.manageable_by(request.user).values_list("pk", flat=True)),
@@ -140,7 +142,7 @@ def _csv_row(row: BoardRow) -> tuple[object, ...]:
         stored.environment.slug if stored.environment else "",
         stored.label,
         stored.kind,
-        stored.owner_name or (stored.owner.name if stored.owner else ""),
+        stored.owner_name,
         "unknown" if due.age_days is None else due.age_days,
         due.on.isoformat(),
         due.rule.value,

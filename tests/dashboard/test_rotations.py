@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -55,6 +56,13 @@ def test_a_stranger_sees_an_empty_board(cora, acme):
     page = browser_for(cora).get(URL).content.decode()
     assert "Old" not in page
     assert "Nothing to rotate yet" in page
+
+
+def test_the_board_names_who_owns_a_key(ada, ben, acme):
+    StoredSecret.objects.filter(pk=make_key(acme, "Written", 97).pk).update(owner_name="Zoe Outside", owner=ben)
+    StoredSecret.objects.filter(pk=make_key(acme, "Known", 97).pk).update(owner=ben)
+    page = browser_for(ada).get(URL).content.decode()
+    assert re.findall(r'data-l="Owner">([^<]*)<', page) == [ben.name, "Zoe Outside"]
 
 
 def test_chosen_keys_are_snoozed_with_a_reason_and_awoken(ada, acme):

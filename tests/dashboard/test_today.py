@@ -237,9 +237,9 @@ def test_the_light_board_says_what_the_board_says(olive, acme):
     store(acme, "Young", age_days=3)
     store(acme, "Dateless", age_days=None)
     store(make_client("gone", archived_at=NOW), "Archived")
-    snoozed = store(acme, "Snoozed")
-    snoozed.snoozed_until = (NOW + timedelta(days=5)).date()
-    snoozed.save()
+    for snoozed in (store(acme, "Snoozed"), store(acme, "Snoozed though young", age_days=2)):
+        snoozed.snoozed_until = (NOW + timedelta(days=5)).date()
+        snoozed.save()
     today = timezone.localdate()
     heavy = rotation.board(olive, today, provider_days=rotation_days.by_provider())
     light = light_board(olive, [acme], today)
