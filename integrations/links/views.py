@@ -23,7 +23,7 @@ from django.views.decorators.http import require_http_methods
 from integrations.errors import IntegrationError
 from integrations.links.link import find_open, until
 from integrations.links.words import catalogues, language_of, words_in
-from integrations.models import ClientLink, OAuthFlow
+from integrations.models import ClientLink, Connection, OAuthFlow
 from integrations.oauth import flow
 from integrations.oauth.keeping import oauth_facts, provider_of
 from integrations.oauth.scopes import to_ask_for
@@ -98,7 +98,7 @@ def _page(request: HttpRequest, link: ClientLink, template: str, **more: Any) ->
         provider=provider.name,
         client=connection.client.name,
         who=link.created_by.name if link.created_by else connection.client.name,
-        account=connection.account_name or connection.account_id or connection.expected_account_id,
+        account=_account_of(connection),
         until=until(link),
     )
     context = {
@@ -107,9 +107,14 @@ def _page(request: HttpRequest, link: ClientLink, template: str, **more: Any) ->
         "connection": connection,
         "provider": provider,
         "scopes": _scopes(link, provider),
-        "account": connection.expected_account_id or connection.account_id,
+        "account": connection.expected_account_id or (connection.account_id and _account_of(connection)),
     }
     return render(request, template, context | more)
+
+
+def _account_of(connection: Connection) -> str:
+    """Return what a client recognises the account by; an id of issuer and subject says nothing to a person."""
+    return connection.account_name or connection.account_id or connection.expected_account_id
 
 
 def _scopes(link: ClientLink, provider: Any) -> list[str]:

@@ -142,7 +142,8 @@ class OAuthFlow(models.Model):
     """One consent under way: the row behind `state` (RFC 6749 section 10.12). Consumed once, in ten minutes.
 
     `found` holds what a consent brought (account, scopes, times; never a token) while a person decides
-    whether another account than expected may be connected.
+    whether another account than expected may be connected. `nonce_hash`: an id_token was asked for, and must
+    repeat the nonce.
     """
 
     state_hash = models.BinaryField(primary_key=True, max_length=32)
@@ -154,6 +155,7 @@ class OAuthFlow(models.Model):
     issuer = models.CharField(max_length=300, blank=True)
     redirect_uri = models.CharField(max_length=500)
     sealed_verifier = models.BinaryField()
+    nonce_hash = models.BinaryField(max_length=32, null=True)
     requested_scopes = models.JSONField(default=list)
     connection_version = models.PositiveBigIntegerField()
     created_at = models.DateTimeField(auto_now_add=True)

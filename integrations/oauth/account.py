@@ -8,6 +8,7 @@ from typing import Any
 
 from integrations.models import Connection
 from integrations.oauth.answers import Grant, dig
+from integrations.oauth.id_token import Identity
 from integrations.oauth.keeping import provider_of
 from integrations.oauth.session import Send
 from integrations.probe_call import NoProbe, call_probe
@@ -23,27 +24,35 @@ class Account:
     id: str = ""
     name: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
+    identity: Identity | None = None
 
 
-def find_account(connection: Connection, grant: Grant, *, callback: Mapping[str, str], send: Send) -> Account:
-    """Return the account that was connected, and the URL variables that only the provider knew."""
+def find_account(
+    connection: Connection,
+    grant: Grant,
+    *,
+    callback: Mapping[str, str],
+    send: Send,
+    identity: Identity | None = None,
+) -> Account:
+    """Return the account that was connected, and the URL variables that only the provider knew.
+
+    A provider that names an organisation by an id of its own (a HubSpot portal, a Xero tenant) is believed in
+    that: another administrator of the same one may reconnect it. Elsewhere the verified `identity` is the id.
+    """
     variables = dict(connection.variables)
     provider = provider_of(connection)
     variables |= _told(provider, "token", grant.extras) | _told(provider, "callback", callback)
     provider = provider_of(_with(connection, variables))
-    identity = provider.identity
-    found = Account(
-        _text(dig(grant.extras, identity.token_id)), _text(dig(grant.extras, identity.token_name)), variables
-    )
-    if (found.id and (found.name or not identity.probe_name)) or provider.probe is None:
-        return found
-    body = _probe_body(provider, grant.access_token, send=send)
-    variables |= _told(provider, "discovery", body)
-    return Account(
-        found.id or _text(dig(body, identity.probe_id)),
-        found.name or _text(dig(body, identity.probe_name)),
-        variables,
-    )
+    facts, body = provider.identity, None
+    id_, name = _text(dig(grant.extras, facts.token_id)), _text(dig(grant.extras, facts.token_name))
+    if provider.probe is not None and not (id_ and (name or not facts.probe_name)):
+        body = _probe_body(provider, grant.access_token, send=send)
+        variables |= _told(provider, "discovery", body)
+    id_, name = id_ or _text(dig(body, facts.probe_id)), name or _text(dig(body, facts.probe_name))
+    if identity is None:
+        return Account(id_, name, variables)
+    return Account(id_ or identity.key, name or identity.label, variables, None if id_ else identity)
 
 
 def _with(connection: Connection, variables: Mapping[str, str]) -> Connection:
@@ -88,6 +97,19 @@ def account_in(provider: Provider, body: Any) -> tuple[str, str]:
 
 
 def is_other(connection: Connection, account: Account) -> bool:
-    """Tell whether another account was chosen than the connection had, or was told to expect."""
+    """Tell whether another account was chosen than the connection had, or was told to expect.
+
+    What a person wrote down to expect may be a subject or a verified address; that counts for the first
+    consent only. Later ones are held against issuer and subject: an address may have passed on.
+    """
     wanted = connection.expected_account_id or connection.account_id
+    if account.identity is not None:
+        if connection.account_id:
+            return account.id != connection.account_id
+        return bool(wanted) and wanted.lower() not in _names(account.identity)
     return bool(wanted and account.id and account.id != wanted)
+
+
+def _names(identity: Identity) -> set[str]:
+    verified = {identity.email.lower()} if identity.email and identity.is_email_verified else set()
+    return {identity.key.lower(), identity.subject.lower()} | verified

@@ -138,13 +138,17 @@ def read_code(error: Any) -> str:
 
 @dataclass(frozen=True)
 class Grant:
-    """What the provider gave. `scopes` is None where it did not say; `extras` is the answer without its tokens."""
+    """What the provider gave. `scopes` is None where it did not say; `extras` is the answer without its tokens.
+
+    The id_token is read once, by `id_token.verify`, and never stored.
+    """
 
     access_token: Secret
     refresh_token: Secret | None
     expires_in_s: int | None
     refresh_expires_in_s: int | None
     scopes: tuple[str, ...] | None
+    id_token: Secret | None = field(default=None, repr=False)
     extras: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def fields(self, *, kept_refresh_token: Secret | None = None) -> dict[str, Secret]:
@@ -159,7 +163,7 @@ TOKEN_FIELDS = frozenset({"access_token", "refresh_token", "id_token"})
 
 def read_grant(table: Mapping[str, Any], facts: OAuthFacts) -> Grant:
     """Return the grant in a token answer. Raises BadMinute when it holds no access token."""
-    access = table.get("access_token")
+    access, id_token = table.get("access_token"), table.get("id_token")
     if not _is_token(access):
         raise BadMinute("no_access_token")
     refresh = table.get("refresh_token")
@@ -168,6 +172,7 @@ def read_grant(table: Mapping[str, Any], facts: OAuthFacts) -> Grant:
         refresh_token=Secret(refresh) if _is_token(refresh) else None,
         expires_in_s=table.get("expires_in") or facts.access_token_ttl_s,
         refresh_expires_in_s=table.get("refresh_token_expires_in") or table.get("refresh_expires_in"),
+        id_token=Secret(id_token) if _is_token(id_token) else None,
         scopes=read_scopes(dig(table, facts.granted_scopes_at), facts.scope_separator),
         extras={name: value for name, value in table.items() if name not in TOKEN_FIELDS},
     )

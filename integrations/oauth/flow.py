@@ -18,6 +18,7 @@ from uuid import UUID
 from django.db import transaction
 
 from integrations import outbound
+from integrations.errors import IntegrationError
 from integrations.models import ClientLink, Connection, OAuthApp, OAuthFlow
 from integrations.oauth import scopes as scope_rules
 from integrations.oauth.account import Account, find_account, is_other
@@ -25,12 +26,16 @@ from integrations.oauth.answers import Grant, read_code
 from integrations.oauth.app import mark_broken, redirect_uri
 from integrations.oauth.connecting import Finished, connect, hold_for_decision
 from integrations.oauth.errors import AppWrong, BadMinute, CannotStart, ConsentRefused, GrantRefused
+from integrations.oauth.id_token import Expected, Identity, IdTokenRefused, nonce_hash, verify
 from integrations.oauth.keeping import authorization_server
 from integrations.oauth.revoke import give_back
-from integrations.oauth.session import Send
+from integrations.oauth.session import AuthorizationServer, Send
+from integrations.oauth.signing_keys import KeysUnreadable
+from integrations.providers.parts import OAuthFacts
 from integrations.status import record
 from secrets_vault import vault
 from secrets_vault.actor import SYSTEM, Actor
+from secrets_vault.errors import VaultError
 from secrets_vault.models import User
 
 logger = logging.getLogger(__name__)
@@ -77,6 +82,7 @@ def start(
     server = authorization_server(connection, send=outbound.send, redirect_uri=redirect_uri())
     wanted = scope_rules.to_ask_for(connection, app, server.facts, chosen=scopes)
     state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64)
+    nonce = secrets.token_urlsafe(32) if scope_rules.OPENID in wanted.all else ""
     with transaction.atomic():
         _supersede(connection, browser_secret, now=now)
         OAuthFlow.objects.create(
@@ -89,13 +95,14 @@ def start(
             issuer=server.facts.issuer,
             redirect_uri=server.redirect_uri,
             sealed_verifier=_sealed(verifier, state, connection),
+            nonce_hash=nonce_hash(nonce) if nonce else None,
             requested_scopes=wanted.all,
             connection_version=connection.version,
             expires_at=now + LIFETIME,
         )
         record(connection, "connection.consent_started", actor=actor, scopes=wanted.all)
     return server.authorize_url(
-        state=state, verifier=verifier, required=list(wanted.required), optional=list(wanted.optional)
+        state=state, verifier=verifier, required=list(wanted.required), optional=list(wanted.optional), nonce=nonce
     )
 
 
@@ -168,15 +175,16 @@ def _claim(callback: Callback, *, user: User | None, now: datetime) -> OAuthFlow
 
 def _finish(flow: OAuthFlow, callback: Callback, *, now: datetime, send: Send) -> Finished:
     connection = _connection_of(flow, now=now)
-    if flow.issuer and callback.iss and callback.iss != flow.issuer:
-        raise ConsentRefused("issuer_mismatch")
+    server = _server_of(flow, connection, send=send)
+    _check_issuer(flow, callback, server.facts)
     if callback.error:
         code = read_code(callback.error)
         raise ConsentRefused("access_denied" if code == "access_denied" else "provider_error", details={"code": code})
     if not callback.code:
         raise ConsentRefused("code_missing")
-    grant = _exchange(flow, connection, callback.code, now=now, send=send)
-    account = find_account(connection, grant, callback=callback.other or {}, send=send)
+    grant = _exchange(flow, connection, server, code=callback.code, now=now)
+    identity = _verified(flow, connection, grant, server=server, now=now)
+    account = find_account(connection, grant, callback=callback.other or {}, identity=identity, send=send)
     if is_other(connection, account):
         return _ask_first(flow, connection, grant=grant, account=account, now=now, send=send)
     return connect(flow, connection, grant=grant, account=account, actor=actor_of(flow), now=now)
@@ -195,11 +203,27 @@ def _connection_of(flow: OAuthFlow, *, now: datetime) -> Connection:
     return connection
 
 
-def _exchange(flow: OAuthFlow, connection: Connection, code: str, *, now: datetime, send: Send) -> Grant:
+def _server_of(flow: OAuthFlow, connection: Connection, *, send: Send) -> AuthorizationServer:
+    try:
+        return authorization_server(connection, send=send, redirect_uri=flow.redirect_uri)
+    except (IntegrationError, VaultError):  # its description or its app's secret went meanwhile
+        raise ConsentRefused("connection_gone") from None
+
+
+def _check_issuer(flow: OAuthFlow, callback: Callback, facts: OAuthFacts) -> None:
+    """Compare `iss` as plain text (RFC 9207 section 2.4); a server that said it sends one must."""
+    if not callback.iss and not (facts.requires_iss and flow.issuer):
+        return
+    if flow.issuer and callback.iss != flow.issuer:
+        raise ConsentRefused("issuer_mismatch")
+
+
+def _exchange(
+    flow: OAuthFlow, connection: Connection, server: AuthorizationServer, *, code: str, now: datetime
+) -> Grant:
     row_id = UUID(bytes=bytes(flow.state_hash)[:16])
     verifier = vault.open_text(flow.sealed_verifier, field=VERIFIER, row_id=row_id, client=connection.client)
     try:
-        server = authorization_server(connection, send=send, redirect_uri=flow.redirect_uri)
         return server.exchange(code, verifier, now=now)
     except AppWrong as error:
         mark_broken(connection.oauth_app_id, error.code, actor=SYSTEM, now=now)
@@ -208,6 +232,25 @@ def _exchange(flow: OAuthFlow, connection: Connection, code: str, *, now: dateti
         raise ConsentRefused("provider_down", details={"code": error.code}) from None
     except GrantRefused as error:
         raise ConsentRefused("code_refused", details={"code": error.code}) from None
+
+
+def _verified(
+    flow: OAuthFlow, connection: Connection, grant: Grant, *, server: AuthorizationServer, now: datetime
+) -> Identity | None:
+    """Return who consented, where an id_token was asked for. Without a good one nothing is stored."""
+    if flow.nonce_hash is None or (grant.scopes is not None and scope_rules.OPENID not in grant.scopes):
+        return None  # not asked for, or the person left it out at the provider: then no identity is told
+    try:
+        if grant.id_token is None:
+            raise IdTokenRefused("missing")
+        expected = Expected(server.facts, server.client_id, bytes(flow.nonce_hash), grant.access_token)
+        return verify(grant.id_token, expected, now=now, send=server.send)
+    except (IdTokenRefused, KeysUnreadable) as error:
+        logger.warning("id_token refused", extra={"connection": str(connection.pk), "code": error.code})
+        if connection.secret_id is None:  # else giving it back could end the access that works
+            give_back(connection, grant.access_token, grant.refresh_token, now=now, send=server.send)
+        code = "provider_down" if isinstance(error, KeysUnreadable) else "id_token_refused"
+        raise ConsentRefused(code, details={"code": error.code}) from None
 
 
 def _ask_first(

@@ -9,6 +9,8 @@ from integrations.models import Connection, OAuthApp
 from integrations.oauth.errors import CannotStart
 from integrations.providers.parts import OAuthFacts
 
+OPENID = "openid"
+
 
 @dataclass(frozen=True)
 class Request:
@@ -27,19 +29,24 @@ def to_ask_for(connection: Connection, app: OAuthApp, facts: OAuthFacts, *, chos
     """Return the scopes of a consent. Raises CannotStart for one that the OAuth app does not have.
 
     HubSpot refuses a consent that lacks one of the app's required scopes or asks for one that the app
-    lacks, so an app's required scopes are always sent, and only its own scopes can be chosen.
+    lacks, so an app's required scopes are always sent, and only its own scopes can be chosen. What tells
+    whose account it is goes along.
     """
     wanted = list(chosen or connection.requested_scopes or [*app.required_scopes, *app.optional_scopes])
-    wanted = wanted or list(facts.default_scopes)
+    wanted = [scope for scope in askable(wanted or facts.default_scopes, facts) if scope not in facts.identity_scopes]
     known = {*app.required_scopes, *app.optional_scopes}
     if known and (foreign := tuple(scope for scope in wanted if scope not in known)):
         raise CannotStart("scope_not_in_app", scopes=foreign)
     if not known:
-        return Request(tuple(dict.fromkeys(wanted)))
-    optional = tuple(scope for scope in dict.fromkeys(wanted) if scope not in app.required_scopes)
-    if facts.optional_scope_param:
-        return Request(tuple(app.required_scopes), optional)
-    return Request((*app.required_scopes, *optional))
+        return Request(askable([*wanted, *facts.identity_scopes], facts))
+    required = askable([*app.required_scopes, *facts.identity_scopes], facts)
+    optional = tuple(scope for scope in wanted if scope not in required)
+    return Request(required, optional) if facts.optional_scope_param else Request((*required, *optional))
+
+
+def askable(scopes: Iterable[str], facts: OAuthFacts) -> tuple[str, ...]:
+    """Return the scopes, once each, without openid where an id_token could not be verified."""
+    return tuple(scope for scope in dict.fromkeys(scopes) if scope != OPENID or facts.verifies_id_tokens)
 
 
 def missing(requested: Iterable[str], granted: Iterable[str] | None) -> tuple[str, ...]:

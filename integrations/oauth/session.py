@@ -63,9 +63,14 @@ class AuthorizationServer:
     redirect_uri: str = ""
     send: Send = outbound.send
 
-    def authorize_url(self, *, state: str, verifier: str, required: list[str], optional: list[str]) -> str:
-        """Return the address of the consent (RFC 6749 section 4.1.1, RFC 7636 section 4.3)."""
-        extra: dict[str, Any] = dict(self.facts.authorize_params)
+    def authorize_url(
+        self, *, state: str, verifier: str, required: list[str], optional: list[str], nonce: str = ""
+    ) -> str:
+        """Return the address of the consent (RFC 6749 section 4.1.1, RFC 7636 section 4.3).
+
+        `nonce` is what the id_token must repeat (OpenID Connect Core section 3.1.2.1), where one is asked for.
+        """
+        extra: dict[str, Any] = dict(self.facts.authorize_params) | ({"nonce": nonce} if nonce else {})
         if self.facts.optional_scope_param and optional:
             extra[self.facts.optional_scope_param] = self.facts.scope_separator.join(optional)
         scope = self.facts.scope_separator.join(required) or None

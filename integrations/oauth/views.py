@@ -43,6 +43,7 @@ SENTENCES = {
     "provider_error": "provider_refused",
     "code_missing": "provider_refused",
     "code_refused": "provider_refused",
+    "id_token_refused": "not_proven",
     "link_ended": "ended",
     "connection_gone": "ended",
     "connection_changed": "ended",

@@ -31,7 +31,7 @@ from integrations.providers.reach import Reach, check_scope_paths
 from integrations.providers.reading import read
 
 KEY = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*")
-OAUTH_URLS = ("authorize_url", "token_url", "revoke_url", "introspect_url")
+OAUTH_URLS = ("authorize_url", "token_url", "revoke_url", "introspect_url", "jwks_url")
 
 
 class KindNotOffered(IntegrationError):
@@ -185,7 +185,7 @@ def _fill(text: str, values: Mapping[str, str], *, put: Callable[..., str] = tem
 
 
 def _filled_oauth(oauth: OAuthFacts, values: Mapping[str, str]) -> OAuthFacts:
-    urls: dict[str, Any] = {name: _fill(getattr(oauth, name), values) for name in OAUTH_URLS}
+    urls: dict[str, Any] = {name: _fill(getattr(oauth, name), values) for name in (*OAUTH_URLS, "issuer")}
     return replace(oauth, **urls)
 
 
