@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import F, Q, Sum
+from django.db.models import Case, ExpressionWrapper, F, FloatField, Max, Q, Sum, When
 
 from dashboard.day import HOURS, Hours, first_hour
 from dashboard.pages.calls.filters import id_at
@@ -19,6 +20,9 @@ from integrations.models.call import NO_TOKEN
 from integrations.providers.registry import catalogue
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+    from integrations.limits import Reading
     from integrations.models import Connection
     from secrets_vault.models import User
 
@@ -76,16 +80,55 @@ class Use:
         return sum(calls for calls, _ in self.hours)
 
 
-def told_quotas(user: User, *, now: datetime, connections: Iterable[UUID] | None = None) -> list[Quota]:
-    """Return what providers told last; a window that has ended since is empty again."""
-    fields = ("connection_id", "bucket", "limit", "remaining", "window_s", "resets_at", "read_at", "source")
+class Place(NamedTuple):
+    """What decides which limits a connection has. A page looks at 2,000 of them to show two dozen."""
+
+    pk: UUID
+    provider_key: str
+    kind: str
+    is_production: bool
+    slow_down_percent: int
+
+
+def places_of(connections: QuerySet[Connection]) -> list[Place]:
+    """Return connections lightly, without making models."""
+    columns = ("pk", "provider_key", "kind", "environment__is_production", "slow_down_percent")
+    return [Place(*row) for row in connections.order_by().values_list(*columns)]
+
+
+def told_percents(user: User, *, now: datetime) -> dict[UUID, float]:
+    """Return the used percent of each connection's tightest limit that a provider told, in two queries.
+
+    The database works it out, but for windows whose end follows from their length.
+    """
     rows = LimitReading.objects.visible_to(user).order_by()
-    if connections is not None:
-        rows = rows.filter(connection_id__in=list(connections))
+    follows = Q(resets_at=None, window_s__isnull=False)
+    found: dict[UUID, float] = dict(
+        rows.exclude(follows).values_list("connection_id").annotate(used=Max(_percent(now)))
+    )
+    for quota in _quotas(rows.filter(follows), now=now):
+        found[quota.connection_id] = max(found.get(quota.connection_id, 0.0), quota.used_percent)
+    return found
+
+
+def _percent(now: datetime) -> Case:
+    used = ExpressionWrapper(100.0 - F("remaining") * 100.0 / F("limit"), output_field=FloatField())
+    is_known = Q(limit__gt=0, remaining__isnull=False, remaining__lt=F("limit"))
+    return Case(When(is_known & (Q(resets_at=None) | Q(resets_at__gt=now)), then=used), default=0.0)
+
+
+def told_quotas(connection_ids: Iterable[UUID], *, now: datetime) -> list[Quota]:
+    """Return what providers told last of connections already found visible."""
+    return _quotas(LimitReading.objects.filter(connection_id__in=list(connection_ids)).order_by(), now=now)
+
+
+def _quotas(rows: QuerySet[Any], *, now: datetime) -> list[Quota]:
+    fields = ("connection_id", "bucket", "limit", "remaining", "window_s", "resets_at", "read_at", "source")
     return [_as_of(Quota(*row), now=now) for row in rows.values_list(*fields)]
 
 
 def _as_of(quota: Quota, *, now: datetime) -> Quota:
+    """Return a quota as it is now: a window that has ended since is empty again."""
     ends_at = quota.resets_at
     if ends_at is None and quota.window_s and quota.read_at:
         ends_at = quota.read_at + timedelta(seconds=quota.window_s)
@@ -95,23 +138,25 @@ def _as_of(quota: Quota, *, now: datetime) -> Quota:
                  quota.source)  # fmt: skip
 
 
-def documented_quotas(connections: Sequence[Connection], told: Iterable[Quota], *, now: datetime) -> list[Quota]:
+def documented_quotas(places: Iterable[Place], *, now: datetime) -> list[Quota]:
     """Return the documented limits of connections whose provider does not tell them, with our own count."""
-    known = {quota.connection_id for quota in told}
-    wanted: list[tuple[UUID, Any]] = []
-    for connection in connections:
-        provider = catalogue().get(connection.provider_key)
-        if connection.pk in known or provider is None:
-            continue
-        mode = "live" if connection.environment.is_production else "test"
-        limits = documented_limits(provider, kind=connection.kind, environment=mode)
-        wanted += [(connection.pk, limit) for limit in limits if limit.limit and limit.window_s]
+    limits_of = cache(_documented)  # 2,000 connections have a handful of providers
+    wanted: list[tuple[UUID, Any]] = [(place.pk, limit) for place in places for limit in limits_of(*place[1:4])]
     counts = _own_counts({(pk, limit.window_s) for pk, limit in wanted}, now=now)
     return [
         Quota(pk, limit.bucket, limit.limit, max(0, limit.limit - counts.get((pk, limit.window_s), 0)),
               limit.window_s, None, now, OWN_COUNT)
         for pk, limit in wanted
     ]  # fmt: skip
+
+
+def _documented(provider_key: str, kind: str, is_production: bool) -> list[Reading]:
+    """Return the limits of a provider's facts that have a number and a window."""
+    provider = catalogue().get(provider_key)
+    if provider is None:
+        return []
+    limits = documented_limits(provider, kind=kind, environment="live" if is_production else "test")
+    return [limit for limit in limits if limit.limit and limit.window_s]
 
 
 def _own_counts(wanted: set[tuple[UUID, int]], *, now: datetime) -> dict[tuple[UUID, int], int]:

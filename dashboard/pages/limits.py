@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from django.views.decorators.http import require_POST
 from dashboard.forms import FilterForm, PageForm
 from dashboard.health import lightly
 from dashboard.names import name_providers, provider_names
-from dashboard.quotas import Quota, Use, documented_quotas, told_quotas, use_of
+from dashboard.quotas import Place, Quota, Use, documented_quotas, places_of, told_percents, told_quotas, use_of
 from dashboard.render import PageRequest, actor_of, render_page
 from integrations.models import Connection
 from secrets_vault import audit, generation
@@ -83,36 +84,50 @@ def limits(request: PageRequest) -> HttpResponse:
     now = timezone.now()
     filters = LimitFilter(request.GET, user=request.user)
     chosen = filters.chosen()
-    cards = cards_of(request.user, chosen, now=now)
+    board = board_of(request.user, chosen, now=now)
     most = MOST_SHOWN if request.GET.get("all") else SHOWN
-    shown = cards[:most]
-    uses = use_of([card.connection.pk for card in shown], request.user, now=now)
-    for card in shown:
-        card.use = uses[card.connection.pk]
-    name_providers([card.connection for card in shown])
+    shown = cards_of(request.user, [place for place, _ in board[:most]], now=now)
     context = {
         "filters": filters,
         "cards": shown,
-        "count": len(cards),
-        "near_count": sum(1 for card in cards if card.used_percent >= card.connection.slow_down_percent),
+        "count": len(board),
+        "near_count": sum(1 for place, used_percent in board if used_percent >= place.slow_down_percent),
         "is_filtered": bool(chosen),
-        "is_cut": len(cards) > len(shown),
+        "is_cut": len(board) > len(shown),
         "now": now,
     }
     return render_page(request, "dashboard/limits.html", context, part="cards")
 
 
-def cards_of(user: User, chosen: dict[str, Any], *, now: datetime) -> list[Card]:
-    """Return the connections with a known quota, the tightest first."""
-    connections = {row.pk: row for row in lightly(_asked_for(Connection.objects.visible_to(user), chosen))}
-    told = told_quotas(user, now=now, connections=connections if chosen else None)
-    quotas = [*told, *documented_quotas(list(connections.values()), told, now=now)]
+def board_of(user: User, chosen: dict[str, Any], *, now: datetime) -> list[tuple[Place, float]]:
+    """Return the connections with a known quota and how much of it is used, the tightest first."""
+    places = places_of(_asked_for(Connection.objects.visible_to(user), chosen))
+    percents = told_percents(user, now=now)
+    for quota in documented_quotas([place for place in places if place.pk not in percents], now=now):
+        percents[quota.connection_id] = max(percents.get(quota.connection_id, 0.0), quota.used_percent)
+    found = [(place, percents[place.pk]) for place in places if place.pk in percents]
+    return sorted(found, key=lambda row: -row[1])
+
+
+def cards_of(user: User, places: list[Place], *, now: datetime) -> list[Card]:
+    """Return all there is to show of a few connections, in their order."""
+    ids = [place.pk for place in places]
+    connections = lightly(Connection.objects.visible_to(user)).in_bulk(ids)
     by_connection: defaultdict[UUID, list[Quota]] = defaultdict(list)
+    told = told_quotas(ids, now=now)
+    known = {quota.connection_id for quota in told}
+    quotas = [*told, *documented_quotas([place for place in places if place.pk not in known], now=now)]
     for quota in sorted(quotas, key=lambda quota: -quota.used_percent):
-        if quota.connection_id in connections:
-            by_connection[quota.connection_id].append(quota)
-    manageable = set(Client.objects.manageable_by(user).values_list("pk", flat=True))
-    return [Card(connections[pk], of, connections[pk].client_id in manageable) for pk, of in by_connection.items()]
+        by_connection[quota.connection_id].append(quota)
+    name_providers(connections.values())
+    uses, manageable = use_of(ids, user, now=now), _manageable(user, connections.values())
+    found = (connections[pk] for pk in ids if pk in connections)
+    return [Card(one, by_connection[one.pk], one.client_id in manageable, uses[one.pk]) for one in found]
+
+
+def _manageable(user: User, connections: Iterable[Any]) -> set[UUID]:
+    clients = Client.objects.manageable_by(user).filter(pk__in={connection.client_id for connection in connections})
+    return set(clients.values_list("pk", flat=True))
 
 
 def _asked_for(rows: VisibleQuerySet, chosen: dict[str, Any]) -> VisibleQuerySet:

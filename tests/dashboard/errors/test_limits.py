@@ -74,6 +74,25 @@ def test_the_tightest_stands_first(browser_of, ada, acme):
     assert content.index('id="c-tight"') < content.index('id="c-half"') < content.index('id="c-calm"')
 
 
+def test_a_window_without_an_end_lasts_as_long_as_it_says(browser_of, ada, acme):
+    read(connect(acme, "half"), 500)
+    for slug, remaining, read_ago_s in (("over", 0, 61), ("running", 10, 5)):
+        pk = read(connect(acme, slug), remaining).pk
+        read_at = timezone.now() - timedelta(seconds=read_ago_s)
+        LimitReading.objects.filter(pk=pk).update(resets_at=None, read_at=read_at)
+    content = page_of(browser_of(ada))
+    assert content.index('id="c-running"') < content.index('id="c-half"') < content.index('id="c-over"')
+    assert "3 connections with a known limit · 1 past the slow-down line" in content
+
+
+@pytest.mark.parametrize(("limit", "remaining"), [(0, 0), (None, 5), (10, None), (10, 12)])
+def test_a_limit_told_in_part_stands_last(browser_of, ada, acme, limit, remaining):
+    read(connect(acme, "odd"), remaining, limit=limit)
+    read(connect(acme, "calm"), 999)
+    content = page_of(browser_of(ada))
+    assert content.index('id="c-calm"') < content.index('id="c-odd"')
+
+
 def test_who_used_it_is_named_by_token(browser_of, ada, acme, hubspot):
     read(hubspot, 10)
     token = GatewayToken.objects.create(client=acme, name="Lead intake", prefix="klg_", token_hash=b"x" * 32)
