@@ -151,12 +151,14 @@ async def relay(standing: Standing, *, trace: Trace, way: Way, send: Send) -> No
     now = datetime.now(UTC)
     trace.readings = limits.read_limits(answering.headers, status=answering.status, now=now, provider=way.provider)
     headers = [*inject.answer_headers(answering.headers), *own_headers(trace, now=now)]
+    trace.is_watched = limits.may_be_limit(answering.status, provider=way.provider)
     trace.has_begun = True
     try:
         await send({"type": "http.response.start", "status": answering.status, "headers": headers})
         async for chunk in standing.body():
             trace.keep_answer(chunk)
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        trace.judge_watched(way.provider)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
     finally:
         answering.close()

@@ -9,9 +9,12 @@ from uuid import UUID
 
 from integrations.call_log import CallRecord
 from integrations.gateway.lookup import Route
-from integrations.limits import Reading
+from integrations.limits import LOOKED_AT_BYTES, Reading, is_limit
+from integrations.limits.reading import fold
 from integrations.models.call import Outcome
+from integrations.providers.shape import Provider
 from secrets_vault.ids import uuid7
+from secrets_vault.masking.bodies import decompress
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -43,6 +46,7 @@ class Trace:
     timeline: list[dict[str, object]] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
     is_limit: bool = False
+    is_watched: bool = False
     has_begun: bool = False
     was_cancelled: bool = False
     token_text: str = field(default="", repr=False)
@@ -57,10 +61,24 @@ class Trace:
         return time.perf_counter() - self.started
 
     def keep_answer(self, chunk: bytes) -> None:
-        """Count an answer's chunk, and keep the beginning of the body of a failed call."""
+        """Count an answer's chunk, and keep the beginning of the body of a failed call.
+
+        Of a watched one too: its provider may say a limit with the status of a success.
+        """
         self.response_bytes += len(chunk)
-        if self.status is not None and self.status >= 400 and len(self.response_body) < KEPT_BYTES:
-            self.response_body += chunk[: KEPT_BYTES - len(self.response_body)]
+        most = LOOKED_AT_BYTES if self.is_watched else KEPT_BYTES if (self.status or 0) >= 400 else 0
+        if len(self.response_body) < most:
+            self.response_body += chunk[: most - len(self.response_body)]
+
+    def judge_watched(self, provider: Provider) -> None:
+        """Say whether a watched answer meant a limit, after it has gone back; forget its body if it did not."""
+        if not self.is_watched or self.status is None:
+            return
+        is_whole = self.response_bytes <= LOOKED_AT_BYTES
+        body = _plain(bytes(self.response_body), self.response_headers) if is_whole else b""
+        self.is_limit = is_limit(self.status, (), body, provider=provider)
+        if not self.is_limit:
+            self.response_body.clear()
 
     def record(self) -> CallRecord:
         """Return what the call log needs. Only for a call whose token was found."""
@@ -115,6 +133,10 @@ class Trace:
         if status in (401, 403):
             return Outcome.AUTH
         return Outcome.CLIENT_ERROR if status < 500 else Outcome.UPSTREAM_ERROR
+
+
+def _plain(body: bytes, headers: Headers) -> bytes:
+    return decompress(body, encoding=fold(headers).get("content-encoding"))
 
 
 _BY_CODE = {

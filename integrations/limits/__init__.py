@@ -2,14 +2,16 @@
 
 from integrations.limits.quota import Reading
 from integrations.limits.reading import documented_limits, read_limits
-from integrations.limits.signals import error_codes, is_limit, never_repeat
+from integrations.limits.signals import LOOKED_AT_BYTES, error_codes, is_limit, may_be_limit, never_repeat
 from integrations.limits.units import retry_after_s, wait_s
 
 __all__ = [
+    "LOOKED_AT_BYTES",
     "Reading",
     "documented_limits",
     "error_codes",
     "is_limit",
+    "may_be_limit",
     "never_repeat",
     "read_limits",
     "retry_after_s",

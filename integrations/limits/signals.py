@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 
 from integrations.limits import units
 from integrations.limits.reading import Headers, fold
+from integrations.providers.parts import LimitSignal
 from integrations.providers.shape import Provider
 
 LOOKED_AT_BYTES = 8_192
@@ -41,12 +43,33 @@ def is_limit(status: int, headers: Headers, body: bytes | str = b"", *, provider
         return True
     if status == 403 and _says_wait(fold(headers)):
         return True
-    words = [words for signal in (provider.limit_signals if provider else ()) if signal.status == status
-             for words in signal.any_of]  # fmt: skip
-    if not words:
+    return any(_is_said(signal, body) for signal in _signals(status, provider))
+
+
+def may_be_limit(status: int, *, provider: Provider) -> bool:
+    """Return whether the body of an answer that succeeded by its status has to be looked at: facts say so, or not."""
+    return status < 400 and bool(_signals(status, provider))
+
+
+def _signals(status: int, provider: Provider | None) -> list[LimitSignal]:
+    return [signal for signal in (provider.limit_signals if provider else ()) if signal.status == status]
+
+
+def _is_said(signal: LimitSignal, body: bytes | str) -> bool:
+    if signal.false_at and not _is_false(body, signal.false_at):
         return False
-    codes = error_codes(body)
-    return any(word in codes for word in words)
+    return not set(signal.any_of).isdisjoint(error_codes(body))
+
+
+def _is_false(body: bytes | str, field: str) -> bool:
+    """Tell whether a field of a whole, small JSON object is false."""
+    if len(body) > LOOKED_AT_BYTES:
+        return False
+    try:
+        table = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(table, dict) and table.get(field) is False
 
 
 def never_repeat(codes: str | Iterable[str], *, provider: Provider | None = None) -> bool:

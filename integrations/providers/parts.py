@@ -200,10 +200,18 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class LimitSignal:
-    """A limit said with another status than 429: the status, and words one of which is in the body."""
+    """A limit said with another status than 429: the status, and words one of which is in the body.
+
+    `false_at` names a field that must be false beside it, where the status is that of a success.
+    """
 
     status: int
     any_of: tuple[str, ...]
+    false_at: str = ""
+
+    def __post_init__(self) -> None:
+        if self.status < 400 and not self.false_at:
+            raise ValueError("false_at: is missing; an answer that succeeded may hold the same words")
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,9 +39,15 @@ def test_a_403_is_a_limit_only_when_its_headers_say_so(headers: dict[str, str], 
 
 
 def test_a_provider_may_say_limit_with_a_status_of_its_own() -> None:
-    provider = replace(get_provider("openai"), limit_signals=(LimitSignal(200, ("ratelimited",)),))
+    provider = replace(get_provider("openai"), limit_signals=(LimitSignal(200, ("ratelimited",), false_at="ok"),))
     assert is_limit(200, {}, b'{"ok":false,"error":"ratelimited"}', provider=provider)
     assert not is_limit(200, {}, b'{"ok":true,"text":"ratelimited"}', provider=provider)
+    assert not is_limit(200, {}, b'{"ok":true,"messages":[{"error":"ratelimited"}]}', provider=provider)
+    assert not is_limit(200, {}, b'{"ok":0,"error":"ratelimited"}', provider=provider)
+    assert not is_limit(200, {}, b'[{"ok":false,"error":"ratelimited"}]', provider=provider)
+    assert not is_limit(200, {}, b'{"ok":false,"error":"ratelimited"', provider=provider)
+    assert not is_limit(200, {}, b"[" * 8_000, provider=provider)
+    assert not is_limit(200, {}, b'{"ok":false,"error":"ratelimited","x":"' + b"x" * 8_192 + b'"}', provider=provider)
     assert not is_limit(200, {}, b'{"ok":false,"error":"ratelimited"}', provider=get_provider("openai"))
 
 
@@ -75,3 +81,8 @@ def test_codes_are_found_in_whole_and_cut_bodies(body: bytes | str, codes: tuple
 )
 def test_a_repeat_that_cannot_help_is_known(codes: str | tuple[str, ...], key: str, useless: bool) -> None:
     assert never_repeat(codes, provider=get_provider(key)) is useless
+
+
+def test_a_success_is_never_a_limit_by_a_word_alone() -> None:
+    with pytest.raises(ValueError, match="false_at"):
+        LimitSignal(200, ("ratelimited",))
