@@ -43,7 +43,7 @@ class ReauthenticateForm(_OneUse, forms.ReauthenticateForm):
     """A step-up by code."""
 
 
-class ActivateTOTPForm(totp.ActivateTOTPForm):  # type: ignore[misc]
+class ActivateTOTPForm(totp.ActivateTOTPForm):
     """Setting an authenticator app up. Its first code is used up too, and signs nobody in afterwards."""
 
     def clean_code(self) -> str:

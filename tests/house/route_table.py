@@ -164,6 +164,30 @@ ROWS: dict[str, Row] = {
     "dashboard:provider": Row(MANAGE, "provider"),
 }
 
+# What asks again who it is after a quarter of an hour: values and keys that leave the house, tokens made,
+# credentials replaced, what is deleted for good, and one's own factors.
+STEP_UP = {
+    "dashboard:secret_reveal",
+    "dashboard:secret_copy",
+    "dashboard:secret_replace",
+    "dashboard:secret_delete",
+    "dashboard:connection_credential",
+    "dashboard:connection_delete",
+    "dashboard:token_new",
+    "dashboard:token_roll",
+    "dashboard:audit_export",
+    "dashboard:settings_backup",
+    "dashboard:settings_kit",
+    "mfa_activate_totp",
+    "mfa_deactivate_totp",
+    "mfa_view_recovery_codes",
+    "mfa_generate_recovery_codes",
+    "mfa_download_recovery_codes",
+    "mfa_add_webauthn",
+    "mfa_remove_webauthn",
+    "mfa_edit_webauthn",
+}
+
 
 @dataclass(frozen=True)
 class Route:
