@@ -6,6 +6,7 @@ import signal
 import sys
 import warnings
 
+from config import postgresql
 from config.run import follow_the_supervisor
 
 
@@ -46,6 +47,7 @@ def _log_safely() -> None:
         handler.setFormatter(masked)  # ours also writes the reference
 
 
+ANSWER_WITHIN_S = 25.0
 CHILDREN = {"web": _web, "worker": _worker, "beat": _beat}
 
 
@@ -54,6 +56,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor alone decides
     follow_the_supervisor()
+    postgresql.answer_within_s = ANSWER_WITHIN_S
     _log_safely()
     CHILDREN[sys.argv[1]]()
 

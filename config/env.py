@@ -209,6 +209,17 @@ def _write_once(path: Path, text: str) -> None:
         making.unlink()
 
 
+# A host that vanished is noticed within half a minute; one that is up and silent by `config/postgresql`.
+PG_OPTIONS: dict[str, object] = {
+    "connect_timeout": 2,
+    "options": "-c lock_timeout=20s -c idle_in_transaction_session_timeout=60s",
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+
+
 def databases(read: environ.FileAwareEnv, home: Path) -> dict[str, dict[str, object]]:
     """Return Django's DATABASES: SQLite files in KEYLODGE_HOME unless DATABASE_URL says otherwise.
 
@@ -220,9 +231,9 @@ def databases(read: environ.FileAwareEnv, home: Path) -> dict[str, dict[str, obj
         config = read.db_url_config(url) if url.startswith(("postgres://", "postgresql://", "pgsql://")) else {}
         if config.get("ENGINE") != "django.db.backends.postgresql":
             raise ImproperlyConfigured("DATABASE_URL must start with postgres://, or be left out for SQLite.")
+        config["ENGINE"] = "config.postgresql"
         config |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True, "DISABLE_SERVER_SIDE_CURSORS": False}
-        config.setdefault("OPTIONS", {}).setdefault("connect_timeout", 2)
-        config["OPTIONS"].setdefault("options", "-c lock_timeout=20s -c idle_in_transaction_session_timeout=60s")
+        config["OPTIONS"] = PG_OPTIONS | config.get("OPTIONS", {})
         return {"default": config}
     return {"default": _sqlite(home / "keylodge.sqlite3", "FULL"), "calls": _sqlite(home / "calls.sqlite3", "NORMAL")}
 

@@ -34,6 +34,16 @@ per_minute = 20
 """
 
 
+SIGN_IN = """
+from django.conf import settings
+from django.test import Client as Browser
+from secrets_vault.models import User
+browser = Browser(SERVER_NAME="localhost")
+browser.force_login(User.objects.get(is_owner=True))
+print(json.dumps(f"{settings.SESSION_COOKIE_NAME}={browser.cookies[settings.SESSION_COOKIE_NAME].value}"))
+"""
+
+
 class Installation:
     """One running Keylodge with one connection to one upstream."""
 
@@ -47,12 +57,14 @@ class Installation:
         made = json.loads(self.live.command("provision", str(self.file)).stdout)["clients"]["acme"]
         self.tokens = {name: told["token"] for name, told in made["gateway_tokens"].items()}
 
-    def call(self, token: str = "free", *, method: str = "GET", path: str = "/gateway/acme-fake/x", body=None):
+    def call(
+        self, token: str = "free", *, method: str = "GET", path: str = "/gateway/acme-fake/x", body=None, headers=None
+    ):
         """Make one request and return (status, headers, body)."""
         connection = http.client.HTTPConnection("127.0.0.1", self.live.port, timeout=30)
         try:
-            headers = {"Authorization": f"Bearer {self.tokens[token]}", "Host": f"localhost:{self.live.port}"}
-            connection.request(method, path, body, headers)
+            headers = headers or {"Authorization": f"Bearer {self.tokens[token]}"}
+            connection.request(method, path, body, headers | {"Host": f"localhost:{self.live.port}"})
             answer = connection.getresponse()
             return answer.status, dict(answer.getheaders()), answer.read()
         finally:
@@ -60,12 +72,9 @@ class Installation:
 
     def get(self, path: str, cookie: str) -> str:
         """Return a page as a signed-in browser sees it."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.live.port, timeout=30)
-        with contextlib.closing(connection):
-            connection.request("GET", path, headers={"Cookie": cookie, "Host": f"localhost:{self.live.port}"})
-            answer = connection.getresponse()
-            assert answer.status == 200, (path, answer.status)
-            return answer.read().decode()
+        status, _, body = self.call(path=path, headers={"Cookie": cookie})
+        assert status == 200, (path, status)
+        return body.decode()
 
     def child(self, name: str) -> int:
         """Return the id of the process that is web, worker or beat."""

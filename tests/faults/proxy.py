@@ -14,14 +14,15 @@ Writers = set[asyncio.StreamWriter]
 
 
 class FaultProxy:
-    """Stands between a client and 127.0.0.1:`port`. `mode` may change while connections are open.
+    """Stands between a client and 127.0.0.1:`port`, or the Unix socket of that path.
 
+    `mode` may change while connections are open.
     refuse: reset every new connection. blackhole: swallow every byte, answer nothing.
     reset: reset at the next byte. slow: one byte each 20 ms. cut: pass `cut_after`
     bytes, then reset.
     """
 
-    def __init__(self, port: int, *, mode: Mode = "ok", cut_after: int = 100) -> None:
+    def __init__(self, port: int | str, *, mode: Mode = "ok", cut_after: int = 100) -> None:
         self.upstream_port, self.mode, self.cut_after = port, mode, cut_after
         self.accepted = 0
         self._writers: Writers = set()
@@ -61,7 +62,7 @@ class FaultProxy:
             reset(writer)
             return
         try:
-            upstream_reader, upstream = await asyncio.open_connection("127.0.0.1", self.upstream_port)
+            upstream_reader, upstream = await self._connected()
         except OSError:
             reset(writer)
             return
@@ -70,6 +71,11 @@ class FaultProxy:
         with contextlib.suppress(ConnectionError):
             await asyncio.gather(self._pipe(reader, upstream, pair), self._pipe(upstream_reader, writer, pair))
         self._writers -= pair
+
+    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if isinstance(self.upstream_port, str):
+            return await asyncio.open_unix_connection(self.upstream_port)
+        return await asyncio.open_connection("127.0.0.1", self.upstream_port)
 
     async def _pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pair: Writers) -> None:
         passed = 0

@@ -12,7 +12,7 @@ import pytest
 
 from tests.fake_upstream import OK, FakeUpstream
 from tests.faults.consents import make_consents
-from tests.faults.installation import Installation
+from tests.faults.installation import SIGN_IN, Installation
 from tests.faults.wall_clock import WallClock
 
 pytestmark = pytest.mark.processes
@@ -32,14 +32,6 @@ print(json.dumps({
     "status": row.status, "refreshed_at": str(row.refreshed_at or ""), "expires_at": str(row.access_expires_at),
     "trouble": [finding.check for finding in doctor.examine() if not finding.ok],
 }))
-"""
-SIGN_IN = """
-from django.conf import settings
-from django.test import Client as Browser
-from secrets_vault.models import User
-browser = Browser(SERVER_NAME="localhost")
-browser.force_login(User.objects.get(is_owner=True))
-print(json.dumps(f"{settings.SESSION_COOKIE_NAME}={browser.cookies[settings.SESSION_COOKIE_NAME].value}"))
 """
 
 
