@@ -18,8 +18,9 @@ from django.db import transaction
 
 from integrations import tokens
 from integrations.call_log import CallWriter
+from integrations.call_log.known import ClientValues
 from integrations.call_log.record import CallRecord
-from integrations.call_log.rows import masked_body, masker_for, storable
+from integrations.call_log.rows import masked_body, storable
 from integrations.causes import Cause, explain
 from integrations.gateway.app import Gateway
 from integrations.gateway.lookup import Lookup, Route, TokenFacts, routed
@@ -30,7 +31,8 @@ from integrations.models.call import NO_TOKEN
 from integrations.outbound import OutboundError
 from integrations.status import record
 from secrets_vault.actor import Actor
-from secrets_vault.masking import mask_head
+from secrets_vault.masking import Masker, mask_head
+from secrets_vault.masking.known import KnownValues, Together
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 Headers = list[tuple[bytes, bytes]]
@@ -58,10 +60,12 @@ def try_call(connection: Connection, *, method: str, path: str, body: str = "", 
     """
     with transaction.atomic():
         record(connection, "connection.test_call", actor=actor, method=method)
-    return asyncio.run(_call(connection, method=method, path=path, body=body.encode(), actor=actor))
+    return _tried(*asyncio.run(_call(connection, method=method, path=path, body=body.encode(), actor=actor)))
 
 
-async def _call(connection: Connection, *, method: str, path: str, body: bytes, actor: Actor) -> Tried:
+async def _call(
+    connection: Connection, *, method: str, path: str, body: bytes, actor: Actor
+) -> tuple[CallRecord | None, _Answer]:
     writer = _Keeping()
     gateway = Gateway(lookup=_OwnRight(connection, actor), writer=writer)
     answer = _Answer()
@@ -73,7 +77,7 @@ async def _call(connection: Connection, *, method: str, path: str, body: bytes, 
         pass  # the answer broke off: its record says so
     finally:
         await gateway.drain()
-    return _tried(writer.kept, answer)
+    return writer.kept, answer
 
 
 def _scope(connection: Connection, *, method: str, path: str, body: bytes, ip: str) -> dict[str, Any]:
@@ -176,10 +180,11 @@ class _Answer:
 
 
 def _tried(kept: CallRecord | None, answer: _Answer) -> Tried:
-    """Return the outcome with everything masked that came from outside."""
+    """Return the outcome with everything masked that came from outside, by all that the client holds too."""
     if kept is None:  # the connection ended between the page and the call
         raise Problem("connection_not_found")
-    masker = masker_for(kept.known)
+    held = ClientValues().of([kept.client_id])[kept.client_id]
+    masker = Masker(Together(KnownValues(value for value in kept.known if value), held))
     body = masked_body(answer.body, answer.headers, masker)
     provider = kept.provider or kept.provider_key
     return Tried(

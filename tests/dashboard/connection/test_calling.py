@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 from datetime import timedelta
 
 import pytest
@@ -12,8 +13,10 @@ from django.utils import timezone
 
 from integrations import tokens
 from integrations.models import Call, GatewayToken
+from secrets_vault import vault
 from secrets_vault.actor import SYSTEM
 from secrets_vault.models import AuditEvent
+from secrets_vault.secret import Secret
 from tests.integrations.gateway.conftest import KEY, make_connection
 from tests.proving import prove
 
@@ -198,6 +201,21 @@ def test_a_test_call_goes_through_the_gateway_into_the_log(manager, connection, 
     assert KEY not in page
     assert "jo@example.org" not in page
     assert AuditEvent.objects.filter(action="connection.test_call", object_id=str(connection.pk)).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_test_call_shows_no_other_secret_of_the_client_either(manager, connection, upstream):
+    words = "four plain words here"
+    about = {"client": connection.client, "environment": connection.environment}
+    vault.store(actor=SYSTEM, kind="note", label="Door", fields={"note": Secret(words)}, **about)
+    echo = f'{{"said": "{words}", "coded": "{b64encode(words.encode()).decode()}"}}'.encode()
+    upstream.answers = [
+        b"HTTP/1.1 400 No\r\nContent-Length: %d\r\nX-Hint: %b\r\n\r\n%b" % (len(echo), words.encode(), echo)
+    ]
+    page = call(manager, connection).content.decode()
+    assert "x-hint: ****" in page
+    assert words not in page
+    assert b64encode(words.encode()).decode() not in page
 
 
 @pytest.mark.django_db(transaction=True)
