@@ -71,10 +71,12 @@ def masked_path(target: bytes, masker: Masker) -> str:
 
 
 def masked_body(body: bytes, headers: Headers, masker: Masker) -> str:
-    """Return a body as masked text, at most 64 KB."""
+    """Return a body as masked text, at most 64 KB. Of a stream of events only the size is kept."""
     if not body:
         return ""
     media, encoding = _header(headers, b"content-type"), _header(headers, b"content-encoding")
+    if (media or "").lower().startswith("text/event-stream"):
+        return f"[a stream of {body.count(b'data:')} events, {len(body)} bytes: not kept]"
     return storable(mask_text(body, media=media, known=masker, encoding=encoding))
 
 

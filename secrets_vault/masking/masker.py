@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from secrets_vault.masking import bodies
 from secrets_vault.masking.blobs import find_blobs
 from secrets_vault.masking.command_lines import find_command_lines
+from secrets_vault.masking.deltas import find_deltas
 from secrets_vault.masking.headers import find_schemes
 from secrets_vault.masking.json_shapes import find_json_shapes
 from secrets_vault.masking.known import KnownValues
@@ -14,7 +15,9 @@ from secrets_vault.masking.markup import find_markup
 from secrets_vault.masking.page import Page
 from secrets_vault.masking.pairs import find_pairs
 from secrets_vault.masking.personal import find_cards, find_personal
+from secrets_vault.masking.quoted_names import find_quoted_names
 from secrets_vault.masking.spans import Span, merge, render
+from secrets_vault.masking.sql import find_rows
 from secrets_vault.masking.tables import find_tables
 from secrets_vault.masking.tokens import find_tokens
 from secrets_vault.masking.urls import find_urls
@@ -28,12 +31,14 @@ _MARGIN = 256 * 1024
 Finder = Callable[[Page], Iterable[Span]]
 _FINDERS: tuple[Finder, ...] = (
     find_pairs,
+    find_quoted_names,
     find_tokens,
     find_schemes,
     find_json_shapes,
     find_urls,
     find_markup,
     find_tables,
+    find_rows,
     find_command_lines,
     find_cards,
 )
@@ -96,6 +101,8 @@ class Masker:
         for finder in self.finders:
             yield from finder(page)
             _check(deadline)
+        if coats == 0:
+            yield from find_deltas(text, lambda joined: merge(self._find(joined, 1, deadline)))
         if coats >= MAX_COATS:
             return
         yield from find_blobs(page, lambda inner: self._is_secret(inner, coats, deadline))
