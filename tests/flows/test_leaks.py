@@ -22,8 +22,12 @@ from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 import pytest
 
+from secrets_vault.backup.archive import Lock, unpack
+from secrets_vault.secret import Secret
 from tests.canaries import Net, canary, dresses
 from tests.fake_upstream import FakeUpstream
+from tests.flows.issuing import FILE as ISSUED
+from tests.flows.issuing import FolderWatch, Issuer
 from tests.flows.test_provision_connect_call import consent
 from tests.integrations.sandbox.conftest import Sandbox
 
@@ -62,10 +66,10 @@ username = "ada"
 secret = {{ value = "{basic}" }}
 [client.connection.custom]
 base_url = "{upstream}/basic"
-
+{issued}
 [[client.gateway_token]]
 name = "n8n"
-connections = ["acme-hubspot", "acme-key", "acme-basic"]
+connections = ["acme-hubspot", "acme-key", "acme-basic", "acme-issued"]
 """
 OTHERS = """
 from allauth.account.models import EmailAddress
@@ -81,6 +85,7 @@ SHOWN_ON_PURPOSE = {
     "the processes' output": ("setup link",),
     # The console keeps what was typed in its fields; what was sent and what came back is masked beside it.
     "POST /connections/acme-key/call/ as owner": ("test call query", "test call body"),
+    "POST /settings/backup/kit/ as owner": ("wrapping key",),
 }
 
 
@@ -164,9 +169,16 @@ class Story:
         self.sandbox, self.upstream, self.folder = sandbox, upstream, folder
         self.planted: dict[str, str] = {}
         self.seen: list[tuple[str, str | bytes]] = []
-        hosts = f"{sandbox.line['url'].removeprefix('http://')},{upstream.host}"
-        self.live = start(KEYLODGE_ALLOWED_PRIVATE_HOSTS=hosts)
+        self.issuer = Issuer(self.plant)
+        hosts = f"{sandbox.line['url'].removeprefix('http://')},{upstream.host},{self.issuer.host}"
+        temporary = folder / "tmp"
+        temporary.mkdir()
+        # DEBUG says the most, on pages and in the log.
+        self.live = start(KEYLODGE_ALLOWED_PRIVATE_HOSTS=hosts, DEBUG="1", TMPDIR=str(temporary))
+        self.watch = FolderWatch(self.live.home / "broker", temporary)
         self.owner = Person(self.live.url)
+        for name in ("wrapping_key", "secret_key"):
+            self.planted[name.replace("_", " ")] = (self.live.home / name).read_text().strip()
 
     def plant(self, name: str, prefix: str = "", **options: int) -> str:
         """Return a new canary and remember what it is."""
@@ -199,12 +211,15 @@ class Story:
     def provision(self) -> None:
         file = self.folder / "acme.toml"
         values = self.sandbox.line | {"key": self.plant("API key"), "basic": self.plant("basic password")}
-        file.write_text(FILE.format(**values, upstream=self.upstream.url))
+        issued = ISSUED.format(secret=self.plant("the app's client secret"), issuer=self.issuer.url)
+        file.write_text(FILE.format(**values, upstream=self.upstream.url, issued=issued))
         made = json.loads(self.run("provision", str(file), keep=False))["clients"]["acme"]
         self.planted["OAuth client secret"] = self.sandbox.line["client_secret"]
         self.token = self.planted["gateway token"] = made["gateway_tokens"]["n8n"]["token"]
         self.link = made["connections"]["acme-hubspot"]["connect_url"]
         self.planted["connect link"] = self.link.rsplit("/", 1)[1]
+        self.issued_link = made["connections"]["acme-issued"]["connect_url"]
+        self.planted["second connect link"] = self.issued_link.rsplit("/", 1)[1]
         self.run("shell", "-c", OTHERS.format(password=self.plant("their password", "correct-horse-")))
 
     def fill_the_vault(self) -> None:
@@ -233,6 +248,19 @@ class Story:
         assert consent(self.link, origin=self.live.url)[0] == 200
         tokens = [dict(entry["headers"]).get("Authorization", "")[7:] for entry in self.sandbox.arrived()]
         self.planted |= {f"access token {n}": t for n, t in enumerate(filter(None, tokens)) if len(t) > 12}
+
+    def be_issued_tokens(self) -> None:
+        """Connect, call with tokens that end at once, be refused a new one, disconnect where nothing is confirmed."""
+        assert self.issuer.consent(self.issued_link, origin=self.live.url)[0] == 200
+        assert self.call("acme-issued", "/things") == 200
+        time.sleep(1.1)
+        assert self.call("acme-issued", "/things?again") == 200
+        assert self.issuer.times == 2
+        self.issuer.is_refusing = True
+        time.sleep(1.1)
+        assert self.call("acme-issued", "/things") == 409
+        status, page = self.owner.go("/connections/acme-issued/disconnect/", {"confirm": "on"})
+        assert "did not confirm" in unescape(page), (status, re.sub("<[^>]+>", "", page)[-600:])
 
     def call(self, slug: str, path: str, *, method: str = "GET", body: str | None = None, **headers: str) -> int:
         request = Request(f"{self.live.url}/gateway/{slug}{path}", body and body.encode(), method=method)
@@ -297,7 +325,17 @@ class Story:
         status, file = go("/settings/backup/", {"passphrase": passphrase, "again": passphrase})
         assert status == 200
         assert "age-encryption" in file
+        self.look_into_the_backup(self.owner.pages[-1][1], passphrase)
+        assert "wrapping key" in go("/settings/backup/kit/", {})[1].lower()
         self.planted["session cookie"] = self.owner.session()
+
+    def look_into_the_backup(self, answer: bytes, passphrase: str) -> None:
+        """Keep what a backup holds once its own lock is open: the vault's is still closed."""
+        archive = answer[answer.index(b"age-encryption.org") :]
+        manifest, parts = unpack(Lock(passphrase=Secret(passphrase)).open(archive))
+        assert parts
+        self.seen += [("the backup's manifest", json.dumps(manifest))]
+        self.seen += [(f"{name} in the backup", part) for name, part in parts.items()]
 
     def reveal(self, label: str) -> str:
         page = self.owner.go("/vault/")[1]
@@ -349,6 +387,7 @@ def test_no_canary_swims_anywhere(start_keylodge, tmp_path):
             story.provision()
             story.fill_the_vault()
             story.connect()
+            story.be_issued_tokens()
             story.call_in_every_trouble()
             story.use_the_pages()
             time.sleep(1)  # the call log is written in batches
@@ -359,10 +398,14 @@ def test_no_canary_swims_anywhere(start_keylodge, tmp_path):
             if url := story.live.environment.get("DATABASE_URL"):
                 story.seen.append(("running: PostgreSQL", every_row(url)))
             story.stop()
+            story.issuer.close()
+            watched = story.watch.stop()
     finally:
         sandbox.stop()
+    assert any("/broker/" in where for where, _ in watched) or "DATABASE_URL" in story.live.environment
+    story.seen += watched
     net = Net(story.planted)
-    assert len(story.planted) >= 25
+    assert len(story.planted) >= 40
     assert any(where.startswith("running") for where, _ in story.seen)
     hits = []
     for where, what in story.seen:
