@@ -3,36 +3,50 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext_lazy
 from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 TEXTS = {
-    400: ("This request could not be read", "Go back, reload the page and try again."),
+    400: (gettext_lazy("This request could not be read"), gettext_lazy("Go back, reload the page and try again.")),
     403: (
-        "This form has expired or came from elsewhere",
-        "Go back, reload the page and send it again. If it happens again, check that your browser accepts our cookies.",
+        gettext_lazy("This form has expired or came from elsewhere"),
+        gettext_lazy(
+            "Go back, reload the page and send it again. If it happens again, check that your browser accepts "
+            "our cookies."
+        ),
     ),
-    404: ("There is nothing here", "It may have been removed, or it is not yours to see. Start again from Today."),
+    404: (
+        gettext_lazy("There is nothing here"),
+        gettext_lazy("It may have been removed, or it is not yours to see. Start again from Today."),
+    ),
     500: (
-        "Something broke on our side",
-        "Nothing you typed was shown to anyone. Try again; if it stays broken, look for this reference in the log.",
+        gettext_lazy("Something broke on our side"),
+        gettext_lazy(
+            "Nothing you typed was shown to anyone. Try again; if it stays broken, look for this reference in the log."
+        ),
     ),
 }
 CANNOT_WRITE = (
-    "Keylodge cannot save anything just now",
-    "Nothing was changed. The disk may be full or the database busy: try again in a few seconds, and if it stays so, "
-    "look for this reference in the log.",
+    gettext_lazy("Keylodge cannot save anything just now"),
+    gettext_lazy(
+        "Nothing was changed. The disk may be full or the database busy: try again in a few seconds, and if it stays "
+        "so, look for this reference in the log."
+    ),
 )
 TRY_AGAIN_S = 5
 NOT_ALLOWED = (
-    "You may not do this",
-    "Your account may look at this but not change it. The owner of this Keylodge can give you the right.",
+    gettext_lazy("You may not do this"),
+    gettext_lazy("Your account may look at this but not change it. The owner of this Keylodge can give you the right."),
 )
 
 
@@ -41,9 +55,9 @@ def error_page(request: HttpRequest, status: int) -> HttpResponse:
     return _page(request, status, *TEXTS[status])
 
 
-def _page(request: HttpRequest, status: int, title: str, advice: str) -> HttpResponse:
+def _page(request: HttpRequest, status: int, title: StrOrPromise, advice: StrOrPromise) -> HttpResponse:
     """Return the page, or, when htmx asked for a fragment, one notice that it puts where notices are shown."""
-    said = {"title": title, "advice": advice, "reference": getattr(request, "reference", "")}
+    said: dict[str, StrOrPromise] = {"title": title, "advice": advice, "reference": getattr(request, "reference", "")}
     if settings.KEYLODGE_DEBUG:
         said["error_type"] = getattr(sys.exc_info()[0], "__name__", "")
     if request.headers.get("HX-Request") != "true" or request.headers.get("HX-Boosted") == "true":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from dashboard.names import name_providers
 from dashboard.navigation import PLACES
@@ -56,26 +57,26 @@ def find(text: str, user: User) -> list[Found]:
 
 def _places(text: str) -> Iterator[Found]:
     for place in PLACES:
-        if place.url and text.lower() in place.label.lower():
-            yield Found(place.label, "page", place.url, place.icon)
+        if place.url and text.lower() in str(place.label).lower():
+            yield Found(str(place.label), _("page"), place.url, place.icon)
 
 
 def _actions(text: str, user: User) -> Iterator[Found]:
     for words, name, is_for_owner in (
-        ("New client", "new_client", True),
-        ("New connection", "connect", False),
-        ("Store a secret", "secret_new", False),
-        ("Import an .env file", "secret_import", False),
+        (_("New client"), "new_client", True),
+        (_("New connection"), "connect", False),
+        (_("Store a secret"), "secret_new", False),
+        (_("Import an .env file"), "secret_import", False),
     ):
         url = url_of(name)
         if url and text.lower() in words.lower() and (user.is_owner or not is_for_owner):
-            yield Found(words, "action", url, "plus")
+            yield Found(words, _("action"), url, "plus")
 
 
 def _clients(text: str, user: User) -> Iterator[Found]:
     rows = Client.objects.visible_to(user).filter(Q(name__icontains=text) | Q(slug__icontains=text))
     for client in rows[:MOST]:
-        yield Found(client.name, "client", url_of("client", client.slug), "users")
+        yield Found(client.name, _("client"), url_of("client", client.slug), "users")
 
 
 def _connections(text: str, user: User) -> Iterator[Found]:
@@ -85,7 +86,7 @@ def _connections(text: str, user: User) -> Iterator[Found]:
     for row in name_providers(rows[:MOST]):
         title = f"{row.client.name} · {row.provider_name} · {row.environment.slug}"
         url = url_of("connection", row.slug, fallback=url_of("client_connections", row.client.slug))
-        yield Found(title, "connection", url, "plug")
+        yield Found(title, _("connection"), url, "plug")
 
 
 def _secrets(text: str, user: User) -> Iterator[Found]:
@@ -96,7 +97,7 @@ def _secrets(text: str, user: User) -> Iterator[Found]:
         matching |= Q(pk__in=ends)
     rows = StoredSecret.objects.visible_to(user).filter(matching, deleted_at=None)
     for stored in rows.exclude(kind=StoredSecret.Kind.SYSTEM).select_related("client", "environment")[:MOST]:
-        yield _found(stored, "secret")
+        yield _found(stored, _("secret"))
 
 
 def _known_values(text: str, user: User) -> Iterator[Found]:
@@ -109,7 +110,7 @@ def _known_values(text: str, user: User) -> Iterator[Found]:
         if stored.pk not in seen:
             seen.add(stored.pk)
             is_current = field.version_id == stored.current_id
-            yield _found(stored, "holds this value" if is_current else "held this value")
+            yield _found(stored, _("holds this value") if is_current else _("held this value"))
 
 
 FIELD_PLACE = ("version__secret__client", "version__secret__environment")
@@ -132,4 +133,4 @@ def _request(text: str, user: User) -> Iterator[Found]:
         return
     for call in Call.objects.visible_to(user).filter(pk=pk):
         if url := url_of("call", call.pk):
-            yield Found(f"{call.method} {call.path}", "call", url, "terminal")
+            yield Found(f"{call.method} {call.path}", _("call"), url, "terminal")

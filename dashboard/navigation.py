@@ -8,11 +8,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext_lazy
 
 from integrations.models import ErrorGroup, Message
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
+    from django_stubs_ext import StrOrPromise
 
     from secrets_vault.models import User
 
@@ -36,7 +38,7 @@ class Place:
     `also` names the addresses outside its own that belong to it.
     """
 
-    label: str
+    label: StrOrPromise
     icon: str
     url_name: str
     letter: str
@@ -54,16 +56,24 @@ class Place:
 
 
 PLACES = (
-    Place("Today", "layout-dashboard", "dashboard:today", "t", is_on_phone=True),
-    Place("Clients", "users", "dashboard:clients", "c", is_on_phone=True),
-    Place("Connections", "plug", "dashboard:connections", "n", also=("/oauth-apps/", "/providers/")),
-    Place("Vault", "key-round", "dashboard:vault", "v"),
-    Place("Errors", "triangle-alert", "dashboard:errors", "e", open_errors, is_on_phone=True, also=("/calls/",)),
-    Place("Limits", "gauge", "dashboard:limits", "l"),
-    Place("Rotations", "calendar-clock", "dashboard:rotations", "r", is_on_phone=True),
-    Place("Audit trail", "list-checks", "dashboard:audit", "a"),
-    Place("Sandbox", "flask-conical", "dashboard:sandbox", "b"),
-    Place("Settings", "settings", "dashboard:settings", "s"),
+    Place(gettext_lazy("Today"), "layout-dashboard", "dashboard:today", "t", is_on_phone=True),
+    Place(gettext_lazy("Clients"), "users", "dashboard:clients", "c", is_on_phone=True),
+    Place(gettext_lazy("Connections"), "plug", "dashboard:connections", "n", also=("/oauth-apps/", "/providers/")),
+    Place(gettext_lazy("Vault"), "key-round", "dashboard:vault", "v"),
+    Place(
+        gettext_lazy("Errors"),
+        "triangle-alert",
+        "dashboard:errors",
+        "e",
+        open_errors,
+        is_on_phone=True,
+        also=("/calls/",),
+    ),
+    Place(gettext_lazy("Limits"), "gauge", "dashboard:limits", "l"),
+    Place(gettext_lazy("Rotations"), "calendar-clock", "dashboard:rotations", "r", is_on_phone=True),
+    Place(gettext_lazy("Audit trail"), "list-checks", "dashboard:audit", "a"),
+    Place(gettext_lazy("Sandbox"), "flask-conical", "dashboard:sandbox", "b"),
+    Place(gettext_lazy("Settings"), "settings", "dashboard:settings", "s"),
 )
 
 

@@ -15,6 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 
 from secrets_vault.actor import Actor
@@ -27,15 +28,19 @@ from secrets_vault.people.passwords import suggest_passphrase
 class OwnerForm(forms.Form):
     """Name, e-mail, password. The password is never written back into the page."""
 
-    name = forms.CharField(max_length=120, label="Your name", widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    name = forms.CharField(
+        max_length=120, label=gettext_lazy("Your name"), widget=forms.TextInput(attrs={"autocomplete": "name"})
+    )
     email = forms.EmailField(
-        max_length=254, label="E-mail address", widget=forms.EmailInput(attrs={"autocomplete": "username"})
+        max_length=254,
+        label=gettext_lazy("E-mail address"),
+        widget=forms.EmailInput(attrs={"autocomplete": "username"}),
     )
     password = forms.CharField(
         max_length=1000,
         strip=False,
-        label="Password",
-        help_text="At least 15 characters. A few words in a row are easy to remember and hard to guess.",
+        label=gettext_lazy("Password"),
+        help_text=gettext_lazy("At least 15 characters. A few words in a row are easy to remember and hard to guess."),
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
     time_zone = forms.CharField(

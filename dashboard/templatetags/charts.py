@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 register = template.Library()
 
@@ -38,9 +39,12 @@ def hour_bars(hours: Sequence[tuple[int, int]], of: str = "") -> SafeString:
     bars = [_bar(i, calls, failed, top=top) for i, (calls, failed) in enumerate(hours)]
     bad = sum(1 for _, failed in hours if failed)
     total = sum(calls for calls, _ in hours)
-    words = f"{of + ': ' if of else ''}{len(hours)} hours, {total} calls, " + (
-        f"failures in {bad} hours" if bad else "no failures"
+    said = (
+        _("{hours} hours, {calls} calls, failures in {bad} hours")
+        if bad
+        else _("{hours} hours, {calls} calls, no failures")
     )
+    words = f"{of + ': ' if of else ''}{said.format(hours=len(hours), calls=total, bad=bad)}"
     # One path for each colour: 24 rectangles a client made a third of the page. Nothing here is typed by a person.
     shapes = {kind: "".join(shape for k, shape in bars if k == kind) for kind in dict.fromkeys(k for k, _ in bars)}
     drawn = SafeString("".join(f'<path class="{kind}" d="{shape}"/>' for kind, shape in shapes.items()))
@@ -62,10 +66,9 @@ def gauge(used_percent: float | None, label: str, mark_percent: int | None = Non
     if mark_percent is not None:
         mark = format_html('<line class="mark" x1="{}" x2="{}" y1="0" y2="8"/>', mark_percent, mark_percent)
     return format_html(
-        '<svg class="track" viewBox="0 0 100 8" preserveAspectRatio="none" role="img" aria-label="{}: {} percent used">'
+        '<svg class="track" viewBox="0 0 100 8" preserveAspectRatio="none" role="img" aria-label="{}">'
         '<rect class="bg" width="100" height="8"/><rect class="v {}" width="{}" height="8"/>{}</svg>',
-        label,
-        round(used),
+        _("{label}: {n} percent used").format(label=label, n=round(used)),
         tone,
         f"{used:.1f}",
         mark,
@@ -111,14 +114,13 @@ def rotation_strip(due: Iterable[tuple[date, str]], today: date | None = None, d
         stacked[place] = level + 1
         if level < 4:
             marks.append(_mark(place, level, title, overdue=offset < 0, soon=offset <= 8, days=days))
-    words = f"{counts['overdue']} overdue · {counts['soon']} due in 8 days · {counts['later']} later"
-    ticks = [(date_format(first + timedelta(days=days * i // 4), "j M") if i else "today",) for i in range(5)]
+    words = _("{overdue} overdue · {soon} due in 8 days · {later} later").format(**counts)
+    ticks = [(date_format(first + timedelta(days=days * i // 4), _("j M")) if i else _("today"),) for i in range(5)]
     return format_html(
-        '<svg class="rot" viewBox="0 0 640 78" role="img" aria-label="Rotations in the next {} days: {}">{}'
+        '<svg class="rot" viewBox="0 0 640 78" role="img" aria-label="{}">{}'
         '<line x1="10" x2="630" y1="72" y2="72"/>{}</svg><div class="axis" aria-hidden="true">{}</div>'
         '<p class="muted sm">{}</p>',
-        days,
-        words,
+        _("Rotations in the next {n} days: {words}").format(n=days, words=words),
         _weekends(first, days=days),
         SafeString("".join(marks)),
         format_html_join("", "<span>{}</span>", ticks),
@@ -140,9 +142,9 @@ def _mark(place: int, level: int, title: str, *, overdue: bool, soon: bool, days
     x, y = 20 + place * 600 / days, 58 - level * 15
     if overdue:
         return format_html(
-            '<g><title>{} (overdue)</title><rect class="d bad" x="{}" y="{}" width="12" height="12"'
+            '<g><title>{}</title><rect class="d bad" x="{}" y="{}" width="12" height="12"'
             ' transform="rotate(45 {} {})"/></g>',
-            title,
+            _("{title} (overdue)").format(title=title),
             f"{x - 6:.0f}",
             y - 6,
             f"{x:.0f}",

@@ -8,9 +8,11 @@ from datetime import UTC, date, datetime, timedelta
 from django import template
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from dashboard.words import STATUS_TONES, TONE_ICONS, ago_words, last_provider_word, short_environment
 
@@ -82,20 +84,20 @@ def monogram(name: str) -> str:
 
 
 @register.simple_tag
-def local_time(at: datetime | None, style: str = "full", empty: str = "never") -> SafeString:
+def local_time(at: datetime | None, style: str = "full", empty: str = "") -> SafeString:
     """Return a moment in the viewer's zone, with UTC as its title. `style`: full, short, time or day."""
     if at is None:
-        return SafeString(empty)
-    formats = {"full": "j M Y, H:i", "short": "j M, H:i", "time": "H:i:s", "day": "j M Y"}
+        return SafeString(empty or _("never"))
+    formats = {"full": _("j M Y, H:i"), "short": _("j M, H:i"), "time": "H:i:s", "day": _("j M Y")}
     words = date_format(timezone.localtime(at), formats[style])
     return _time(at, words)
 
 
 @register.simple_tag
-def ago(at: datetime | None, empty: str = "never") -> SafeString:
+def ago(at: datetime | None, empty: str = "") -> SafeString:
     """Return how long ago, or in how long, a moment is: "4 min ago", "in 3 h"."""
     if at is None:
-        return SafeString(empty)
+        return SafeString(empty or _("never"))
     return _time(at, ago_words(at, now=timezone.now()), kind=" data-ago")
 
 
@@ -108,17 +110,16 @@ def _time(at: datetime, words: str, *, kind: str = "") -> SafeString:
 def age_ring(made_on: date | None, limit_days: int = 90, today: date | None = None) -> SafeString:
     """Return a ring that fills as a secret ages, with the age in words; an unknown age says so."""
     if made_on is None:
-        return format_html('<span class="age">{} age not known</span>', icon("circle-help"))
+        return format_html('<span class="age">{} {}</span>', icon("circle-help"), _("age not known"))
     days = ((today or timezone.localdate()) - made_on).days
     share = min(1.0, max(0.0, days / max(1, limit_days)))
     tone = "bad" if days >= limit_days else "warn" if share >= 0.85 else "ok"
     return format_html(
         '<span class="age"><svg class="ring {}" viewBox="0 0 20 20" aria-hidden="true"><circle cx="10" cy="10" r="8"/>'
-        '<circle class="v" cx="10" cy="10" r="8" stroke-dasharray="{} 100"/></svg>{} {} old</span>',
+        '<circle class="v" cx="10" cy="10" r="8" stroke-dasharray="{} 100"/></svg>{}</span>',
         tone,
         f"{share * 50.27:.1f}",
-        days,
-        "day" if days == 1 else "days",
+        ngettext("{n} day old", "{n} days old", days).format(n=days),
     )
 
 
@@ -132,8 +133,9 @@ def duration(seconds: float | None) -> str:
         return f"{whole} s"
     hours, minutes = divmod(whole // 60, 60)
     if hours >= 48:
-        return f"{hours // 24} days"
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
+        return _("{n} days").format(n=hours // 24)
+    words = _("{h} h {m} min") if hours else _("{m} min")
+    return words.format(h=hours, m=f"{minutes:02}" if hours else minutes)
 
 
 @register.filter
@@ -153,12 +155,11 @@ def status_tone(status: int | None) -> str:
 @register.filter
 def thousands(number: int | None) -> str:
     """Return a whole number with its thousands set apart."""
-    return "" if number is None else f"{number:,}"
+    return "" if number is None else number_format(number, force_grouping=True)
 
 
 @register.filter
 def marked(text: str | None) -> SafeString:
     """Return text of the call log with what the masker hid set apart."""
-    return SafeString(
-        MASKED.sub(r'<span class="mask" title="masked when it was written; not stored">\1</span>', escape(text or ""))
-    )
+    title = escape(_("masked when it was written; not stored"))
+    return SafeString(MASKED.sub(rf'<span class="mask" title="{title}">\1</span>', escape(text or "")))

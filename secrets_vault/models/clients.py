@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils.translation import gettext_lazy
 
 from secrets_vault.access import VisibleManager
 from secrets_vault.ids import uuid7
@@ -61,13 +62,13 @@ class Membership(models.Model):
     """What one person may do for one client. Only an active membership gives any right."""
 
     class Role(models.TextChoices):
-        MANAGER = "manager", "Manages"
-        VIEWER = "viewer", "Looks only"
+        MANAGER = "manager", gettext_lazy("Manages")
+        VIEWER = "viewer", gettext_lazy("Looks only")
 
     class State(models.TextChoices):
-        INVITED = "invited", "Invited"
-        ACTIVE = "active", "Active"
-        SUSPENDED = "suspended", "Suspended"
+        INVITED = "invited", gettext_lazy("Invited")
+        ACTIVE = "active", gettext_lazy("Active")
+        SUSPENDED = "suspended", gettext_lazy("Suspended")
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="memberships")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy
 
 from secrets_vault.access import VisibleManager
 from secrets_vault.ids import uuid7
@@ -17,15 +18,15 @@ class StoredSecret(models.Model):
     """
 
     class Kind(models.TextChoices):
-        API_KEY = "api_key", "API key"
-        BEARER = "bearer", "Bearer token"
-        BASIC = "basic", "User name and password"
-        OAUTH_TOKENS = "oauth_tokens", "OAuth tokens"
-        OAUTH_APP = "oauth_app", "OAuth app"
-        KEY_VALUE_SET = "key_value_set", "Set of values (.env)"
-        NOTE = "note", "Note"
-        ELSEWHERE = "elsewhere", "Kept elsewhere"
-        SYSTEM = "system", "Keylodge's own"
+        API_KEY = "api_key", gettext_lazy("API key")
+        BEARER = "bearer", gettext_lazy("Bearer token")
+        BASIC = "basic", gettext_lazy("User name and password")
+        OAUTH_TOKENS = "oauth_tokens", gettext_lazy("OAuth tokens")
+        OAUTH_APP = "oauth_app", gettext_lazy("OAuth app")
+        KEY_VALUE_SET = "key_value_set", gettext_lazy("Set of values (.env)")
+        NOTE = "note", gettext_lazy("Note")
+        ELSEWHERE = "elsewhere", gettext_lazy("Kept elsewhere")
+        SYSTEM = "system", gettext_lazy("Keylodge's own")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     client = models.ForeignKey(Client, null=True, blank=True, on_delete=models.PROTECT, related_name="secrets")
@@ -72,11 +73,11 @@ class SecretVersion(models.Model):
     """One value a secret has had. Versions are only ever added; "current" is a pointer on the secret."""
 
     class State(models.TextChoices):
-        PENDING = "pending", "Pending"
-        VERIFIED = "verified", "Verified"
-        CURRENT = "current", "Current"
-        GRACE = "grace", "In grace"
-        RETIRED = "retired", "Retired"
+        PENDING = "pending", gettext_lazy("Pending")
+        VERIFIED = "verified", gettext_lazy("Verified")
+        CURRENT = "current", gettext_lazy("Current")
+        GRACE = "grace", gettext_lazy("In grace")
+        RETIRED = "retired", gettext_lazy("Retired")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     secret = models.ForeignKey(StoredSecret, on_delete=models.CASCADE, related_name="versions")

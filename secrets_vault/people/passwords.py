@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from secrets_vault.models import User
 
@@ -43,16 +44,22 @@ class LengthValidator:
         least = LEAST_WITH_SECOND_FACTOR if has_second_factor(user) else LEAST_ALONE
         if len(password) < least:
             raise ValidationError(
-                f"This password has {len(password)} characters; at least {least} are needed. "
-                "A few words in a row are easy to remember and hard to guess.",
+                _(
+                    "This password has {n} characters; at least {least} are needed. "
+                    "A few words in a row are easy to remember and hard to guess."
+                ).format(n=len(password), least=least),
                 code="password_too_short",
             )
         if len(password) > MOST:
-            raise ValidationError(f"A password may have {MOST} characters at most.", code="password_too_long")
+            raise ValidationError(
+                _("A password may have {most} characters at most.").format(most=MOST), code="password_too_long"
+            )
 
     def get_help_text(self) -> str:
         """Return the rule in words."""
-        return f"At least {LEAST_ALONE} characters; {LEAST_WITH_SECOND_FACTOR} once you have a second factor."
+        return _("At least {alone} characters; {least} once you have a second factor.").format(
+            alone=LEAST_ALONE, least=LEAST_WITH_SECOND_FACTOR
+        )
 
 
 class ContextValidator:
@@ -65,13 +72,13 @@ class ContextValidator:
             rest = rest.replace(word, "")
         if len(rest) < LEAST_WITH_SECOND_FACTOR:
             raise ValidationError(
-                "This password is made of words that anyone would try first: your name, your e-mail, or ours.",
+                _("This password is made of words that anyone would try first: your name, your e-mail, or ours."),
                 code="password_obvious",
             )
 
     def get_help_text(self) -> str:
         """Return the rule in words."""
-        return "Not just your name, your e-mail address or the name of this product."
+        return _("Not just your name, your e-mail address or the name of this product.")
 
 
 def _own_words(user: Any) -> list[str]:

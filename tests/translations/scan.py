@@ -8,13 +8,17 @@ from pathlib import Path
 
 COMMENT = re.compile(r"{%\s*comment\b.*?endcomment\s*%}|{#.*?#}", re.DOTALL)
 BLOCK = re.compile(r"{%\s*blocktranslate\b.*?endblocktranslate\s*%}", re.DOTALL)
+# Blocks that lie within a tag of HTML: its classes and attributes, and a tag whose name is worked out.
+ATTRIBUTES = re.compile(
+    r"{% block (?:body_class|body_attributes|size) %}.*?{% endblock|<{%.*?%}>(?={% slot)", re.DOTALL
+)
 TAG = re.compile(r"{%.*?%}|{{.*?}}", re.DOTALL)
 # A constant in a tag: read by a person when it has words; `_("…")` and {% translate "…" %} are translated.
 CONSTANT = re.compile(r'(?<!_\()(?<![\w|:])"([^"]*)"')
 SAID = re.compile(
     r"{%\s*(?:include|badge|ago|local_time|icon|gauge|sparkline|histogram|hour_bars|rotation_strip)\b.*?%}"
 )
-NAMED = re.compile(r'\b(?:icon|id|target|tone|name|value|style|key)="[^"]*"')
+NAMED = re.compile(r'\b(?:icon|id|button_id|target|tone|name|value|style|key)="[^"]*"')
 ICON = re.compile(r'(?<=") "[a-z0-9-]+"(?= *%})|(?<=\)) "[a-z0-9-]+"(?= *%})')
 WORD = re.compile(r"[A-Za-z]{2,}")
 SHOWN = ("title", "aria-label", "placeholder", "alt", "data-l", "aria-description", "data-words")
@@ -52,7 +56,7 @@ class Texts(HTMLParser):
 
 def unwrapped(source: str) -> list[str]:
     """Return the texts of a template that would stay English."""
-    source = BLOCK.sub(" ", COMMENT.sub(" ", source))
+    source = ATTRIBUTES.sub(" ", BLOCK.sub(" ", COMMENT.sub(" ", source)))
     parser = Texts()
     parser.feed(TAG.sub(" ", source))
     said = [word for tag in SAID.findall(source) for word in _constants(tag)]
