@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, NamedTuple, cast
 from uuid import UUID
 
+from dashboard.light import LightEnvironment
 from integrations import rotation_days
 from secrets_vault import rotation
 from secrets_vault.models import StoredSecret
@@ -15,13 +16,6 @@ from secrets_vault.rotation import BoardRow
 
 if TYPE_CHECKING:
     from secrets_vault.models import Client, User
-
-
-class LightEnvironment(NamedTuple):
-    """What a badge shows of an environment."""
-
-    slug: str
-    is_production: bool
 
 
 class LightVersion(NamedTuple):

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db.models import Count
 
+from dashboard.light import LightConnection, light_connections
 from dashboard.names import name_providers
 from dashboard.navigation import OPEN_STATES
 from dashboard.words import STATUS_TONES
@@ -33,7 +34,7 @@ SHOWN = (
 class Health:
     """The state of one client: its connections and how many error groups are open."""
 
-    connections: list[Connection] = field(default_factory=list)
+    connections: list[LightConnection] = field(default_factory=list)
     open_errors: int = 0
 
     @property
@@ -57,13 +58,19 @@ def health_of(clients: Iterable[Client], user: User, *, errors: Mapping[UUID, in
     ids = [client.pk for client in clients]
     found: defaultdict[UUID, Health] = defaultdict(Health)
     found.update({pk: Health() for pk in ids})
-    for connection in name_providers(lightly(Connection.objects.visible_to(user).filter(client_id__in=ids))):
+    rows = Connection.objects.visible_to(user).filter(client_id__in=ids)
+    for connection in name_providers(light_connections(rows)):
         found[connection.client_id].connections.append(connection)
     counted = error_counts(ids) if errors is None else errors
     for client_id, health in found.items():
         health.open_errors = counted.get(client_id, 0)
-        health.connections.sort(key=lambda row: RANK[STATUS_TONES.get(row.status, "")])
+        health.connections.sort(key=by_trouble)
     return dict(found)
+
+
+def by_trouble(connection: Connection | LightConnection) -> int:
+    """Return a number to sort connections by, the most troubled first."""
+    return RANK[STATUS_TONES.get(connection.status, "")]
 
 
 def lightly(rows: QuerySet[Connection]) -> QuerySet[Any]:

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import Q
 from django.urls import NoReverseMatch, reverse
 
-from dashboard.health import lightly
+from dashboard.light import light_connections
 from dashboard.names import name_providers
 from dashboard.navigation import OPEN_STATES
 from dashboard.words import ago_words
@@ -102,7 +102,7 @@ def connection_needs(user: User, *, now: datetime) -> Iterator[Need]:
     """Yield the connections that do not work, never worked, or whose consent ends soon."""
     dying = Q(refresh_expires_at__lt=now + timedelta(days=8), status=Status.CONNECTED)
     rows = Connection.objects.visible_to(user).filter(Q(status__in=CONNECTION_WORDS) | dying, client__archived_at=None)
-    for connection in name_providers(lightly(rows).order_by("status_since")[:MOST]):
+    for connection in name_providers(light_connections(rows.order_by("status_since")[:MOST])):
         harm, tone, title, text, action = CONNECTION_WORDS.get(connection.status, DYING_WORDS)
         at = connection.status_since if connection.status in CONNECTION_WORDS else connection.refresh_expires_at
         yield _need_of(
@@ -169,17 +169,23 @@ def limit_needs(tight: Iterable[Tight], *, now: datetime) -> Iterator[Need]:
         yield _need_of(limit.connection, 3, "warn", title, text, routes, "See limits", f"resets {when}" if when else "")
 
 
+SHOWN_OF_GROUP = (
+    "connection_id", "provider_key", "title", "method", "path_template", "count", "last_seen_at",
+)  # fmt: skip
+
+
 def error_needs(client_ids: Sequence[UUID], *, now: datetime) -> Iterator[Need]:
     """Yield the error groups that are open and were seen in the last day."""
     since = now - timedelta(days=1)
     rows = ErrorGroup.objects.filter(client_id__in=client_ids, state__in=OPEN_STATES, last_seen_at__gte=since)
-    groups = name_providers(rows.order_by("-last_seen_at")[:MOST])
-    ids = {group.connection_id for group in groups}
-    connections = lightly(Connection.objects.filter(client_id__in=client_ids)).in_bulk(ids)
+    groups = name_providers(rows.only(*SHOWN_OF_GROUP).order_by("-last_seen_at")[:MOST])
+    # What does not work at all is in the queue already; its errors would say the same again.
+    working = Connection.objects.filter(client_id__in=client_ids).exclude(status__in=CONNECTION_WORDS)
+    found = light_connections(working.filter(pk__in={group.connection_id for group in groups}))
+    connections = {connection.pk: connection for connection in found}
     for group in groups:
         connection = connections.get(group.connection_id)
-        # What does not work at all is in the queue already; its errors would say the same again.
-        if connection is None or connection.status in CONNECTION_WORDS:
+        if connection is None:
             continue
         connection.provider_name = group.provider_name
         routes = [("error", group.pk), ("client", connection.client.slug)]

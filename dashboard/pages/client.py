@@ -10,12 +10,12 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from dashboard.day import hours_of
-from dashboard.health import health_of
+from dashboard.health import by_trouble, health_of, lightly
 from dashboard.names import name_providers
 from dashboard.paging import page_of
 from dashboard.render import PageRequest, render_page
 from integrations import rotation_days
-from integrations.models import ErrorGroup, GatewayToken
+from integrations.models import Connection, ErrorGroup, GatewayToken
 from secrets_vault import rotation
 from secrets_vault.access import can_manage
 from secrets_vault.models import Client, StoredSecret, User
@@ -73,8 +73,8 @@ def secrets_due(client: Client, user: User) -> list[tuple[StoredSecret, rotation
 def connections(request: PageRequest, slug: str) -> HttpResponse:
     """List a client's connections, the troubled first."""
     client = find_client(request, slug)
-    health = health_of([client], request.user)[client.pk]
-    context = tabs_for(client, request.user, "client_connections") | {"connections": health.connections}
+    rows = name_providers(lightly(Connection.objects.visible_to(request.user).filter(client=client)))
+    context = tabs_for(client, request.user, "client_connections") | {"connections": sorted(rows, key=by_trouble)}
     return render_page(request, "dashboard/client_connections.html", context)
 
 
