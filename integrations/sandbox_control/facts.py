@@ -29,6 +29,7 @@ def facts(name: str, line: dict[str, Any], *, today: date) -> dict[str, Any]:
         "probe": PROBES[name],
         "identity": asdict(real.identity),
         "scope_words": dict(real.scope_words),
+        "scope_paths": {scope: list(paths) for scope, paths in real.scope_paths.items()},
         "limits": _as_json(real.limits),
         "rate_limit_dialect": real.rate_limit_dialect,
         "limit_signals": _as_json(real.limit_signals),

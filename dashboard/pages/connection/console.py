@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.decorators import login_required
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from dashboard.pages.connection.finding import manageable_connection
 from dashboard.pages.connection.forms import TestCallForm
 from dashboard.pages.connection.one import head_of
-from dashboard.render import PageRequest, actor_of, render_page
-from integrations.gateway.console import try_call
+from dashboard.render import PageRequest, actor_of, render_page, wants_part
+from integrations import connections
+from integrations.gateway.console import Tried, try_call
 from integrations.gateway.problems import Problem
+from integrations.models import Connection
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
 TEMPLATE = "dashboard/connection/call.html"
+PAGE = "dashboard/connection/one.html"
 
 
 @login_required
@@ -31,8 +35,32 @@ def call(request: PageRequest, slug: str) -> HttpResponse:
     if not form.is_valid():
         return render_page(request, TEMPLATE, context, part="console", status=422)
     try:
-        context["tried"] = try_call(connection, actor=actor_of(request), **form.cleaned_data)
+        context["tried"] = tried = try_call(connection, actor=actor_of(request), **form.cleaned_data)
     except Problem as problem:
         form.add_error(None, str(problem))
         return render_page(request, TEMPLATE, context, part="console", status=409)
-    return render_page(request, TEMPLATE, context, part="console")
+    after = manageable_connection(request, slug)  # as the call left it: a refused one may have renewed the access
+    if is_at_odds(after, tried):
+        connections.probe(after, actor=actor_of(request))
+        after = manageable_connection(request, slug)
+    return _with_state(request, after, context)
+
+
+def is_at_odds(connection: Connection, tried: Tried) -> bool:
+    """Tell whether a call says otherwise than the state: then the provider's own cheapest call decides.
+
+    One path may be refused to a credential that is good, so a call alone does not change the state.
+    """
+    is_connected = connection.status == Connection.Status.CONNECTED
+    if is_connected:
+        return tried.status == 401
+    return tried.status is not None and tried.status < 300
+
+
+def _with_state(request: PageRequest, connection: Connection, context: dict[str, Any]) -> HttpResponse:
+    """Answer with what came back and, for htmx, the state beside it: the call may have changed that."""
+    context |= head_of(connection, request, now=timezone.now())
+    response = render_page(request, TEMPLATE, context, part="console")
+    if wants_part(request):
+        response.content += render_to_string(f"{PAGE}#state", context | {"is_beside": True}, request).encode()
+    return response

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from integrations import tokens
-from integrations.models import Call, GatewayToken
+from integrations.models import Call, Connection, GatewayToken
 from secrets_vault import vault
 from secrets_vault.actor import SYSTEM
 from secrets_vault.models import AuditEvent
@@ -216,6 +216,32 @@ def test_a_test_call_shows_no_other_secret_of_the_client_either(manager, connect
     assert "x-hint: ****" in page
     assert words not in page
     assert b64encode(words.encode()).decode() not in page
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_state_beside_a_test_call_is_the_one_after_it(manager, connection, upstream):
+    Connection.objects.filter(pk=connection.pk).update(status="failing", status_code="upstream_unreachable")
+    url = reverse("dashboard:connection_call", args=[connection.slug])
+    page = manager.post(url, {"method": "GET", "path": "/me"}, headers={"HX-Request": "true"}).content.decode()
+    console, state = page.split('<section class="card" id="state"')
+    assert 'id="tried"' in console
+    assert 'hx-swap-oob="true" hx-nonce="' in state
+    assert "It works" in state
+    assert 'id="state"' not in call(manager, connection).content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_refused_test_call_asks_the_provider_whether_the_credential_lives(manager, connection, upstream):
+    refused = b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"
+    Connection.objects.filter(pk=connection.pk).update(status="connected")
+    upstream.answers = [refused, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"]
+    call(manager, connection, path="/not-for-this-key")
+    connection.refresh_from_db()
+    assert connection.status == "connected"
+    upstream.answers = [refused, refused]
+    call(manager, connection, path="/not-for-this-key")
+    connection.refresh_from_db()
+    assert (connection.status, connection.status_code) == ("failing", "credential_refused")
 
 
 @pytest.mark.django_db(transaction=True)

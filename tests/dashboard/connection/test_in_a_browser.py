@@ -87,7 +87,8 @@ def test_openais_own_library_needs_only_the_two_fields(signed_in):
     openai = pytest.importorskip("openai")
     live, page = signed_in
     page.goto(f"{live.url}/connections/acme-openai/")
-    page.get_by_role("button", name="Try it now").click()
+    page.get_by_role("heading", name="Not tested yet").wait_for()
+    page.get_by_role("button", name="Send test call").click()
     page.get_by_role("heading", name="It works").wait_for()
     page.get_by_role("link", name="Make a token and copy").first.click()
     page.get_by_role("button", name="Make the token").click()
