@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from dashboard.browsers import browser_words
 from dashboard.render import PageRequest, render_page
 from secrets_vault.models import Session
 from secrets_vault.people import sessions
@@ -19,7 +20,8 @@ def security(request: PageRequest) -> HttpResponse:
     """List one's factors and sessions."""
     mine = Session.objects.filter(user=request.user, expires_at__gt=timezone.now())
     here = sessions.row_key(request.session.session_key)
-    listed = [(row, bytes(row.key_hash) == here) for row in mine.order_by("-last_seen_at")]
+    listed = [(row, browser_words(row.user_agent), bytes(row.key_hash) == here) for row in mine]
+    listed.sort(key=lambda one: (not one[2], -one[0].last_seen_at.timestamp()))
     factors = list(Authenticator.objects.filter(user=request.user))
     context = {
         "tab": "security",

@@ -59,7 +59,7 @@ def test_nobody_makes_themselves_the_owner(cora):
 
 def test_another_browser_of_mine_is_ended(cora):
     here, there = browser_for(cora), browser_for(cora)
-    assert here.get(reverse("dashboard:settings_security")).content.count(b"this browser") == 1
+    assert here.get(reverse("dashboard:settings_security")).content.count(b"this device") == 1
     here.post(reverse("dashboard:settings_end_session"), {"which": "others"})
     assert Session.objects.count() == 1
     assert there.get(reverse("dashboard:settings")).status_code == 302
