@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -16,6 +18,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from dashboard.audit_words import AREAS, actions_saying, prefixes_of, words_of
 from dashboard.csv import csv_response
 from dashboard.forms import FilterForm
 from dashboard.pages.owner import owner_only
@@ -29,8 +32,7 @@ from secrets_vault.people.step_up import step_up_required
 if TYPE_CHECKING:
     from secrets_vault.access import VisibleQuerySet
 
-AREAS = ("secret", "connection", "token", "link", "oauth", "login", "factor", "user", "client", "rotation", "backup")
-CSV_HEADER = ("seq", "at_utc", "action", "actor", "actor_kind", "client", "object", "object_kind", "details")
+CSV_HEADER = ("seq", "at_utc", "action", "words", "actor", "actor_kind", "client", "object", "object_kind", "details")
 
 
 class AuditFilter(FilterForm):
@@ -44,7 +46,7 @@ class AuditFilter(FilterForm):
     client = forms.ModelChoiceField(
         queryset=Client.objects.none(), to_field_name="slug", required=False, empty_label="Every client"
     )
-    area = forms.ChoiceField(required=False, choices=[("", "Everything"), *((area, area) for area in AREAS)])
+    area = forms.ChoiceField(required=False, choices=[("", "Everything"), *AREAS.items()])
     since = forms.DateField(required=False, label="From", widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(required=False, label="To", widget=forms.DateInput(attrs={"type": "date"}))
 
@@ -69,14 +71,16 @@ def _matching(chosen: dict[str, Any], user: User) -> VisibleQuerySet:
     if client := chosen.get("client"):
         rows = rows.filter(client_id=client.pk)
     if area := chosen.get("area"):
-        rows = rows.filter(action__startswith=f"{area}.")
+        begins = (Q(action__startswith=prefix) for prefix in prefixes_of(area))
+        rows = rows.filter(reduce(or_, begins))
     if since := chosen.get("since"):
         rows = rows.filter(at__gte=_midnight(since))
     if until := chosen.get("until"):
         rows = rows.filter(at__lt=_midnight(until + timedelta(days=1)))
     for word in str(chosen.get("q", "")).split():
         named = Q(actor_label__icontains=word) | Q(object_label__icontains=word)
-        rows = rows.filter(named | Q(action__icontains=word) | Q(object_id__iexact=word))
+        said = Q(action__icontains=word) | Q(action__in=actions_saying(word))
+        rows = rows.filter(named | said | Q(object_id__iexact=word))
     return rows
 
 
@@ -107,6 +111,7 @@ def _csv_rows(events: VisibleQuerySet, user: User) -> Iterator[tuple[object, ...
             event.seq,
             event.at.isoformat(),
             event.action,
+            words_of(event.action),
             event.actor_label,
             event.actor_kind,
             names.get(event.client_id, ""),

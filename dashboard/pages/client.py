@@ -18,11 +18,12 @@ from integrations import rotation_days
 from integrations.models import Connection, ErrorGroup, GatewayToken
 from secrets_vault import rotation
 from secrets_vault.access import can_manage
-from secrets_vault.models import Client, StoredSecret, User
+from secrets_vault.models import AuditEvent, Client, StoredSecret, User
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
+EVENTS = 12
 TABS = (
     ("client", "Overview"),
     ("client_connections", "Connections"),
@@ -97,11 +98,12 @@ def tokens(request: PageRequest, slug: str) -> HttpResponse:
 
 @login_required
 def access(request: PageRequest, slug: str) -> HttpResponse:
-    """Say who may see this client."""
+    """Say who may see this client, and what was done lately."""
     client = find_client(request, slug)
     members = client.memberships.select_related("user").order_by("user__name")
     context = tabs_for(client, request.user, "client_access") | {
         "members": members,
         "owners": User.objects.filter(is_owner=True, is_active=True),
+        "events": AuditEvent.objects.visible_to(request.user).filter(client_id=client.pk)[:EVENTS],
     }
     return render_page(request, "dashboard/client_access.html", context)

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from dashboard.audit_words import detail_words, words_of
 from dashboard.words import STATUS_TONES, TONE_ICONS, ago_words, last_provider_word, short_environment
 
 register = template.Library()
@@ -163,3 +164,16 @@ def marked(text: str | None) -> SafeString:
     """Return text of the call log with what the masker hid set apart."""
     title = escape(_("masked when it was written; not stored"))
     return SafeString(MASKED.sub(rf'<span class="mask" title="{title}">\1</span>', escape(text or "")))
+
+
+@register.simple_tag
+def act_words(event: object) -> SafeString:
+    """Return what an event of the book says, in plain words; its own name is in the title."""
+    action = str(getattr(event, "action", ""))
+    return format_html('<span title="{}">{}</span>', action, words_of(action))
+
+
+@register.filter
+def detail(value: object) -> str:
+    """Return a detail of an event in words: "100 → 30", "GET, HEAD", "none"."""
+    return detail_words(value)

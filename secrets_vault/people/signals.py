@@ -53,6 +53,6 @@ def refused(sender: object, credentials: dict[str, Any], request: HttpRequest | 
 @receiver(mfa.authenticator_reset)
 def factor_changed(sender: object, request: HttpRequest, user: User, authenticator: Any, **kwargs: Any) -> None:
     """End the person's other sessions (ASVS 7.4.3) and write what changed."""
-    verb = "added" if kwargs.get("signal") is mfa.authenticator_added else "removed"
+    action = "factor.added" if kwargs.get("signal") is mfa.authenticator_added else "factor.removed"
     ended = sessions.end_others(user.pk, keep=request.session.session_key)
-    _write(f"factor.{verb}", user, request, type=str(authenticator.type), sessions_ended=ended)
+    _write(action, user, request, type=str(authenticator.type), sessions_ended=ended)

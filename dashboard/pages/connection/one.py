@@ -15,7 +15,6 @@ from dashboard.pages.connecting.links import row_of
 from dashboard.pages.connection.callers import DAYS, callers_of, day_of_connection
 from dashboard.pages.connection.finding import visible_connection
 from dashboard.pages.connection.forms import RenameForm, TestCallForm
-from dashboard.pages.connection.history import with_words
 from dashboard.pages.connection.life import deaths_of, life_of, rights_of
 from dashboard.pages.connection.recipes import example_path, gateway_url, n8n_workflow, recipes_for
 from dashboard.pages.connection.state import state_of
@@ -82,7 +81,7 @@ def details_of(found: Connection, request: PageRequest, *, now: datetime) -> dic
         "groups": ErrorGroup.objects.filter(connection_id=found.pk)[:5],
         "versions": found.secret.versions.order_by("-number")[:5] if found.secret else [],
         "links": [row_of(link, now=now) for link in found.links.all()[:5]],
-        "events": with_words(AuditEvent.objects.visible_to(request.user).filter(object_id=str(found.pk))[:12]),
+        "events": AuditEvent.objects.visible_to(request.user).filter(object_id=str(found.pk))[:12],
         **calling(found, provider),
         **forms_for(found, provider),
     }
