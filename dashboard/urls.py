@@ -60,6 +60,7 @@ urlpatterns = [
     # Connection
     path("connections/<slug:slug>/", connection_page.connection, name="connection"),
     path("connections/<slug:slug>/rename/", acts.rename, name="connection_rename"),
+    path("connections/<slug:slug>/oauth-app/", acts.choose_oauth_app, name="connection_app"),
     path("connections/<slug:slug>/pause/", acts.pause, name="connection_pause"),
     path("connections/<slug:slug>/resume/", acts.resume, name="connection_resume"),
     path("connections/<slug:slug>/probe/", acts.probe, name="connection_probe"),

@@ -10,12 +10,18 @@ from django.db import IntegrityError, models, transaction
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from integrations.models import AlertEpisode, Connection, Message
+from integrations.errors import IntegrationError
+from integrations.models import AlertEpisode, Connection, Message, OAuthApp
+from integrations.providers.registry import get_provider
+from secrets_vault.access import can_manage
 from secrets_vault.models import Client, User
 from secrets_vault.people.language import writing_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+NAMED = 20  # connections that one mail lists
 
 
 def can_mail() -> bool:
@@ -91,6 +97,44 @@ def recovered(connection: Connection, *, now: datetime, kinds: Iterable[str] = A
             _tell(episode, "recovered", now=now)
             closed += 1
     return closed
+
+
+def oauth_app(app: OAuthApp, kind: str, *, now: datetime) -> None:
+    """Tell everyone who manages a client of the app, once each, naming only what they may see.
+
+    `kind` is oauth_app_broken or oauth_app_works. The caller makes sure that it happens once.
+    """
+    connections = Connection.objects.filter(oauth_app=app, client__archived_at=None).select_related("client")
+    clients = {connection.client_id: connection.client for connection in connections}
+    if app.for_client is not None:
+        clients[app.for_client.pk] = app.for_client
+    told = {user.pk: user for client in clients.values() for user in recipients(client)}
+    told |= {user.pk: user for user in User.objects.filter(is_owner=True, is_active=True)}
+    for user in told.values():
+        _tell_of_app(app, kind, user, now=now, is_play=bool(clients) and all(map(_is_play, clients.values())))
+
+
+def _tell_of_app(app: OAuthApp, kind: str, user: User, *, now: datetime, is_play: bool) -> None:
+    theirs = Connection.objects.visible_to(user).filter(oauth_app=app, client__archived_at=None)
+    may_change = can_manage(user, app.for_client)
+    context = {
+        "app": app,
+        "provider": _name_of(app.provider_key),
+        "connections": list(theirs.select_related("client", "environment")[:NAMED]),
+        "more": max(0, theirs.count() - NAMED),
+        "may_change": may_change,
+        "url": page_url(f"/oauth-apps/{app.pk}/" if may_change else "/connections/"),
+    }
+    subject, body = compose(kind, context)
+    key = f"{kind}:{app.pk}:{now.isoformat()}:{user.pk}"
+    say(user, kind, dedupe_key=key, subject=subject, body=body, client=app.for_client, now=now, is_play=is_play)
+
+
+def _name_of(provider_key: str) -> str:
+    try:
+        return get_provider(provider_key).name
+    except IntegrationError:  # its description is gone: the key is all that is left of it
+        return provider_key
 
 
 def _open(connection: Connection, kind: str, *, code: str, now: datetime, failed: int = 0) -> AlertEpisode | None:

@@ -9,10 +9,12 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 
+from integrations import alerts
 from integrations.models import Connection, OAuthApp
+from integrations.oauth.errors import CannotStart
 from integrations.oauth.keeping import app_policy
 from integrations.providers.registry import get_provider
-from integrations.status import Status
+from integrations.status import Status, record, swap
 from secrets_vault import audit, generation, vault
 from secrets_vault.actor import Actor
 from secrets_vault.models import Client, StoredSecret
@@ -80,6 +82,15 @@ def usable_apps(provider_key: str, client: Client) -> list[OAuthApp]:
     return list(rows.order_by(F("for_client").asc(nulls_last=True), "name"))
 
 
+def choose_app(connection: Connection, app: OAuthApp, *, actor: Actor) -> None:
+    """Give a connection that has no app one of those it can use. Raises CannotStart, ConnectionChanged."""
+    if connection.oauth_app_id is not None or app not in usable_apps(connection.provider_key, connection.client):
+        raise CannotStart("no_oauth_app")
+    with transaction.atomic():
+        swap(connection, oauth_app=app)
+        record(connection, "connection.app_chosen", actor=actor, app=app.name)
+
+
 def change_app(
     app: OAuthApp,
     *,
@@ -122,14 +133,30 @@ def mark_broken(app_id: UUID | None, code: str, *, actor: Actor, now: datetime) 
         same = Connection.objects.filter(oauth_app=app, status__in=[Status.CONNECTED, Status.UNTESTED])
         same.update(status=Status.FAILING, status_code=APP_BROKEN, status_since=now, version=F("version") + 1)
         _record("oauth_app.broken", app, actor=actor, code=code)
+        alerts.oauth_app(app, "oauth_app_broken", now=now)
         generation.bump()
     return True
 
 
-def mend(app: OAuthApp, *, actor: Actor, now: datetime) -> None:
-    """Take the app's fault back after a change, and have its connections refreshed at once."""
+def proven(app: OAuthApp | None, *, actor: Actor, now: datetime) -> None:
+    """Note that the provider accepts the app again, and say so once: a correction alone proves nothing.
+
+    After a correction `broken_code` stays, until a token request of the app has been answered.
+    """
+    if app is None or not app.broken_code:
+        return
     with transaction.atomic():
-        if OAuthApp.objects.filter(pk=app.pk, is_broken=True).update(is_broken=False, broken_code="") != 1:
+        if OAuthApp.objects.filter(pk=app.pk).exclude(broken_code="").update(is_broken=False, broken_code="") != 1:
+            return
+        _record("oauth_app.works", app, actor=actor)
+        alerts.oauth_app(app, "oauth_app_works", now=now)
+    app.is_broken, app.broken_code = False, ""
+
+
+def mend(app: OAuthApp, *, actor: Actor, now: datetime) -> None:
+    """Let the app's connections try again after a change, at once. Whether it helped, `proven` says."""
+    with transaction.atomic():
+        if OAuthApp.objects.filter(pk=app.pk, is_broken=True).update(is_broken=False) != 1:
             return
         same = Connection.objects.filter(oauth_app=app, kind="oauth2").exclude(secret=None)
         same.exclude(status=Status.NEEDS_RECONNECTING).update(refresh_due_at=now, refresh_failures=0)
@@ -138,7 +165,7 @@ def mend(app: OAuthApp, *, actor: Actor, now: datetime) -> None:
         )
         _record("oauth_app.mended", app, actor=actor)
         generation.bump()
-    app.is_broken, app.broken_code = False, ""
+    app.is_broken = False
 
 
 def _record(action: str, app: OAuthApp, *, actor: Actor, code: str = "") -> None:

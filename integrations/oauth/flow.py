@@ -23,7 +23,7 @@ from integrations.models import ClientLink, Connection, OAuthApp, OAuthFlow
 from integrations.oauth import scopes as scope_rules
 from integrations.oauth.account import Account, find_account, is_other
 from integrations.oauth.answers import Grant, read_code
-from integrations.oauth.app import mark_broken, redirect_uri
+from integrations.oauth.app import mark_broken, proven, redirect_uri
 from integrations.oauth.connecting import Finished, connect, hold_for_decision
 from integrations.oauth.errors import AppWrong, BadMinute, CannotStart, ConsentRefused, GrantRefused
 from integrations.oauth.id_token import Expected, Identity, IdTokenRefused, nonce_hash, verify
@@ -183,6 +183,7 @@ def _finish(flow: OAuthFlow, callback: Callback, *, now: datetime, send: Send) -
     if not callback.code:
         raise ConsentRefused("code_missing")
     grant = _exchange(flow, connection, server, code=callback.code, now=now)
+    proven(connection.oauth_app, actor=SYSTEM, now=now)
     identity = _verified(flow, connection, grant, server=server, now=now)
     account = find_account(connection, grant, callback=callback.other or {}, identity=identity, send=send)
     if is_other(connection, account):

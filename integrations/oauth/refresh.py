@@ -24,7 +24,7 @@ from integrations.errors import IntegrationError
 from integrations.models import Connection
 from integrations.oauth import lease as leases
 from integrations.oauth.answers import Grant
-from integrations.oauth.app import mark_broken
+from integrations.oauth.app import mark_broken, proven
 from integrations.oauth.errors import AppWrong, BadMinute, CannotStart, GrantDead, NeedsReconnecting, NotUsableNow
 from integrations.oauth.keeping import REFRESH_SLOT, authorization_server, bound_host, times
 from integrations.oauth.lease import Lease
@@ -203,7 +203,9 @@ def _as_holder(row: Connection, lease: Lease, world: _World) -> RefreshResult:
         raise _later(row, lease, error, world) from None
     except (CannotStart, PolicyRefused, Unreadable, NoValue, BadVariable, ProviderNotFound) as error:
         raise _later(row, lease, BadMinute(error.code), world) from error
-    return _keep(row, grant, spent=spent, world=world)
+    kept = _keep(row, grant, spent=spent, world=world)
+    proven(row.oauth_app, actor=SYSTEM, now=world.clock())
+    return kept
 
 
 def _ask(row: Connection, lease: Lease, spent: Secret, world: _World) -> Grant:

@@ -142,6 +142,7 @@ ROWS: dict[str, Row] = {
     "dashboard:connect_find": Row(MEMBER, methods=POST),
     "dashboard:connection": look("connection"),
     "dashboard:connection_rename": act("connection"),
+    "dashboard:connection_app": act("connection"),
     "dashboard:connection_pause": act("connection"),
     "dashboard:connection_resume": act("connection"),
     "dashboard:connection_probe": act("connection"),

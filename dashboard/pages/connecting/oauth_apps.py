@@ -23,7 +23,7 @@ from dashboard.pages.connecting.list import can_add
 from dashboard.paging import page_of
 from dashboard.render import PageRequest, actor_of, render_page
 from integrations.errors import IntegrationError
-from integrations.models import CustomProvider, OAuthApp
+from integrations.models import Connection, CustomProvider, OAuthApp
 from integrations.oauth.app import change_app, make_app, redirect_uri, replace_client_secret
 from integrations.providers.registry import ProviderNotFound, all_providers, get_provider
 from integrations.providers.shape import Provider
@@ -32,6 +32,9 @@ from secrets_vault.errors import VaultError
 
 if TYPE_CHECKING:
     from secrets_vault.models import User
+
+
+MOST_SHOWN = 50
 
 
 @login_required
@@ -85,7 +88,10 @@ def _make(request: PageRequest, form: OAuthAppForm) -> OAuthApp:
 
 
 def _next(request: PageRequest, app: OAuthApp) -> str:
-    """Go back to the connection that waited for the app, else to the list."""
+    """Go back to what waited for the app, a connection or the making of one; else to the list."""
+    if slug := request.GET.get("connection"):
+        waiting = Connection.objects.manageable_by(request.user).filter(slug=slug).first()
+        return reverse("dashboard:connection", args=[slug]) if waiting else reverse("dashboard:oauth_apps")
     if place := request.GET.get("place"):
         return f"{reverse('dashboard:connect')}?{urlencode({'place': place, 'provider': app.provider_key})}"
     return reverse("dashboard:oauth_apps")
@@ -131,8 +137,18 @@ def _page(request: PageRequest, form: OAuthAppForm, provider: Provider, *, app: 
         "redirect_uri": redirect_uri(),
         "is_https": settings.IS_HTTPS,
         "masked": _masked(app),
+        "uses": _uses(request, app),
+        "openid_is_left_out": provider.oauth is not None and not provider.oauth.verifies_id_tokens,
     }
     return render_page(request, "dashboard/connecting/oauth_app.html", context, status=422 if form.is_bound else 200)
+
+
+def _uses(request: PageRequest, app: OAuthApp | None) -> list[Connection]:
+    """Return the connections of the app that this person may see."""
+    if app is None:
+        return []
+    rows = Connection.objects.visible_to(request.user).filter(oauth_app=app, client__archived_at=None)
+    return list(rows.select_related("client", "environment").order_by("client__name", "slug")[:MOST_SHOWN])
 
 
 def _masked(app: OAuthApp | None) -> list[str]:

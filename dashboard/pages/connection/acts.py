@@ -21,6 +21,7 @@ from integrations import connections
 from integrations.connections import BadValue, ConnectionChanged, StillUsed
 from integrations.connections.credential import FIELDS
 from integrations.models import Connection
+from integrations.oauth.app import choose_app, usable_apps
 from secrets_vault.errors import VaultError
 from secrets_vault.people.step_up import step_up_required
 from secrets_vault.secret import Secret
@@ -42,6 +43,19 @@ def rename(request: PageRequest, slug: str) -> HttpResponse:
     else:
         messages.error(request, "A name has at most 120 characters.")
     return back_to(connection)
+
+
+@login_required
+@require_POST
+def choose_oauth_app(request: PageRequest, slug: str) -> HttpResponse:
+    """Give a connection without an OAuth app one of those that it can use."""
+    connection = manageable_connection(request, slug)
+    apps = {str(app.pk): app for app in usable_apps(connection.provider_key, connection.client)}
+    app = apps.get(request.POST.get("app", ""))
+    if app is None or connection.oauth_app_id is not None:
+        raise Http404
+    words = f"It uses the OAuth app {app.name} from now on. Connect it, or send the client a connect link."
+    return _do(request, connection, words, lambda: choose_app(connection, app, actor=actor_of(request)))
 
 
 @login_required

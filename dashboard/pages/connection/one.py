@@ -22,6 +22,7 @@ from dashboard.render import PageRequest, render_page, wants_part
 from dashboard.tightest import Tight
 from integrations.connections import living_tokens
 from integrations.models import ErrorGroup, LimitReading
+from integrations.oauth.app import usable_apps
 from integrations.oauth.keeping import provider_of
 from secrets_vault.access import can_manage
 from secrets_vault.models import AuditEvent
@@ -53,11 +54,15 @@ def head_of(found: Connection, request: PageRequest, *, now: datetime) -> dict[s
     """Return what the head of every page of a connection needs."""
     provider = provider_of(found)
     name_providers([found])
+    state, may = state_of(found, provider, now=now), can_manage(request.user, found.client)
+    app = found.oauth_app
     return {
         "connection": found,
         "provider": provider,
-        "can_manage": can_manage(request.user, found.client),
-        "state": state_of(found, provider, now=now),
+        "can_manage": may,
+        "state": state,
+        "may_change_app": app is not None and can_manage(request.user, app.for_client),
+        "usable_apps": usable_apps(found.provider_key, found.client) if may and state.act == "choose_app" else [],
     }
 
 

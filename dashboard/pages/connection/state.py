@@ -20,6 +20,8 @@ ACTS = {
     "credential": "Store the credential",
     "probe": "Try it now",
     "resume": "Resume",
+    "app": "To the OAuth app",
+    "choose_app": "Use this OAuth app",
 }
 PROBE_CODES = {
     "credential_refused": "refused",
@@ -46,7 +48,7 @@ class State:
 
 def state_of(connection: Connection, provider: Provider, *, now: datetime) -> State:
     """Return the state in words."""
-    found = _STATES[Status(connection.status)](connection, provider, now)
+    found = _of_the_app(connection, provider) or _STATES[Status(connection.status)](connection, provider, now)
     waiting = connection.status == Status.UNTESTED or is_consent_under_way(connection, now=now)
     return replace(found, tone=found.tone or STATUS_TONES[connection.status], is_waiting=waiting)
 
@@ -58,6 +60,23 @@ def is_consent_under_way(connection: Connection, *, now: datetime) -> bool:
     return OAuthFlow.objects.filter(connection=connection, consumed_at=None, expires_at__gt=now).exists()
 
 
+def _of_the_app(connection: Connection, provider: Provider) -> State | None:
+    """Return what is wrong with the OAuth app, which nothing done to the connection can mend; None: nothing."""
+    if connection.kind != Connection.Kind.OAUTH2 or connection.status == Status.PAUSED:
+        return None
+    app = connection.oauth_app
+    if app is None and connection.status in (Status.NOT_CONNECTED, Status.NEEDS_RECONNECTING):
+        text = f"{provider.name} gives access through an OAuth app, and none is chosen for this connection yet."
+        return State("info", "An OAuth app is missing", text, "choose_app")
+    if app is None or not app.is_broken:
+        return None
+    text = (
+        f"{provider.name} does not accept the app “{app.name}” ({app.broken_code}), so no access can be renewed. "
+        "The client cannot mend that. Correct the app, and its connections go on by themselves."
+    )
+    return State("bad", f"{provider.name} refuses the OAuth app", f"{text}{_harm(connection)}", "app")
+
+
 def _not_connected(connection: Connection, provider: Provider, now: datetime) -> State:
     if connection.status_code == "not_revoked":
         text = (
@@ -65,9 +84,6 @@ def _not_connected(connection: Connection, provider: Provider, now: datetime) ->
             f"Remove the app in the settings of {provider.name} too."
         )
         return State("warn", "Disconnected, only here", text, _way_in(connection))
-    if connection.kind == Connection.Kind.OAUTH2 and connection.oauth_app_id is None:
-        text = f"{provider.name} gives access through an OAuth app, and none is chosen for this connection yet."
-        return State("info", "An OAuth app is missing", text)
     if connection.kind == Connection.Kind.OAUTH2:
         text = f"Nobody has agreed at {provider.name} yet. Connect it yourself, or send the client a connect link."
         return State("info", "Not connected yet", text, "connect")
