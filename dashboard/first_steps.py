@@ -9,6 +9,7 @@ from uuid import UUID
 
 from allauth.mfa.models import Authenticator
 from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext as _
 
 from dashboard.needs import url_of
 from integrations.models import CallHour, Connection, GatewayToken
@@ -38,17 +39,42 @@ def first_steps(user: User, client_ids: Sequence[UUID]) -> list[Step]:
     has_connection = Connection.objects.visible_to(user).exists()
     has_token = GatewayToken.objects.visible_to(user).exists()
     return [
-        Step("Secure your sign-in", "A passkey or an authenticator app, besides the password.", mfa_url(), "Set it up",
-             Authenticator.objects.filter(user=user).exists()),
-        Step("Add a client", "A client holds its own secrets and connections, in production and staging.",
-             url_of("new_client"), "Add a client", bool(client_ids)),
-        Step("Connect something", "Store an API key, or connect HubSpot by consent.",
-             url_of("connect") if bool(client_ids) else "", "New connection", has_connection),
-        Step("Make a gateway token", "An automation holds it instead of the credential.",
-             url_of("connections") if has_connection else "", "Choose a connection", has_token),
-        Step("Send a first call through the gateway", "Its trace appears under Errors and Limits; secrets are masked.",
-             url_of("connections") if has_token else "", "Send a test call", False),
-    ]  # fmt: skip
+        Step(
+            _("Secure your sign-in"),
+            _("A passkey or an authenticator app, besides the password."),
+            mfa_url(),
+            _("Set it up"),
+            Authenticator.objects.filter(user=user).exists(),
+        ),
+        Step(
+            _("Add a client"),
+            _("A client holds its own secrets and connections, in production and staging."),
+            url_of("new_client"),
+            _("Add a client"),
+            bool(client_ids),
+        ),
+        Step(
+            _("Connect something"),
+            _("Store an API key, or connect HubSpot by consent."),
+            url_of("connect") if bool(client_ids) else "",
+            _("New connection"),
+            has_connection,
+        ),
+        Step(
+            _("Make a gateway token"),
+            _("An automation holds it instead of the credential."),
+            url_of("connections") if has_connection else "",
+            _("Choose a connection"),
+            has_token,
+        ),
+        Step(
+            _("Send a first call through the gateway"),
+            _("Its trace appears under Errors and Limits; secrets are masked."),
+            url_of("connections") if has_token else "",
+            _("Send a test call"),
+            False,
+        ),
+    ]
 
 
 def mfa_url() -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db.models import Count
+from django.utils.translation import gettext_lazy
 
 from dashboard.light import LightConnection, light_connections
 from dashboard.names import name_providers
@@ -22,7 +23,13 @@ if TYPE_CHECKING:
     from secrets_vault.models import Client, User
 
 RANK = {"bad": 0, "warn": 1, "info": 2, "ok": 3, "": 4}
-WORDS = {"bad": "Broken", "warn": "Attention", "info": "Setting up", "ok": "Healthy", "": "No connections"}
+WORDS = {
+    "bad": gettext_lazy("Broken"),
+    "warn": gettext_lazy("Attention"),
+    "info": gettext_lazy("Setting up"),
+    "ok": gettext_lazy("Healthy"),
+    "": gettext_lazy("No connections"),
+}
 SHOWN = (
     "slug", "label", "kind", "provider_key", "status", "status_since", "account_id", "account_name",
     "refresh_expires_at", "slow_down_percent", "client__slug", "client__name", "client__archived_at",
@@ -47,7 +54,7 @@ class Health:
     @property
     def word(self) -> str:
         """Return the state in a word."""
-        return WORDS[self.tone]
+        return str(WORDS[self.tone])
 
 
 def health_of(clients: Iterable[Client], user: User, *, errors: Mapping[UUID, int] | None = None) -> dict[UUID, Health]:

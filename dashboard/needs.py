@@ -10,11 +10,14 @@ from uuid import UUID
 
 from django.db.models import Q
 from django.urls import NoReverseMatch, reverse
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from dashboard.light import light_connections
 from dashboard.names import name_providers
 from dashboard.navigation import OPEN_STATES
-from dashboard.words import ago_words
+from dashboard.words import ago_words, thousands
 from integrations.alerts import can_mail
 from integrations.models import ClientLink, Connection, ErrorGroup
 from integrations.sweeps import newest_run
@@ -55,7 +58,7 @@ class Need:
     @property
     def severity(self) -> str:
         """Return the tone in a word, for who does not see colours."""
-        return {"bad": "Critical", "warn": "Warning"}.get(self.tone, "Notice")
+        return {"bad": _("Critical"), "warn": _("Warning")}.get(self.tone, _("Notice"))
 
 
 def needs_of(
@@ -91,10 +94,16 @@ def background_needs(user: User, *, now: datetime) -> Iterator[Need]:
         return
     last = newest_run(now)
     if last is None or now - last > SILENCE:
-        text = "Tokens are not refreshed and nobody is reminded until the worker runs again."
-        when = f"since {ago_words(last, now=now)}" if last else ""
+        text = _("Tokens are not refreshed and nobody is reminded until the worker runs again.")
+        when = _("since {when}").format(when=ago_words(last, now=now)) if last else ""
         yield Need(
-            0, "bad", "Background work is not running", text, [("settings_background",)], "See background work", when
+            0,
+            "bad",
+            _("Background work is not running"),
+            text,
+            [("settings_background",)],
+            _("See background work"),
+            when,
         )
 
 
@@ -106,25 +115,49 @@ def connection_needs(user: User, *, now: datetime) -> Iterator[Need]:
         harm, tone, title, text, action = CONNECTION_WORDS.get(connection.status, DYING_WORDS)
         at = connection.status_since if connection.status in CONNECTION_WORDS else connection.refresh_expires_at
         yield _need_of(
-            connection, harm, tone, title.format(connection.provider_name), text,
+            connection, harm, tone, title.format(connection.provider_name), str(text),
             connection_routes(connection),
-            action, ago_words(at, now=now) if at else "",
+            str(action), ago_words(at, now=now) if at else "",
         )  # fmt: skip
 
 
 CONNECTION_WORDS = {
     Status.NEEDS_RECONNECTING.value: (
-        1, "bad", "{} needs reconnecting", "Calls are refused until somebody connects it again.", "Reconnect"
+        1,
+        "bad",
+        gettext_lazy("{} needs reconnecting"),
+        gettext_lazy("Calls are refused until somebody connects it again."),
+        gettext_lazy("Reconnect"),
     ),
-    Status.FAILING.value: (1, "bad", "Calls to {} fail", "The last calls did not get through.", "See why"),
+    Status.FAILING.value: (
+        1,
+        "bad",
+        gettext_lazy("Calls to {} fail"),
+        gettext_lazy("The last calls did not get through."),
+        gettext_lazy("See why"),
+    ),
     Status.NOT_CONNECTED.value: (
-        6, "info", "{} is not connected yet", "It waits for a credential or for the client’s consent.", "Connect"
+        6,
+        "info",
+        gettext_lazy("{} is not connected yet"),
+        gettext_lazy("It waits for a credential or for the client’s consent."),
+        gettext_lazy("Connect"),
     ),
     Status.UNTESTED.value: (
-        6, "info", "{} is not tested yet", "A credential is stored; nobody knows whether it works.", "Test it"
+        6,
+        "info",
+        gettext_lazy("{} is not tested yet"),
+        gettext_lazy("A credential is stored; nobody knows whether it works."),
+        gettext_lazy("Test it"),
     ),
-}  # fmt: skip
-DYING_WORDS = (5, "warn", "Consent for {} ends soon", "After that the client has to agree again.", "Renew")
+}
+DYING_WORDS = (
+    5,
+    "warn",
+    gettext_lazy("Consent for {} ends soon"),
+    gettext_lazy("After that the client has to agree again."),
+    gettext_lazy("Renew"),
+)
 
 
 def rotation_needs(board: Iterable[BoardRow]) -> Iterator[Need]:
@@ -134,16 +167,30 @@ def rotation_needs(board: Iterable[BoardRow]) -> Iterator[Need]:
         if due.snoozed_until or due.days_left > 7:
             continue
         if due.age_days is None:
-            harm, tone, title, when = 5, "warn", f"Nobody knows how old {stored.label} is", ""
-            text = "Store a new version, or say when this one was made."
+            harm, tone, title, when = 5, "warn", _("Nobody knows how old {label} is").format(label=stored.label), ""
+            text = _("Store a new version, or say when this one was made.")
         elif due.days_left < 0:
-            harm, tone, title, when = 2, "bad", f"{stored.label} is {due.age_text} old", f"{-due.days_left} days over"
-            text = f"It was due on {due.on:%-d %b}. Put in a new version and withdraw the old one."
+            harm, tone, title, when = (
+                2,
+                "bad",
+                _("{label} is {age} old"),
+                ngettext("{n} day over", "{n} days over", -due.days_left),
+            )
+            title, when = title.format(label=stored.label, age=due.age_text), when.format(n=-due.days_left)
+            text = _("It was due on {day}. Put in a new version and withdraw the old one.").format(
+                day=date_format(due.on, _("j M"))
+            )
         else:
-            harm, tone, title, when = 5, "warn", f"{stored.label} is due for rotation", f"in {due.days_left} days"
-            text = f"It is {due.age_text} old."
+            harm, tone, title, when = (
+                5,
+                "warn",
+                _("{label} is due for rotation"),
+                ngettext("in {n} day", "in {n} days", due.days_left),
+            )
+            title, when = title.format(label=stored.label), when.format(n=due.days_left)
+            text = _("It is {age} old.").format(age=due.age_text)
         name_providers([stored])
-        yield _need_of(stored, harm, tone, title, text, secret_routes(stored), "Rotate", when)
+        yield _need_of(stored, harm, tone, title, text, secret_routes(stored), _("Rotate"), when)
 
 
 def secret_routes(stored: Any) -> list[Route]:
@@ -163,10 +210,19 @@ def limit_needs(tight: Iterable[Tight], *, now: datetime) -> Iterator[Need]:
         if limit.used_percent < NEARLY_PERCENT:
             continue
         when = ago_words(limit.reading.resets_at, now=now) if limit.reading.resets_at else ""
-        title = f"{limit.bucket_words} limit at {limit.used_percent:.0f} %"
+        title = _("{bucket} limit at {n} %").format(bucket=limit.bucket_words, n=f"{limit.used_percent:.0f}")
         routes = [("limits",), ("client", limit.connection.client.slug)]
-        text = f"{limit.used:,} of {limit.reading.limit:,} used."
-        yield _need_of(limit.connection, 3, "warn", title, text, routes, "See limits", f"resets {when}" if when else "")
+        text = _("{n} of {all} used.").format(n=thousands(limit.used), all=thousands(limit.reading.limit or 0))
+        yield _need_of(
+            limit.connection,
+            3,
+            "warn",
+            title,
+            text,
+            routes,
+            _("See limits"),
+            _("resets {when}").format(when=when) if when else "",
+        )
 
 
 SHOWN_OF_GROUP = (
@@ -189,9 +245,11 @@ def error_needs(client_ids: Sequence[UUID], *, now: datetime) -> Iterator[Need]:
             continue
         connection.provider_name = group.provider_name
         routes = [("error", group.pk), ("client", connection.client.slug)]
-        text = f"{group.count:,} {'call' if group.count == 1 else 'calls'}, {group.method} {group.path_template}"
+        text = ngettext("{n} call, {path}", "{n} calls, {path}", group.count).format(
+            n=thousands(group.count), path=f"{group.method} {group.path_template}"
+        )
         yield _need_of(
-            connection, 4, "warn", group.title, text, routes, "See error", ago_words(group.last_seen_at, now=now)
+            connection, 4, "warn", group.title, text, routes, _("See error"), ago_words(group.last_seen_at, now=now)
         )
 
 
@@ -205,20 +263,20 @@ def link_needs(user: User, *, now: datetime) -> Iterator[Need]:
         connection = link.connection
         name_providers([connection])
         failed = link.failed_at is not None
-        title = "A client’s connect link failed" if failed else "A client opened the connect link"
-        text = "The last attempt did not go through." if failed else "It is not finished yet."
-        when = f"expires {ago_words(link.expires_at, now=now)}"
+        title = _("A client’s connect link failed") if failed else _("A client opened the connect link")
+        text = _("The last attempt did not go through.") if failed else _("It is not finished yet.")
+        when = _("expires {when}").format(when=ago_words(link.expires_at, now=now))
         yield _need_of(
-            connection, 6, "warn" if failed else "info", title, text, connection_routes(connection), "See link", when
+            connection, 6, "warn" if failed else "info", title, text, connection_routes(connection), _("See link"), when
         )
 
 
 def mail_needs(user: User) -> Iterator[Need]:
     """Say to the owner that reminders cannot be mailed yet."""
     if user.is_owner and not can_mail():
-        text = "No mail server is set. Everything Keylodge has to say is kept under Messages."
+        text = _("No mail server is set. Everything Keylodge has to say is kept under Messages.")
         routes = [("settings_mail",), ("settings",), ("messages",)]
-        yield Need(7, "info", "Reminders cannot reach you yet", text, routes, "Set up mail")
+        yield Need(7, "info", _("Reminders cannot reach you yet"), text, routes, _("Set up mail"))
 
 
 def _need_of(

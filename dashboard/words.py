@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 TONE_ICONS = {"ok": "circle-check", "warn": "triangle-alert", "bad": "octagon-alert", "info": "circle-alert"}
@@ -18,6 +19,11 @@ STATUS_TONES = {
 }
 
 SHORT_ENVIRONMENTS = {"production": "prod", "staging": "stg", "development": "dev"}
+
+
+def thousands(number: int) -> str:
+    """Return a whole number with its thousands set apart as the language does it."""
+    return number_format(number, force_grouping=True)
 
 
 def short_environment(slug: str) -> str:

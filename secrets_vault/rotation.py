@@ -13,6 +13,8 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from secrets_vault import audit
 from secrets_vault.actor import Actor
@@ -63,8 +65,8 @@ class Due:
     def age_text(self) -> str:
         """Return the age in words."""
         if self.age_days is None:
-            return "age unknown"
-        return "1 day" if self.age_days == 1 else f"{self.age_days} days"
+            return _("age unknown")
+        return ngettext("{n} day", "{n} days", self.age_days).format(n=self.age_days)
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,7 @@ def _state(on: date, snoozed_until: date | None, *, today: date) -> State:
 def snooze(target: StoredSecret | Client, until: date, *, actor: Actor, today: date, reason: str = "") -> None:
     """Stop reminding of one secret, or of all of a client's, until a day. The age goes on counting."""
     if not today < until <= today + timedelta(days=366):
-        raise BadInput("Snooze until a day after today, within a year.")
+        raise BadInput(_("Snooze until a day after today, within a year."))
     _write_snooze(target, until, reason, actor=actor, action="rotation.snoozed")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth.decorators import login_required
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from dashboard.day import hours_of
 from dashboard.health import by_trouble, health_of, lightly
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
 
 EVENTS = 12
 TABS = (
-    ("client", "Overview"),
-    ("client_connections", "Connections"),
-    ("client_secrets", "Secrets"),
-    ("client_tokens", "Gateway tokens"),
-    ("client_access", "Access"),
-    ("client_edit", "Settings"),
+    ("client", gettext_lazy("Overview")),
+    ("client_connections", gettext_lazy("Connections")),
+    ("client_secrets", gettext_lazy("Secrets")),
+    ("client_tokens", gettext_lazy("Gateway tokens")),
+    ("client_access", gettext_lazy("Access")),
+    ("client_edit", gettext_lazy("Settings")),
 )
 
 

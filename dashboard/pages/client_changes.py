@@ -12,6 +12,8 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from dashboard.forms import PageForm, PageModelForm
@@ -29,30 +31,41 @@ class ClientForm(PageModelForm):
     """What may be changed about a client. The short name may not: it stands in addresses."""
 
     rotate_after_days = forms.IntegerField(
-        label="Rotate secrets after",
+        label=gettext_lazy("Rotate secrets after"),
         min_value=1,
         max_value=730,
         required=False,
-        help_text="Days, usually 30 to 90. Left empty, each provider's own advice holds, else 90. "
-        "A secret's own rule goes before this one.",
+        help_text=gettext_lazy(
+            "Days, usually 30 to 90. Left empty, each provider's own advice holds, else 90. "
+            "A secret's own rule goes before this one."
+        ),
     )
     time_zone = forms.CharField(
-        label="Time zone", max_length=64, help_text="As in “Europe/Berlin”. Reports for this client use it."
+        label=gettext_lazy("Time zone"),
+        max_length=64,
+        help_text=gettext_lazy("As in “Europe/Berlin”. Reports for this client use it."),
     )
     language = forms.ChoiceField(
-        label="Language of link pages",
-        choices=[("en", "English"), ("de", "German"), ("fr", "French"), ("es", "Spanish"), ("nl", "Dutch")],
+        label=gettext_lazy("Language of link pages"),
+        choices=[
+            ("en", gettext_lazy("English")),
+            ("de", gettext_lazy("German")),
+            ("fr", gettext_lazy("French")),
+            ("es", gettext_lazy("Spanish")),
+            ("nl", gettext_lazy("Dutch")),
+        ],
     )
 
     class Meta:
         model = Client
         fields = ("name", "rotate_after_days", "language", "time_zone", "notes")
+        labels = {"name": gettext_lazy("Name"), "notes": gettext_lazy("Notes")}
 
     def clean_time_zone(self) -> str:
         """Accept only a zone that can be used."""
         name: str = self.cleaned_data["time_zone"]
         if name not in available_timezones():
-            raise ValidationError("There is no such time zone. Write it as in “Europe/Berlin” or “UTC”.")
+            raise ValidationError(_("There is no such time zone. Write it as in “Europe/Berlin” or “UTC”."))
         return name
 
 
@@ -60,7 +73,9 @@ class NewEnvironment(PageForm):
     """One more environment."""
 
     slug = forms.SlugField(
-        label="Another environment", max_length=40, help_text="Lower-case letters, digits and hyphens, as in “test”."
+        label=gettext_lazy("Another environment"),
+        max_length=40,
+        help_text=gettext_lazy("Lower-case letters, digits and hyphens, as in “test”."),
     )
 
     def __init__(self, *args: Any, client: Client, **kwargs: Any) -> None:
@@ -71,9 +86,11 @@ class NewEnvironment(PageForm):
         """Refuse one that the client has."""
         slug: str = self.cleaned_data["slug"]
         if slug != slug.lower():
-            raise ValidationError("Use lower-case letters only.")
+            raise ValidationError(_("Use lower-case letters only."))
         if self.client.environments.filter(slug=slug).exists():
-            raise ValidationError(f"{self.client.name} already has an environment “{slug}”.")
+            raise ValidationError(
+                _("{name} already has an environment “{slug}”.").format(name=self.client.name, slug=slug)
+            )
         return slug
 
 
@@ -92,7 +109,7 @@ def edit(request: PageRequest, slug: str) -> HttpResponse:
     form = ClientForm(request.POST or None, instance=find_managed(request, slug))
     if request.method == "POST" and form.is_valid():
         change_client(client, actor=actor_of(request), **form.cleaned_data)
-        messages.success(request, "Saved.")
+        messages.success(request, _("Saved."))
         return redirect("dashboard:client_edit", slug=client.slug)
     return _page(request, client, form=form, environment_form=NewEnvironment(client=client))
 
@@ -113,9 +130,9 @@ def new_environment(request: PageRequest, slug: str) -> HttpResponse:
         try:
             add_environment(client, form.cleaned_data["slug"], actor=actor_of(request))
         except IntegrityError:  # somebody added it between the check and here
-            form.add_error("slug", f"{client.name} already has this environment.")
+            form.add_error("slug", _("{name} already has this environment.").format(name=client.name))
         else:
-            messages.success(request, f"Environment {form.cleaned_data['slug']} is added.")
+            messages.success(request, _("Environment {slug} is added.").format(slug=form.cleaned_data["slug"]))
             return redirect("dashboard:client_edit", slug=client.slug)
     return _page(request, client, form=ClientForm(instance=client), environment_form=form)
 
@@ -127,8 +144,11 @@ def archiving(request: PageRequest, slug: str) -> HttpResponse:
     client = find_managed(request, slug)
     if client.archived_at is None:
         archive(client, actor=actor_of(request), now=timezone.now())
-        messages.success(request, f"{client.name} is archived. Its gateway tokens still work until they are revoked.")
+        messages.success(
+            request,
+            _("{name} is archived. Its gateway tokens still work until they are revoked.").format(name=client.name),
+        )
         return redirect("dashboard:clients")
     unarchive(client, actor=actor_of(request))
-    messages.success(request, f"{client.name} is back.")
+    messages.success(request, _("{name} is back.").format(name=client.name))
     return redirect("dashboard:client", slug=client.slug)

@@ -12,6 +12,8 @@ from django.db import IntegrityError
 from django.db.models import Q
 from django.shortcuts import redirect
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from dashboard.forms import FilterForm, PageForm
 from dashboard.health import health_of
@@ -31,27 +33,39 @@ class ClientFilter(FilterForm):
     """What the list can be narrowed by."""
 
     q = forms.CharField(
-        label="Name", required=False, max_length=120, widget=forms.TextInput(attrs={"type": "search", "id": "filter"})
+        label=gettext_lazy("Name"),
+        required=False,
+        max_length=120,
+        widget=forms.TextInput(attrs={"type": "search", "id": "filter"}),
     )
-    show = forms.ChoiceField(label="Show", required=False, choices=[("", "Active"), ("archived", "Archived")])
+    show = forms.ChoiceField(
+        label=gettext_lazy("Show"),
+        required=False,
+        choices=[("", gettext_lazy("Active")), ("archived", gettext_lazy("Archived"))],
+    )
 
 
 class NewClient(PageForm):
     """A client and its environments."""
 
-    name = forms.CharField(max_length=120, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    name = forms.CharField(
+        label=gettext_lazy("Name"), max_length=120, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
     slug = forms.SlugField(
-        label="Short name",
+        label=gettext_lazy("Short name"),
         max_length=60,
         required=False,
-        help_text="Lower-case letters, digits and hyphens, as in “acme”. It stands in addresses and never changes. "
-        "Left empty, it is made from the name.",
+        help_text=gettext_lazy(
+            "Lower-case letters, digits and hyphens, as in “acme”. It stands in addresses and never changes. "
+            "Left empty, it is made from the name."
+        ),
     )
     environments = forms.MultipleChoiceField(
-        choices=[("production", "Production"), ("staging", "Staging")],
+        label=gettext_lazy("Environments"),
+        choices=[("production", gettext_lazy("Production")), ("staging", gettext_lazy("Staging"))],
         initial=["production", "staging"],
         widget=forms.CheckboxSelectMultiple,
-        help_text="Each holds secrets and connections of its own. More can be added later.",
+        help_text=gettext_lazy("Each holds secrets and connections of its own. More can be added later."),
     )
 
     def clean(self) -> dict[str, Any]:
@@ -59,11 +73,11 @@ class NewClient(PageForm):
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         slug = cleaned.get("slug") or slugify(cleaned.get("name", ""))[:60].strip("-")
         if not slug and cleaned.get("name"):
-            self.add_error("slug", "The name has no letters to make a short name from. Type one, as in “acme”.")
+            self.add_error("slug", _("The name has no letters to make a short name from. Type one, as in “acme”."))
         elif slug != slug.lower():
-            self.add_error("slug", "Use lower-case letters only.")
+            self.add_error("slug", _("Use lower-case letters only."))
         elif slug in RESERVED:
-            self.add_error("slug", f"“{slug}” is a page of Keylodge. Choose another short name.")
+            self.add_error("slug", _("“{slug}” is a page of Keylodge. Choose another short name.").format(slug=slug))
         elif Client.objects.filter(slug=slug).exists():
             self.add_error("slug", taken(slug))
         return cleaned | {"slug": slug}
@@ -71,7 +85,7 @@ class NewClient(PageForm):
 
 def taken(slug: str) -> str:
     """Say that a short name is in use, without saying by whom: it may be a client one cannot see."""
-    return f"“{slug}” is already in use. Choose another short name, such as “{slug}-2”."
+    return _("“{slug}” is already in use. Choose another short name, such as “{slug}-2”.").format(slug=slug)
 
 
 @login_required
@@ -104,7 +118,7 @@ def new_client(request: PageRequest) -> HttpResponse:
         except IntegrityError:  # somebody took the short name between the check and here
             form.add_error("slug", taken(form.cleaned_data["slug"]))
         else:
-            messages.success(request, f"{client.name} is added.")
+            messages.success(request, _("{name} is added.").format(name=client.name))
             return redirect("dashboard:client", slug=client.slug)
     status = 422 if form.is_bound else 200
     return render_page(request, "dashboard/new_client.html", {"form": form}, status=status)

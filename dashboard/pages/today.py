@@ -12,6 +12,7 @@ from uuid import UUID
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from dashboard.day import Hours, day_of, hours_of
 from dashboard.due import light_board
@@ -66,7 +67,7 @@ def today(request: PageRequest) -> HttpResponse:
         "due_count": len(due_soon),
         "overdue_count": sum(1 for row in due_soon if row.due.days_left < 0),
         "limits": limits,
-        "strip": [(row.due.on, f"{row.stored.label} · {row.stored.client or 'agency'}") for row in awake(board)],
+        "strip": [(row.due.on, f"{row.stored.label} · {row.stored.client or _('agency')}") for row in awake(board)],
         "steps": first_steps(user, ids),
         "sandbox_url": url_of("sandbox"),
     }
@@ -77,8 +78,8 @@ def today(request: PageRequest) -> HttpResponse:
 def greeting(local: datetime) -> str:
     """Return the greeting for an hour of the day."""
     if local.hour < 5 or local.hour >= 22:
-        return "Good night"
-    return "Good morning" if local.hour < 12 else "Good afternoon" if local.hour < 18 else "Good evening"
+        return _("Good night")
+    return _("Good morning") if local.hour < 12 else _("Good afternoon") if local.hour < 18 else _("Good evening")
 
 
 def awake(board: Sequence[BoardRow]) -> list[BoardRow]:

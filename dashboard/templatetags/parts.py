@@ -8,12 +8,13 @@ from datetime import UTC, date, datetime, timedelta
 from django import template
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.formats import date_format, number_format
+from django.utils.formats import date_format
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from dashboard import words
 from dashboard.audit_words import detail_words, words_of
 from dashboard.words import STATUS_TONES, TONE_ICONS, ago_words, last_provider_word, short_environment
 
@@ -90,8 +91,7 @@ def local_time(at: datetime | None, style: str = "full", empty: str = "") -> Saf
     if at is None:
         return SafeString(empty or _("never"))
     formats = {"full": _("j M Y, H:i"), "short": _("j M, H:i"), "time": "H:i:s", "day": _("j M Y")}
-    words = date_format(timezone.localtime(at), formats[style])
-    return _time(at, words)
+    return _time(at, date_format(timezone.localtime(at), formats[style]))
 
 
 @register.simple_tag
@@ -102,9 +102,9 @@ def ago(at: datetime | None, empty: str = "") -> SafeString:
     return _time(at, ago_words(at, now=timezone.now()), kind=" data-ago")
 
 
-def _time(at: datetime, words: str, *, kind: str = "") -> SafeString:
+def _time(at: datetime, said: str, *, kind: str = "") -> SafeString:
     utc = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return format_html('<time datetime="{}" title="{}"{}>{}</time>', utc, utc, SafeString(kind), words)
+    return format_html('<time datetime="{}" title="{}"{}>{}</time>', utc, utc, SafeString(kind), said)
 
 
 @register.simple_tag
@@ -134,9 +134,9 @@ def duration(seconds: float | None) -> str:
         return f"{whole} s"
     hours, minutes = divmod(whole // 60, 60)
     if hours >= 48:
-        return _("{n} days").format(n=hours // 24)
-    words = _("{h} h {m} min") if hours else _("{m} min")
-    return words.format(h=hours, m=f"{minutes:02}" if hours else minutes)
+        return ngettext("{n} day", "{n} days", hours // 24).format(n=hours // 24)
+    said = _("{h} h {m} min") if hours else _("{m} min")
+    return said.format(h=hours, m=f"{minutes:02}" if hours else minutes)
 
 
 @register.filter
@@ -156,7 +156,7 @@ def status_tone(status: int | None) -> str:
 @register.filter
 def thousands(number: int | None) -> str:
     """Return a whole number with its thousands set apart."""
-    return "" if number is None else number_format(number, force_grouping=True)
+    return "" if number is None else words.thousands(number)
 
 
 @register.filter

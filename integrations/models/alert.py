@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy
 
 from integrations.models.connection import Connection
 from secrets_vault.access import VisibleManager
@@ -14,10 +15,10 @@ class Message(models.Model):
     """One mail to one person. `dedupe_key` says what it is about, so that nothing is said twice."""
 
     class State(models.TextChoices):
-        QUEUED = "queued", "Waiting to be sent"
-        SENT = "sent", "Sent"
-        FAILED = "failed", "Could not be sent"
-        KEPT = "kept", "Kept here, not sent"
+        QUEUED = "queued", gettext_lazy("Waiting to be sent")
+        SENT = "sent", gettext_lazy("Sent")
+        FAILED = "failed", gettext_lazy("Could not be sent")
+        KEPT = "kept", gettext_lazy("Kept here, not sent")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     dedupe_key = models.CharField(max_length=200, unique=True)
@@ -51,8 +52,8 @@ class AlertEpisode(models.Model):
     """A trouble of one connection from its first mail to its recovery."""
 
     class Kind(models.TextChoices):
-        NEEDS_RECONNECTING = "needs_reconnecting", "Needs reconnecting"
-        FAILING = "failing", "Calls fail"
+        NEEDS_RECONNECTING = "needs_reconnecting", gettext_lazy("Needs reconnecting")
+        FAILING = "failing", gettext_lazy("Calls fail")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="episodes")

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy
 
 from secrets_vault.access import VisibleManager
 from secrets_vault.ids import uuid7
@@ -20,16 +21,16 @@ NO_TOKEN = UUID(int=0)
 class Outcome(models.TextChoices):
     """How a call ended, for colours and filters."""
 
-    OK = "ok", "OK"
-    RECOVERED = "recovered", "OK after retries"
-    CLIENT_ERROR = "client_error", "Request refused"
-    AUTH = "auth", "Credential refused"
-    LIMITED = "limited", "Limit reached"
-    UPSTREAM_ERROR = "upstream_error", "Provider failed"
-    UNREACHABLE = "unreachable", "No connection"
-    TIMEOUT = "timeout", "Timed out"
-    REFUSED = "refused", "Refused by Keylodge"
-    CANCELLED = "cancelled", "Caller went away"
+    OK = "ok", gettext_lazy("OK")
+    RECOVERED = "recovered", gettext_lazy("OK after retries")
+    CLIENT_ERROR = "client_error", gettext_lazy("Request refused")
+    AUTH = "auth", gettext_lazy("Credential refused")
+    LIMITED = "limited", gettext_lazy("Limit reached")
+    UPSTREAM_ERROR = "upstream_error", gettext_lazy("Provider failed")
+    UNREACHABLE = "unreachable", gettext_lazy("No connection")
+    TIMEOUT = "timeout", gettext_lazy("Timed out")
+    REFUSED = "refused", gettext_lazy("Refused by Keylodge")
+    CANCELLED = "cancelled", gettext_lazy("Caller went away")
 
 
 FAILED_OUTCOMES = tuple(o.value for o in Outcome if o not in (Outcome.OK, Outcome.RECOVERED, Outcome.CANCELLED))
@@ -111,10 +112,10 @@ class ErrorGroup(models.Model):
     """Failed calls with the same cause on one connection."""
 
     class State(models.TextChoices):
-        OPEN = "open", "Open"
-        SNOOZED = "snoozed", "Snoozed"
-        RESOLVED = "resolved", "Resolved"
-        CAME_BACK = "came_back", "Came back"
+        OPEN = "open", gettext_lazy("Open")
+        SNOOZED = "snoozed", gettext_lazy("Snoozed")
+        RESOLVED = "resolved", gettext_lazy("Resolved")
+        CAME_BACK = "came_back", gettext_lazy("Came back")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     key_hash = models.BinaryField(max_length=32, unique=True)
@@ -156,8 +157,8 @@ class LimitReading(models.Model):
     """The newest reading of one quota of a connection, from an answer's headers or our own count."""
 
     class Source(models.TextChoices):
-        HEADERS = "headers", "Told by the provider"
-        DOCUMENTED = "documented", "Documented limit, our own count"
+        HEADERS = "headers", gettext_lazy("Told by the provider")
+        DOCUMENTED = "documented", gettext_lazy("Documented limit, our own count")
 
     connection_id = models.UUIDField()
     client_id = models.UUIDField()

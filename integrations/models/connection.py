@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy
 
 from secrets_vault.access import VisibleManager
 from secrets_vault.ids import uuid7
@@ -69,18 +70,18 @@ class Connection(models.Model):
     """
 
     class Kind(models.TextChoices):
-        API_KEY = "api_key", "API key"
-        BEARER = "bearer", "Bearer token"
-        BASIC = "basic", "User name and password"
+        API_KEY = "api_key", gettext_lazy("API key")
+        BEARER = "bearer", gettext_lazy("Bearer token")
+        BASIC = "basic", gettext_lazy("User name and password")
         OAUTH2 = "oauth2", "OAuth 2"
 
     class Status(models.TextChoices):
-        NOT_CONNECTED = "not_connected", "Not connected"
-        UNTESTED = "untested", "Not tested yet"
-        CONNECTED = "connected", "Connected"
-        FAILING = "failing", "Failing"
-        NEEDS_RECONNECTING = "needs_reconnecting", "Needs reconnecting"
-        PAUSED = "paused", "Paused"
+        NOT_CONNECTED = "not_connected", gettext_lazy("Not connected")
+        UNTESTED = "untested", gettext_lazy("Not tested yet")
+        CONNECTED = "connected", gettext_lazy("Connected")
+        FAILING = "failing", gettext_lazy("Failing")
+        NEEDS_RECONNECTING = "needs_reconnecting", gettext_lazy("Needs reconnecting")
+        PAUSED = "paused", gettext_lazy("Paused")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     slug = models.SlugField(max_length=80, unique=True)
@@ -174,7 +175,7 @@ class ClientLink(models.Model):
     """A link that a client without an account opens: to connect (here), to hand over a key (later)."""
 
     class Kind(models.TextChoices):
-        CONNECT = "connect", "Connect"
+        CONNECT = "connect", gettext_lazy("Connect")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     kind = models.CharField(max_length=16, choices=Kind)

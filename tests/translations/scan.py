@@ -14,12 +14,13 @@ ATTRIBUTES = re.compile(
 )
 TAG = re.compile(r"{%.*?%}|{{.*?}}", re.DOTALL)
 # A constant in a tag: read by a person when it has words; `_("…")` and {% translate "…" %} are translated.
-CONSTANT = re.compile(r'(?<!_\()(?<![\w|:])"([^"]*)"')
+CONSTANT = re.compile(r'(?<![\w|:])"([^"]*)"')
 SAID = re.compile(
     r"{%\s*(?:include|badge|ago|local_time|icon|gauge|sparkline|histogram|hour_bars|rotation_strip)\b.*?%}"
 )
 NAMED = re.compile(r'\b(?:icon|id|button_id|target|tone|name|value|style|key)="[^"]*"')
-ICON = re.compile(r'(?<=") "[a-z0-9-]+"(?= *%})|(?<=\)) "[a-z0-9-]+"(?= *%})')
+ICON = re.compile(r'(?<=") "[a-z0-9-]+"(?= *%})')
+TRANSLATED = re.compile(r'_\("[^"]*"\)')
 WORD = re.compile(r"[A-Za-z]{2,}")
 SHOWN = ("title", "aria-label", "placeholder", "alt", "data-l", "aria-description", "data-words")
 # Names, and what a machine reads: the same in every language.
@@ -65,7 +66,8 @@ def unwrapped(source: str) -> list[str]:
 
 def _constants(tag: str) -> list[str]:
     """Return a tag's constants but for its first, the template, the tone or the icon, and others that are names."""
-    rest = ICON.sub("", re.sub(r'"[^"]*"', "", NAMED.sub("", tag), count=1))
+    plain = re.sub(r'"[^"]*"', "", NAMED.sub("", tag), count=1)
+    rest = ICON.sub("", TRANSLATED.sub('""', plain))
     return CONSTANT.findall(rest)
 
 
