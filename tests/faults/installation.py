@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,10 @@ provider = "custom"
 kind = "api_key"
 secret = {{ value = "key-0123456789abcdef" }}
 custom = {{ base_url = "{url}", inject = {{ in = "header", name = "X-Api-Key", template = "{{token}}" }} }}
+{also}
 [[client.gateway_token]]
 name = "free"
-connections = ["acme-fake"]
+connections = {slugs}
 [[client.gateway_token]]
 name = "counted"
 connections = ["acme-fake"]
@@ -47,21 +49,39 @@ print(json.dumps(f"{settings.SESSION_COOKIE_NAME}={browser.cookies[settings.SESS
 class Installation:
     """One running Keylodge with one connection to one upstream."""
 
-    def __init__(self, folder: Path, upstream: FakeUpstream, *, also_reach: str = "", **variables: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        upstream: FakeUpstream,
+        *,
+        also_reach: str = "",
+        also: str = "",
+        slugs: Sequence[str] = ("acme-fake",),
+        **variables: str,
+    ) -> None:
         self.upstream = upstream
         hosts = ",".join(filter(None, [upstream.host, also_reach]))
         self.live = LiveKeylodge(folder / "home", KEYLODGE_ALLOWED_PRIVATE_HOSTS=hosts, **variables)
         self.live.wait_until_started()
         self.file = folder / "acme.toml"
-        self.file.write_text(CLIENT.format(url=upstream.url))
-        made = json.loads(self.live.command("provision", str(self.file)).stdout)["clients"]["acme"]
+        self.file.write_text(CLIENT.format(url=upstream.url, also=also, slugs=json.dumps(slugs)))
+        provisioned = self.live.command("provision", str(self.file))
+        assert provisioned.returncode == 0, provisioned.stderr
+        made = json.loads(provisioned.stdout)["clients"]["acme"]
         self.tokens = {name: told["token"] for name, told in made["gateway_tokens"].items()}
 
     def call(
-        self, token: str = "free", *, method: str = "GET", path: str = "/gateway/acme-fake/x", body=None, headers=None
+        self,
+        token: str = "free",
+        *,
+        method: str = "GET",
+        path: str = "/gateway/acme-fake/x",
+        body=None,
+        headers=None,
+        within_s: float = 30,
     ):
         """Make one request and return (status, headers, body)."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.live.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.live.port, timeout=within_s)
         try:
             headers = headers or {"Authorization": f"Bearer {self.tokens[token]}"}
             connection.request(method, path, body, headers | {"Host": f"localhost:{self.live.port}"})

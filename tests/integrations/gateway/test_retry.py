@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from integrations.gateway.retry import Failure, Request, RetryBudget, may_repeat, wait_s
+from integrations.limits.units import retry_after_s
 
 GET, PUT, DELETE = Request("GET"), Request("PUT"), Request("DELETE")
 POST, PATCH = Request("POST"), Request("PATCH")
@@ -97,3 +102,24 @@ def test_a_tenth_of_many_calls_may_be_repeated():
     assert not budget.allows(2.0)
     budget.called(61.0)
     assert sum(budget.allows(62.0) for _ in range(100)) == 10
+
+
+HEADERS = st.one_of(
+    st.text(max_size=40),
+    st.integers().map(str),
+    st.floats().map(str),
+    st.datetimes().map(lambda at: at.strftime("%a, %d %b %Y %H:%M:%S GMT")),
+)
+
+
+@given(header=HEADERS, attempt=st.integers(1, 5), left_s=st.floats(0, 400), chance=st.floats(0, 1))
+def test_whatever_an_upstream_asks_for_the_wait_stays_between_a_second_and_what_is_left(
+    header, attempt, left_s, chance
+):
+    asked_s = retry_after_s(header, now=datetime(2026, 11, 22, tzinfo=UTC))
+    waits = wait_s(GET, Failure(429, retry_after_s=asked_s), attempt=attempt, left_s=left_s, chance=lambda: chance)
+    if waits is not None:
+        assert attempt < 3
+        assert waits < left_s
+        assert waits >= (1 if asked_s is not None else 0)
+        assert waits >= (asked_s or 0)
