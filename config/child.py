@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import warnings
 
 from config import postgresql
@@ -21,10 +22,30 @@ def _worker() -> None:
     from secrets_vault import generation
 
     generation.start_listener()  # several machines on PostgreSQL: a changed secret is dropped here too
+    stopping = threading.Event()
+    threading.Thread(target=_sweep_anyway, args=(stopping,), name="sweep-anyway").start()
     # A worker alone needs no news of others; and as root in a container it need not warn at each start.
     warnings.filterwarnings("ignore", message="You're running the worker with superuser")
     alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    app.start(["--quiet", "worker", "--pool", "threads", "--concurrency", "4", *alone])
+    try:
+        app.start(["--quiet", "worker", "--pool", "threads", "--concurrency", "4", *alone])
+    finally:
+        stopping.set()  # the process ends once that thread has: a sweep under way is not cut off
+
+
+def _sweep_anyway(stopping: threading.Event) -> None:
+    """Run what is due even when no bell rings: without a broker, or without beat, work is late and never left."""
+    from django.db import DatabaseError, connections
+
+    from integrations.tasks import tick
+
+    while not stopping.wait(SWEEP_ANYWAY_EVERY_S):
+        try:
+            tick()  # sweeps are claimed by lease: those that a bell has run are not due
+        except DatabaseError:
+            logging.getLogger(__name__).exception("sweeps not run, trying again")
+        finally:
+            connections.close_all()
 
 
 def _beat() -> None:
@@ -48,6 +69,7 @@ def _log_safely() -> None:
 
 
 ANSWER_WITHIN_S = 25.0
+SWEEP_ANYWAY_EVERY_S = 30.0
 CHILDREN = {"web": _web, "worker": _worker, "beat": _beat}
 
 

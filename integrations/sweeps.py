@@ -1,25 +1,30 @@
 """The timetable of background work. The rows are the jobs; a message to the worker is only a doorbell.
 
 A worker claims a sweep by one conditional update on its lease, so any number of
-workers may ring at once. A worker that dies leaves a lease that runs out.
+workers may ring at once. While it works it renews the lease; one that dies leaves
+a lease that runs out within a minute.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from secrets import token_hex
 
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, connections, transaction
 from django.db.models import Q
 
 from integrations.models import Sweep
 
 logger = logging.getLogger(__name__)
 
-LEASE_S = 300
+LEASE_S = 60
+RENEW_EVERY_S = 15.0
 SKEW = timedelta(minutes=1)  # a time further ahead than it can be was written by a clock that has since been put back
 QUIET_AFTER = timedelta(minutes=5)
 Work = Callable[[datetime], int]
@@ -83,7 +88,8 @@ def _claim(name: str, entry: Timetable, *, owner: str, now: datetime) -> bool:
 def _run(name: str, entry: Timetable, *, owner: str, now: datetime) -> None:
     done, error_code = 0, ""
     try:
-        done = entry.work(now)
+        with renewed(name, owner=owner, now=now):
+            done = entry.work(now)
     except Exception as failed:
         error_code = type(failed).__name__
         logger.exception("sweep failed", extra={"sweep": name})
@@ -97,6 +103,30 @@ def _run(name: str, entry: Timetable, *, owner: str, now: datetime) -> None:
     if not error_code:
         fields["ok_at"] = now
     Sweep.objects.filter(name=name, lease_owner=owner).update(**fields)
+
+
+@contextmanager
+def renewed(name: str, *, owner: str, now: datetime, every_s: float = RENEW_EVERY_S) -> Iterator[None]:
+    """Keep the lease of a sweep while the body runs, from a thread of its own."""
+    is_over, began = threading.Event(), time.monotonic()
+
+    def renew() -> None:
+        while not is_over.wait(every_s):
+            until = now + timedelta(seconds=time.monotonic() - began + LEASE_S)
+            try:
+                Sweep.objects.filter(name=name, lease_owner=owner).update(lease_until=until)
+            except DatabaseError:
+                logger.warning("lease not renewed", extra={"sweep": name})
+            finally:
+                connections.close_all()
+
+    thread = threading.Thread(target=renew, name=f"lease-{name}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
 
 def newest_run(now: datetime) -> datetime | None:

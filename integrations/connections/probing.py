@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 EVERY = timedelta(days=1)
 SOON = timedelta(minutes=15)
 SKEW = timedelta(minutes=5)  # a date further ahead than we ever set one is of a clock that has since been put back
-SWEEP_S = 120.0  # well within the sweep's own lease, whatever the providers do
+SWEEP_S = 120.0  # so that other sweeps get their turn, whatever the providers do
 SENTENCES = {
     "works": "It works.",
     "refused": "{name} does not accept this credential. Check that it was copied whole and has not been revoked.",

@@ -47,7 +47,7 @@ TOO_YOUNG = timedelta(seconds=30)
 MAX_BACKOFF_S = 300.0
 FAILING_AFTER = 5
 POLL_S, MAX_POLL_S = 0.05, 0.5
-SWEEP_S = 120.0  # well within the sweep's own lease, whatever the providers do
+SWEEP_S = 120.0  # so that other sweeps get their turn, whatever the providers do
 Sleep = Callable[[float], None]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -92,3 +93,17 @@ def test_sweeps_in_the_future_do_not_hide_a_worker_that_stands_still(timetable):
     assert sweeps.is_quiet(NOW)
     sweeps.tick(NOW)
     assert not sweeps.is_quiet(NOW)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_long_sweep_keeps_its_lease_and_a_dead_ones_ends_within_a_minute(timetable):
+    row = Sweep.objects.create(name="slow", every_s=60, due_at=NOW, lease_owner="me", lease_until=NOW)
+    with sweeps.renewed("slow", owner="me", now=NOW, every_s=0.02):
+        give_up_at = time.monotonic() + 10
+        while row.lease_until <= NOW and time.monotonic() < give_up_at:
+            row.refresh_from_db()
+    assert NOW + timedelta(seconds=60) < row.lease_until < NOW + timedelta(seconds=75)
+    with sweeps.renewed("slow", owner="somebody else", now=NOW + timedelta(days=1), every_s=0.01):
+        time.sleep(0.1)
+    row.refresh_from_db()
+    assert row.lease_until < NOW + timedelta(seconds=75)
