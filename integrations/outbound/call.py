@@ -17,7 +17,7 @@ from integrations.outbound.dial import Dialler
 from integrations.outbound.errors import InvalidAnswer, OutboundError, Unreachable, UpstreamTimeout
 from integrations.outbound.head import MAX_HEADER_LINE, MAX_HEADERS, checked_answer, written_head
 from integrations.outbound.origin import Origin
-from integrations.outbound.pool import Pool
+from integrations.outbound.pool import Pool, PoolKey
 
 # A body may take longer than the deadline only while it moves at this pace: an upload or download of
 # any size passes, a drip does not.
@@ -78,10 +78,11 @@ class Caller:
         """Send one request and return its answer as soon as the head is there; raises OutboundError.
 
         `headers` go out as they are, after Host and before the framing, which is ours. `allowed` names
-        the hosts that may be private. Connections are only reused within one `partition`.
+        the hosts that may be private. Connections are only reused within one `partition`, and one to a
+        host that may be private only while it may.
         """
         head = written_head(method, origin, target=target, headers=headers, framing=_framing(body))
-        key = (partition, origin)
+        key = (partition, origin, origin.is_named_by(allowed))
         is_repeatable = method in SAFE_METHODS and not isinstance(body, Upload)
         kept = self._pool.take(key, is_repeatable=is_repeatable)
         if kept is not None:
@@ -119,9 +120,7 @@ def _framing(body: Body) -> Headers:
 class _Exchange:
     """One request and answer on one connection."""
 
-    def __init__(
-        self, pool: Pool, key: tuple[str, Origin], wire: ResponseHandler, opened_at: float, deadline: Deadline
-    ) -> None:
+    def __init__(self, pool: Pool, key: PoolKey, wire: ResponseHandler, opened_at: float, deadline: Deadline) -> None:
         self.pool, self.key, self.wire, self.opened_at = pool, key, wire, opened_at
         self.deadline = deadline
         self.pump: asyncio.Task[None] | None = None

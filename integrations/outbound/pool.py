@@ -17,11 +17,11 @@ IDLE_UNREPEATABLE_S = 2.0
 MAX_AGE_S = 300.0
 MAX_IDLE_PER_KEY = 32
 
-PoolKey = tuple[str, Origin]
+PoolKey = tuple[str, Origin, bool]
 
 
 class Pool:
-    """Idle connections by (partition, origin). `partition` names whose they are."""
+    """Idle connections by (partition, origin, may be private). `partition` names whose they are."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._idle: dict[PoolKey, deque[tuple[ResponseHandler, float, float]]] = {}
