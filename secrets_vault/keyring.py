@@ -68,6 +68,19 @@ def opening_key(term_id: UUID) -> bytes:
     return key
 
 
+def learn(term: KeyTerm, *, seen: int) -> None:
+    """Open a term whose row the caller has read, having seen generation `seen` before: no query is needed for it.
+
+    Raises Unreadable for one that was destroyed or does not open.
+    """
+    _drop_what_is_stale()
+    if term.pk in _ring.opened:
+        return
+    key = _opened(term)
+    if _may_keep(term.pk, seen):
+        _ring.opened[term.pk] = key
+
+
 def open_new_term(client_id: UUID | None) -> UUID:
     """Begin a new term: new messages are sealed under it, older ones still open under theirs."""
     with transaction.atomic():
@@ -136,6 +149,10 @@ def _unwrap(term_id: UUID) -> bytes:
     term = KeyTerm.objects.filter(pk=term_id).first()
     if term is None:
         raise Unreadable("This value was sealed under a key that this database does not have.")
+    return _opened(term)
+
+
+def _opened(term: KeyTerm) -> bytes:
     if term.wrapped_key is None or term.state == KeyTerm.State.DESTROYED:
         raise Unreadable("The key of this value was destroyed, and the value with it.")
     ring_key = keys.unlock().subkey("keyring")

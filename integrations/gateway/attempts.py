@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from integrations import limits
 from integrations.gateway import inject, retry, target
-from integrations.gateway.lookup import Way
+from integrations.gateway.route import Way
 from integrations.gateway.trace import Trace
 from integrations.limits.reading import fold
 from integrations.outbound import Answering, Caller, OutboundError, Unreachable

@@ -23,8 +23,9 @@ from integrations.call_log.record import CallRecord
 from integrations.call_log.rows import masked_body, storable
 from integrations.causes import Cause, explain
 from integrations.gateway.app import Gateway
-from integrations.gateway.lookup import Lookup, Route, TokenFacts, routed
+from integrations.gateway.lookup import Lookup
 from integrations.gateway.problems import Problem
+from integrations.gateway.route import Route, TokenFacts, routed
 from integrations.gateway.trace import KEPT_BYTES
 from integrations.models import Connection
 from integrations.models.call import NO_TOKEN
@@ -127,9 +128,9 @@ class _OwnRight(Lookup):
 
     async def route(self, token_text: str, slug: str) -> Route:
         """Return the way of this connection; raises Problem connection_not_found when it is gone."""
-        return await self.in_thread(self._load)
+        return await self.in_thread(self._own)
 
-    def _load(self) -> Route:
+    def _own(self) -> Route:
         rows = Connection.objects.select_related("client", "environment", "secret__current")
         connection = rows.filter(pk=self._connection_id).first()
         if connection is None:

@@ -14,9 +14,10 @@ from integrations.gateway import carried, inject, target, throttle
 from integrations.gateway.attempts import Attempts, Standing
 from integrations.gateway.body import CallerBody, CallerGone
 from integrations.gateway.bulkhead import Bulkhead
-from integrations.gateway.lookup import Lookup, Route, Way
+from integrations.gateway.lookup import Lookup
 from integrations.gateway.problems import Problem
 from integrations.gateway.refreshing import Refresher
+from integrations.gateway.route import Route, Way
 from integrations.gateway.trace import Trace
 from integrations.limits import Reading
 from integrations.models import Connection

@@ -17,8 +17,8 @@ from uuid import UUID
 from django.db import DatabaseError
 from django.db.models import F
 
-from integrations.gateway.lookup import TokenFacts
 from integrations.gateway.problems import Problem
+from integrations.gateway.route import TokenFacts
 from integrations.models import TokenWindow
 
 ALL_TIME = datetime(1970, 1, 1, tzinfo=UTC)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from integrations.call_log import CallRecord
-from integrations.gateway.lookup import Route
+from integrations.gateway.route import Route
 from integrations.limits import LOOKED_AT_BYTES, Reading, is_limit
 from integrations.limits.reading import fold
 from integrations.models.call import Outcome

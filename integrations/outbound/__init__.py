@@ -2,7 +2,7 @@
 
 from integrations.outbound.addresses import is_public
 from integrations.outbound.call import Answering, Caller
-from integrations.outbound.dial import Dialler, allowed_private_hosts
+from integrations.outbound.dial import ALLOWED_HOSTS_SETTING, Dialler, allowed_private_hosts, private_hosts
 from integrations.outbound.errors import (
     BadRequest,
     BodyTooLarge,
@@ -16,6 +16,7 @@ from integrations.outbound.origin import Origin, split_url
 from integrations.outbound.send import Answer, send
 
 __all__ = [
+    "ALLOWED_HOSTS_SETTING",
     "Answer",
     "Answering",
     "BadRequest",
@@ -30,6 +31,7 @@ __all__ = [
     "UpstreamTimeout",
     "allowed_private_hosts",
     "is_public",
+    "private_hosts",
     "send",
     "split_url",
 ]

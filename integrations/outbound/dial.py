@@ -6,7 +6,7 @@ import asyncio
 import functools
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import aiohappyeyeballs
@@ -33,9 +33,14 @@ async def resolve(host: str, port: int) -> list[AddressInfo]:
 
 def allowed_private_hosts() -> frozenset[str]:
     """Return the hosts (or host:port) that may be private and plain http: settings and the sandbox button's row."""
-    rows = InstallationSetting.objects.filter(pk=ALLOWED_HOSTS_SETTING).values_list("value", flat=True)
-    chosen = [str(name) for value in rows for name in value]
-    return frozenset(name.strip().lower() for name in [*settings.KEYLODGE_ALLOWED_PRIVATE_HOSTS, *chosen])
+    row = InstallationSetting.objects.filter(pk=ALLOWED_HOSTS_SETTING).values_list("value", flat=True).first()
+    return private_hosts(row or ())
+
+
+def private_hosts(chosen: Iterable[object]) -> frozenset[str]:
+    """Return the hosts that may be private: those of the settings, and those that the row names."""
+    names = [*settings.KEYLODGE_ALLOWED_PRIVATE_HOSTS, *map(str, chosen)]
+    return frozenset(name.strip().lower() for name in names)
 
 
 @functools.cache

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from integrations.errors import IntegrationError
 from integrations.models import CustomProvider
@@ -61,6 +62,11 @@ def read_file(path: Path) -> Provider:
 
 def _custom(key: str) -> Provider:
     facts = CustomProvider.objects.filter(key=key).values_list("facts", flat=True).first()
+    return described(key, facts)
+
+
+def described(key: str, facts: Mapping[str, Any] | None) -> Provider:
+    """Return the provider of a CustomProvider row, None where there is no such row. Raises ProviderNotFound."""
     if facts is None:
         raise ProviderNotFound(f"there is no provider {key}")
     return Provider.from_facts(facts, where=key)

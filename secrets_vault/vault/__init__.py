@@ -1,5 +1,6 @@
 """THE door: nothing is stored, used, shown or destroyed but through here, and each act is written in the book."""
 
+from secrets_vault.keyring import learn
 from secrets_vault.vault.columns import open_text, seal_text
 from secrets_vault.vault.describing import describe
 from secrets_vault.vault.ending import delete, destroy, retire, undelete
@@ -32,6 +33,7 @@ __all__ = [
     "forget_renewed",
     "holds",
     "keyed_hash",
+    "learn",
     "mark_verified",
     "open_text",
     "promote",

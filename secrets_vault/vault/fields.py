@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 
 from secrets_vault import keyring, keys
@@ -117,9 +117,12 @@ def _tell_the_log(kind: str, name: str, value: Secret) -> None:
         lately.note(plain)
 
 
-def open_fields(stored: StoredSecret, version: SecretVersion) -> dict[str, Secret]:
+def open_fields(
+    stored: StoredSecret, version: SecretVersion, rows: Iterable[SecretField] | None = None
+) -> dict[str, Secret]:
     """Return every field of a version by name, in its order. Raises Unreadable when one does not open."""
-    opened = {row.name: open_field(stored, version, row) for row in version.fields.all()}
+    sealed = version.fields.all() if rows is None else rows
+    opened = {row.name: open_field(stored, version, row) for row in sealed}
     if not opened:
         raise NoValue("There is no value here: it is kept elsewhere, or was destroyed.")
     return opened

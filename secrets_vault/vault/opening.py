@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from django.db import transaction
 from django.utils import timezone
@@ -15,16 +15,24 @@ from secrets_vault.secret import Secret
 from secrets_vault.vault.fields import open_field, open_fields
 
 
-def use(stored: StoredSecret, *, actor: Actor, purpose: str, version: SecretVersion | None = None) -> dict[str, Secret]:
+def use(
+    stored: StoredSecret,
+    *,
+    actor: Actor,
+    purpose: str,
+    version: SecretVersion | None = None,
+    rows: Iterable[SecretField] | None = None,
+) -> dict[str, Secret]:
     """Return the values by field name, for a machine that spends them. The current version unless one is given.
 
     The first use of each version is written in the book before anything is opened; later ones are not.
-    Raises NoValue, Unreadable, or AuditUnavailable.
+    `rows` are the version's fields where the caller has read them already. Raises NoValue, Unreadable, or
+    AuditUnavailable.
     """
     chosen = _choose(stored, version)
     if chosen.first_used_at is None:
         _tell_first_use(stored, chosen, actor=actor, purpose=purpose)
-    return open_fields(stored, chosen)
+    return open_fields(stored, chosen, rows)
 
 
 def holds(stored: StoredSecret, fields: Mapping[str, Secret]) -> bool:

@@ -24,6 +24,8 @@ LIBRARY_DOORS = {
     "granian": ("config/web.py",),
     "uvloop": ("config/web.py",),
     "a2wsgi": ("config/pages.py",),
+    "sqlite3": ("integrations/gateway/reading.py", "secrets_vault/backup/"),
+    "psycopg": ("config/postgresql/", "integrations/gateway/reading.py", "secrets_vault/generation.py"),
     "requests": (),
     "httpx": (),
     "urllib.request": ("integrations/sandbox/",),
@@ -41,7 +43,7 @@ EXPOSE_DOORS = (
     "secrets_vault/people/sessions.py",  # the sealed data of a session
     "secrets_vault/management/commands/create_owner.py",  # the password from stdin, on its way to the hasher
     "integrations/oauth/",  # refresh tokens and client secrets, on their way to the token endpoint
-    "integrations/gateway/lookup.py",  # the credential, on its way into the upstream request
+    "integrations/gateway/route.py",  # the credential, on its way into the upstream request
     "integrations/probe_call.py",  # the same for the test of a connection
     "dashboard/pages/vault/showing.py",  # the one page that shows a value to a person
     "dashboard/pages/vault/importing.py",  # a value just pasted, on its way to the mask of its preview

@@ -1,0 +1,198 @@
+"""Where a call goes and with what: the token's limits, the upstream, and the credential once it is opened.
+
+This is the listed door of the gateway to the vault. Nothing is decided here from memory: whoever keeps
+a route (`lookup.py`) sees to it that it is young and that nothing it was made from has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any
+from uuid import UUID
+
+from integrations.errors import IntegrationError
+from integrations.gateway.inject import Injected
+from integrations.models import Connection, GatewayToken
+from integrations.outbound import Origin, allowed_private_hosts, split_url
+from integrations.providers.loading import CUSTOM_PREFIX
+from integrations.providers.registry import described, get_provider
+from integrations.providers.shape import Provider
+from integrations.providers.templates import host as host_of
+from secrets_vault import vault
+from secrets_vault.actor import Actor
+from secrets_vault.errors import NoValue, PolicyRefused, VaultError
+from secrets_vault.models import KeyTerm, SecretField
+
+_STATUS_PROBLEMS = {
+    Connection.Status.PAUSED: "paused",
+    Connection.Status.NEEDS_RECONNECTING: "needs_reconnecting",
+    Connection.Status.NOT_CONNECTED: "needs_reconnecting",
+}
+_TOKEN_FIELDS = {"api_key": "api_key", "bearer": "token", "oauth2": "access_token"}
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFacts:
+    """What a gateway token allows."""
+
+    id: UUID
+    name: str
+    client_id: UUID
+    methods: frozenset[str]
+    paths: tuple[str, ...]
+    per_minute: int | None
+    per_day: int | None
+    max_uses: int | None
+    expires_at: datetime | None
+    networks: tuple[IPv4Network | IPv6Network, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What is injected, and what must not be seen in a log afterwards."""
+
+    injected: Injected
+    secret_id: UUID
+    version: int
+    version_id: UUID
+    made_at: datetime
+    known: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The way to the upstream, and what opens it."""
+
+    provider: Provider
+    origin: Origin
+    base_path: bytes
+    credential: Credential
+    allowed: frozenset[str]
+    access_expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a call with this token to this slug goes. Either `problem` or `way` is set."""
+
+    token: TokenFacts
+    slug: str
+    problem: str = ""
+    connection_id: UUID | None = None
+    environment_id: UUID | None = None
+    provider_key: str = ""
+    kind: str = ""
+    own_slot: str = ""
+    way: Way | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What was read together with a connection, so that no question is left for the database.
+
+    `facts` are those of its CustomProvider, None where there is none; `hosts` may be private; `fields` are the
+    sealed ones of the secret's current version, `terms` those of the keyring that open them. `seen` is the
+    generation before the read.
+    """
+
+    facts: Mapping[str, Any] | None
+    hosts: frozenset[str]
+    fields: Sequence[SecretField]
+    terms: Sequence[KeyTerm]
+    seen: int
+
+
+def token_facts(row: GatewayToken, *, is_previous: bool) -> TokenFacts:
+    ends = [at for at in (row.expires_at, row.previous_expires_at if is_previous else None) if at is not None]
+    return TokenFacts(
+        id=row.pk,
+        name=row.name,
+        client_id=row.client_id,
+        methods=frozenset(method.upper() for method in row.methods),
+        paths=tuple(row.paths),
+        per_minute=row.per_minute,
+        per_day=row.per_day,
+        max_uses=row.max_uses,
+        expires_at=min(ends, default=None),
+        networks=tuple(ip_network(text) for text in row.ip_ranges),
+    )
+
+
+def routed(token: TokenFacts, connection: Connection, beside: Beside | None = None) -> Route:
+    """Return the route of a connection; whatever forbids the call becomes its problem.
+
+    Without `beside` the database is asked for the rest.
+    """
+    route = Route(
+        token,
+        connection.slug,
+        connection_id=connection.pk,
+        environment_id=connection.environment_id,
+        provider_key=connection.provider_key,
+        kind=connection.kind,
+    )
+    try:
+        provider = _provider(connection.provider_key, beside).render(connection.variables)
+        route = replace(route, own_slot=provider.injection_for(connection.kind).slot)
+        problem = _STATUS_PROBLEMS.get(Connection.Status(connection.status), "")
+        if problem or provider.missing_variables:
+            return replace(route, problem=problem or "needs_reconnecting")
+        origin, base_path = split_url(provider.base_url)
+        credential = _credential(connection, provider, beside)
+    except (PolicyRefused, IntegrationError):
+        return replace(route, problem="host_refused")
+    except NoValue:
+        return replace(route, problem="needs_reconnecting")
+    except VaultError:
+        return replace(route, problem="credential_unreadable")
+    ends = connection.access_expires_at if connection.kind == Connection.Kind.OAUTH2 else None
+    allowed = beside.hosts if beside else allowed_private_hosts()
+    return replace(route, way=Way(provider, origin, base_path, credential, allowed, ends))
+
+
+def _provider(key: str, beside: Beside | None) -> Provider:
+    if beside is not None and key.startswith(CUSTOM_PREFIX):
+        return described(key, beside.facts)
+    return get_provider(key)
+
+
+def _credential(connection: Connection, provider: Provider, beside: Beside | None) -> Credential:
+    """Return the opened credential, once the vault agrees that it may go to this host in this slot."""
+    stored, injection = connection.secret, provider.injection_for(connection.kind)
+    if stored is None or stored.current is None:
+        raise NoValue("The connection has no secret.")
+    if stored.client_id != connection.client_id:  # only a hand in the database can have brought them together
+        raise PolicyRefused("The secret is another client's.")
+    host = host_of(provider.base_url)
+    if host not in provider.allowed_hosts:
+        raise PolicyRefused("The provider's facts do not allow this host.")
+    vault.check_policy(stored, host=host, slot=injection.slot)
+    rows = None if beside is None else _openable(beside)
+    fields = vault.use(stored, actor=_actor(connection), purpose="gateway call", rows=rows)
+    opened = {name: value.expose() for name, value in fields.items()}
+    if connection.kind == Connection.Kind.BASIC:
+        value = injection.value(username=opened.get("username", ""), password=opened.get("password", ""))
+    else:
+        value = injection.value(token=opened[_TOKEN_FIELDS[connection.kind]])
+    return Credential(
+        injected=Injected(injection.in_, injection.name, value),
+        secret_id=stored.pk,
+        version=stored.current.number,
+        version_id=stored.current.pk,
+        made_at=stored.current.created_at,
+        known=(*(text for name, text in opened.items() if name != "username"), value),
+    )
+
+
+def _openable(beside: Beside) -> Sequence[SecretField]:
+    """Return the sealed fields, once the vault knows the terms that open them."""
+    for term in beside.terms:
+        vault.learn(term, seen=beside.seen)
+    return beside.fields
+
+
+def _actor(connection: Connection) -> Actor:
+    return Actor(kind="gateway", id=str(connection.pk), label=connection.slug)
