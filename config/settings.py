@@ -82,6 +82,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "dashboard.middleware.HtmxRedirectMiddleware",
     "dashboard.middleware.TimeZoneMiddleware",
+    "dashboard.middleware.GoneProviderMiddleware",
     "allauth.account.middleware.AccountMiddleware",
 ]
 

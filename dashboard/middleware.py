@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.http import HttpResponse
+from django.shortcuts import render
 from django.utils import timezone
+
+from integrations.providers.registry import ProviderNotFound
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -34,6 +38,22 @@ def zone_of(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
         return ZoneInfo("UTC")
+
+
+class GoneProviderMiddleware:
+    """Answer an act on a connection whose provider's description is gone with what to do, not with an error."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Django calls this for what a view raised."""
+        if not isinstance(error, ProviderNotFound):
+            return None
+        return render(request, "provider_gone.html", status=HTTPStatus.CONFLICT)
 
 
 class HtmxRedirectMiddleware:

@@ -21,6 +21,7 @@ CODE_WORDS = {
     "upstream_timeout": "no answer in time",
     "upstream_invalid": "an answer that cannot be read",
     "host_refused": "host refused",
+    "provider_gone": "provider not described",
 }
 PHASE_WORDS = {
     "resolve": "while looking up the name",

@@ -57,6 +57,7 @@ urlpatterns = [
     path("providers/", described.providers, name="providers"),
     path("providers/new/", described.new_provider, name="provider_new"),
     path("providers/<uuid:pk>/", described.edit_provider, name="provider"),
+    path("providers/<uuid:pk>/delete/", described.delete_provider, name="provider_delete"),
     # Connection
     path("connections/<slug:slug>/", connection_page.connection, name="connection"),
     path("connections/<slug:slug>/rename/", acts.rename, name="connection_rename"),

@@ -26,6 +26,11 @@ _PROBLEMS: dict[str, tuple[int, str, str]] = {
         "The provider no longer accepts this connection, or it was never connected. Connect it in Keylodge.",
     ),
     "paused": (409, "Connection is paused", "Somebody paused this connection in Keylodge. Resume it there."),
+    "provider_gone": (
+        409,
+        "Provider is not described any more",
+        "The description of this connection's provider is gone from Keylodge. Nothing was sent.",
+    ),
     "host_refused": (403, "Host refused", "The credential is not bound to this host, or the host is private."),
     "upstream_unreachable": (502, "Provider not reachable", "No connection to the provider could be made or kept."),
     "upstream_invalid": (502, "Provider's answer not valid", "What came back is not a whole HTTP answer."),

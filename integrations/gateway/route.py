@@ -18,7 +18,7 @@ from integrations.gateway.inject import Injected
 from integrations.models import Connection, GatewayToken
 from integrations.outbound import Origin, allowed_private_hosts, split_url
 from integrations.providers.loading import CUSTOM_PREFIX
-from integrations.providers.registry import described, get_provider
+from integrations.providers.registry import ProviderNotFound, described, get_provider
 from integrations.providers.shape import Provider
 from integrations.providers.templates import host as host_of
 from secrets_vault import vault
@@ -142,6 +142,8 @@ def routed(token: TokenFacts, connection: Connection, beside: Beside | None = No
             return replace(route, problem=problem or "needs_reconnecting")
         origin, base_path = split_url(provider.base_url)
         credential = _credential(connection, provider, beside)
+    except ProviderNotFound:
+        return replace(route, problem="provider_gone")
     except (PolicyRefused, IntegrationError):
         return replace(route, problem="host_refused")
     except NoValue:

@@ -12,7 +12,7 @@ from django.db import transaction
 from integrations.errors import IntegrationError
 from integrations.links.words import catalogues, words_in
 from integrations.models import ClientLink, Connection
-from integrations.oauth.keeping import provider_of
+from integrations.providers.gone import shown_provider
 from integrations.status import record
 from secrets_vault import vault
 from secrets_vault.actor import Actor
@@ -66,7 +66,7 @@ def letter(link: ClientLink, url: str) -> tuple[str, str]:
     """
     words = words_in(
         link.language,
-        provider=provider_of(link.connection).name,
+        provider=shown_provider(link.connection).name,
         who=link.created_by.name if link.created_by else link.client.name,
         url=url,
         until=until(link),

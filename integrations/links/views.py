@@ -25,9 +25,10 @@ from integrations.links.link import find_open, until
 from integrations.links.words import catalogues, language_of, words_in
 from integrations.models import ClientLink, Connection, OAuthFlow
 from integrations.oauth import flow
-from integrations.oauth.keeping import oauth_facts, provider_of
+from integrations.oauth.keeping import oauth_facts
 from integrations.oauth.scopes import to_ask_for
 from integrations.oauth.views import bind_browser, browser_secret_of
+from integrations.providers.gone import shown_provider
 from integrations.status import record
 from secrets_vault.actor import Actor
 
@@ -92,7 +93,7 @@ def _record_opened(link: ClientLink) -> None:
 
 def _page(request: HttpRequest, link: ClientLink, template: str, **more: Any) -> HttpResponse:
     connection, language = link.connection, language_of(request, link.language)
-    provider = provider_of(connection)
+    provider = shown_provider(connection)
     words = words_in(
         language,
         provider=provider.name,

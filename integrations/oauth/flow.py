@@ -31,6 +31,7 @@ from integrations.oauth.keeping import authorization_server
 from integrations.oauth.revoke import give_back
 from integrations.oauth.session import AuthorizationServer, Send
 from integrations.oauth.signing_keys import KeysUnreadable
+from integrations.providers.gone import is_gone, shown_provider
 from integrations.providers.parts import OAuthFacts
 from integrations.status import record
 from secrets_vault import vault
@@ -79,6 +80,8 @@ def start(
     if (user is None) == (link is None):
         raise ValueError("a consent belongs to a user or to a link")
     app = _usable_app(connection)
+    if is_gone(shown_provider(connection)):
+        raise CannotStart("provider_gone")
     server = authorization_server(connection, send=outbound.send, redirect_uri=redirect_uri())
     wanted = scope_rules.to_ask_for(connection, app, server.facts, chosen=scopes)
     state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64)

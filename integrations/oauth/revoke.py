@@ -10,9 +10,10 @@ from datetime import datetime
 from django.db import transaction
 
 from integrations import outbound
+from integrations.errors import IntegrationError
 from integrations.models import Connection
 from integrations.oauth import lease
-from integrations.oauth.errors import AppWrong, BadMinute, CannotStart, GrantDead, GrantRefused
+from integrations.oauth.errors import AppWrong, BadMinute, GrantDead, GrantRefused
 from integrations.oauth.keeping import REVOKE_SLOT, authorization_server, bound_host
 from integrations.oauth.session import Send
 from integrations.status import Status, record, swap
@@ -70,7 +71,7 @@ def give_back(
     """Revoke a pair of tokens. Ending the refresh token ends the grant; the access token is tried for good measure."""
     try:
         server = authorization_server(connection, send=send)
-    except (CannotStart, VaultError) as error:
+    except (IntegrationError, VaultError) as error:  # the app, the secret or the provider's description is gone
         return Revocation(False, error.code)
     if not server.facts.revoke_url:
         return Revocation(False, "no_revoke_url")

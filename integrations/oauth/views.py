@@ -23,8 +23,8 @@ from integrations.models import Connection
 from integrations.oauth import connecting, flow
 from integrations.oauth.errors import CannotStart, ConsentRefused
 from integrations.oauth.flow import Callback
-from integrations.oauth.keeping import provider_of
 from integrations.oauth.scopes import missing
+from integrations.providers.gone import shown_provider
 from secrets_vault.actor import Actor
 from secrets_vault.errors import PolicyRefused
 from secrets_vault.models import User
@@ -82,7 +82,7 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
     if user is None:
         raise Http404
     connection = get_object_or_404(_manageable(user), slug=slug)
-    secret, words = browser_secret_of(request), words_in(shown(), provider=provider_of(connection).name)
+    secret, words = browser_secret_of(request), words_in(shown(), provider=shown_provider(connection).name)
     context: dict[str, Any] = {"connection": connection, "words": words, "page_language": shown()}
     try:
         context["url"] = flow.start(
@@ -154,7 +154,7 @@ def connected(request: HttpRequest, connection_id: UUID) -> HttpResponse:
     """Say which account is connected, what it may do, and which rights were not given."""
     rows = Connection.objects.visible_to(person(request)).select_related("client", "environment")
     connection = get_object_or_404(rows, pk=connection_id)
-    provider = provider_of(connection)
+    provider = shown_provider(connection)
     lacking = missing(connection.requested_scopes, connection.granted_scopes)
     context = {
         "connection": connection,
@@ -181,7 +181,7 @@ def other_account(request: HttpRequest, flow_id: str) -> HttpResponse:
     connection, changes = waiting.connection, (waiting.found or {})["changes"]
     context = {
         "connection": connection,
-        "provider": provider_of(connection),
+        "provider": shown_provider(connection),
         "expected_id": connection.expected_account_id or connection.account_id,
         "chosen_id": changes["account_id"],
         "chosen_name": changes["account_name"],

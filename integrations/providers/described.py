@@ -9,7 +9,8 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 
-from integrations.models import CustomProvider
+from integrations.errors import IntegrationError
+from integrations.models import Connection, CustomProvider, OAuthApp
 from integrations.providers import templates
 from integrations.providers.custom import custom_from
 from integrations.providers.loading import CUSTOM_PREFIX
@@ -51,6 +52,29 @@ def describe(
             return row, False
         _save(row, facts, actor=actor)
     return row, True
+
+
+class StillDescribes(IntegrationError):
+    """Connections or OAuth apps use this description. `connections` and `apps` say which."""
+
+    code = "provider_still_used"
+
+    def __init__(self, connections: list[Connection], apps: list[OAuthApp]) -> None:
+        self.connections, self.apps = connections, apps
+        super().__init__(f"used by {len(connections)} connections and {len(apps)} OAuth apps")
+
+
+def forget(row: CustomProvider, *, actor: Actor) -> None:
+    """Delete a description that nothing uses. Raises StillDescribes."""
+    with transaction.atomic():
+        CustomProvider.objects.select_for_update().filter(pk=row.pk).first()
+        connections = list(Connection.objects.filter(provider_key=row.key).select_related("client"))
+        apps = list(OAuthApp.objects.filter(provider_key=row.key))
+        if connections or apps:
+            raise StillDescribes(connections, apps)
+        audit.record("provider.forgotten", actor=actor, client=row.client, subject=row, details={"key": row.key})
+        row.delete()
+        generation.bump()
 
 
 def described_for(client: Client) -> list[Provider]:

@@ -163,6 +163,7 @@ ROWS: dict[str, Row] = {
     "dashboard:providers": Row(MEMBER, methods=GET),
     "dashboard:provider_new": Row(MANAGER),
     "dashboard:provider": Row(MANAGE, "provider"),
+    "dashboard:provider_delete": act("provider"),
 }
 
 # What asks again who it is after a quarter of an hour: values and keys that leave the house, tokens made,

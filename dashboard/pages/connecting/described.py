@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import slugify
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboard.pages.connecting.described_form import DescribedForm, initial_of
 from dashboard.pages.connecting.list import can_add
@@ -22,7 +22,7 @@ from dashboard.render import PageRequest, actor_of, render_page
 from integrations.models import Connection, CustomProvider
 from integrations.outbound.dial import allowed_private_hosts
 from integrations.providers.custom import plain_http_hosts
-from integrations.providers.described import describe
+from integrations.providers.described import StillDescribes, describe, forget
 from integrations.providers.reading import BadFacts
 from integrations.providers.shape import Provider
 from secrets_vault.access import can_manage
@@ -71,6 +71,32 @@ def edit_provider(request: PageRequest, pk: UUID) -> HttpResponse:
         return HttpResponseRedirect(reverse("dashboard:providers"))
     uses = Connection.objects.visible_to(request.user).filter(provider_key=row.key).count()
     return _page(request, form, row=row, uses=uses)
+
+
+@login_required
+@require_POST
+def delete_provider(request: PageRequest, pk: UUID) -> HttpResponse:
+    """Delete a description that nothing uses; else name what does."""
+    row: CustomProvider = get_object_or_404(CustomProvider.objects.visible_to(request.user), pk=pk)
+    if row.is_sandbox or not can_manage(request.user, row.client):
+        raise Http404
+    try:
+        forget(row, actor=actor_of(request))
+    except StillDescribes as used:
+        messages.error(request, _users_in_words(request, row, used))
+        return HttpResponseRedirect(reverse("dashboard:provider", args=[row.pk]))
+    messages.success(request, f"{row.name} is deleted.")
+    return HttpResponseRedirect(reverse("dashboard:providers"))
+
+
+def _users_in_words(request: PageRequest, row: CustomProvider, used: StillDescribes) -> str:
+    """Name what this person may see, and count the rest."""
+    seen = set(Connection.objects.visible_to(request.user).values_list("pk", flat=True))
+    names = [connection.slug for connection in used.connections if connection.pk in seen]
+    names += [app.name for app in used.apps if can_manage(request.user, app.for_client)]
+    others = len(used.connections) + len(used.apps) - len(names)
+    told = [*names[:10], *([f"{others + max(0, len(names) - 10)} more"] if others or len(names) > 10 else [])]
+    return f"{row.name} is still used, so it stays: {', '.join(told)}. Delete or disconnect them first."
 
 
 def _page(request: PageRequest, form: DescribedForm, **more: Any) -> HttpResponse:

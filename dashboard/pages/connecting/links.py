@@ -26,7 +26,7 @@ from integrations.links import link_state, make_link, revoke_link
 from integrations.links.link import LinkRefused, letter
 from integrations.mail import deliver
 from integrations.models import ClientLink, Connection
-from integrations.oauth.keeping import provider_of
+from integrations.providers.gone import shown_provider
 from secrets_vault.access import can_manage
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _context(request: PageRequest, connection: Connection) -> dict[str, Any]:
     kept = request.session.pop(FRESH, None)
     return {
         "connection": connection,
-        "provider": provider_of(connection),
+        "provider": shown_provider(connection),
         "steps": picker.steps(4) if kept else [],
         "fresh": kept if kept and kept["slug"] == connection.slug else None,
         "rows": [row_of(link, now=now) for link in rows[:MOST]],

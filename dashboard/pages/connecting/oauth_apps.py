@@ -25,6 +25,7 @@ from dashboard.render import PageRequest, actor_of, render_page
 from integrations.errors import IntegrationError
 from integrations.models import Connection, CustomProvider, OAuthApp
 from integrations.oauth.app import change_app, make_app, redirect_uri, replace_client_secret
+from integrations.providers.gone import stand_in
 from integrations.providers.registry import ProviderNotFound, all_providers, get_provider
 from integrations.providers.shape import Provider
 from secrets_vault.access import can_manage
@@ -105,7 +106,7 @@ def edit_app(request: PageRequest, pk: UUID) -> HttpResponse:
     app: OAuthApp = get_object_or_404(rows, pk=pk)
     if not can_manage(request.user, app.for_client):
         raise Http404
-    provider = get_provider(app.provider_key)
+    provider = _provider_or_stand_in(app.provider_key)
     form = OAuthAppForm(
         request.POST if request.method == "POST" else None, provider=provider, user=request.user, app=app
     )
@@ -118,6 +119,13 @@ def edit_app(request: PageRequest, pk: UUID) -> HttpResponse:
             messages.success(request, f"{app.name} is saved.")
             return HttpResponseRedirect(reverse("dashboard:oauth_apps"))
     return _page(request, form, provider, app=app)
+
+
+def _provider_or_stand_in(key: str) -> Provider:
+    try:
+        return get_provider(key)
+    except ProviderNotFound:
+        return stand_in(key)
 
 
 def _change(request: PageRequest, form: OAuthAppForm, app: OAuthApp) -> None:

@@ -17,7 +17,7 @@ from integrations.connections.credential import FIELDS
 from integrations.gateway.console import METHODS
 from integrations.gateway.target import is_refused
 from integrations.models import Connection, GatewayToken
-from integrations.oauth.keeping import provider_of
+from integrations.providers.gone import shown_provider
 from integrations.providers.reach import Reach
 
 PATH = re.compile(r"/[\x21-\x22\x24-\x7e]*\Z")  # printable ASCII without a space and without "#"
@@ -196,7 +196,7 @@ def reaches_of(connections: Iterable[Connection]) -> list[tuple[Connection, Reac
     """Return the connections whose given scopes have known paths, with those paths."""
     found = []
     for connection in connections:
-        reach = provider_of(connection).reach_of(connection.granted_scopes) if connection.granted_scopes else Reach()
+        reach = shown_provider(connection).reach_of(connection.granted_scopes) if connection.granted_scopes else Reach()
         if reach.paths:
             found.append((connection, reach))
     return found

@@ -23,7 +23,7 @@ from dashboard.tightest import Tight
 from integrations.connections import living_tokens
 from integrations.models import ErrorGroup, LimitReading
 from integrations.oauth.app import usable_apps
-from integrations.oauth.keeping import provider_of
+from integrations.providers.gone import shown_provider
 from secrets_vault.access import can_manage
 from secrets_vault.models import AuditEvent
 
@@ -52,7 +52,7 @@ def connection(request: PageRequest, slug: str) -> HttpResponse:
 
 def head_of(found: Connection, request: PageRequest, *, now: datetime) -> dict[str, Any]:
     """Return what the head of every page of a connection needs."""
-    provider = provider_of(found)
+    provider = shown_provider(found)
     name_providers([found])
     state, may = state_of(found, provider, now=now), can_manage(request.user, found.client)
     app = found.oauth_app
@@ -68,7 +68,7 @@ def head_of(found: Connection, request: PageRequest, *, now: datetime) -> dict[s
 
 def details_of(found: Connection, request: PageRequest, *, now: datetime) -> dict[str, Any]:
     """Return everything under the head."""
-    provider = provider_of(found)
+    provider = shown_provider(found)
     tokens = list(found.gateway_tokens.order_by("name"))
     callers = callers_of(found, tokens, now=now)
     return {
@@ -120,6 +120,6 @@ def forms_for(found: Connection, provider: Provider) -> dict[str, Any]:
 def n8n_node(request: PageRequest, slug: str) -> HttpResponse:
     """Give a node that n8n imports. It holds no token, so who may look may have it."""
     found = visible_connection(request, slug)
-    body = n8n_workflow(found, provider_of(found))
+    body = n8n_workflow(found, shown_provider(found))
     headers = {"Content-Disposition": f'attachment; filename="{found.slug}-n8n.json"', "Cache-Control": "no-store"}
     return HttpResponse(body, content_type="application/json", headers=headers)

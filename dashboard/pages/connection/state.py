@@ -11,6 +11,7 @@ from dashboard.words import STATUS_TONES, ago_words
 from integrations.causes import explain
 from integrations.connections.probing import SENTENCES
 from integrations.models import CallHour, Connection, OAuthFlow
+from integrations.providers.gone import is_gone
 from integrations.providers.shape import Provider
 
 Status = Connection.Status
@@ -21,6 +22,7 @@ ACTS = {
     "probe": "Try it now",
     "resume": "Resume",
     "app": "To the OAuth app",
+    "describe": "Describe the API",
     "choose_app": "Use this OAuth app",
 }
 PROBE_CODES = {
@@ -48,7 +50,11 @@ class State:
 
 def state_of(connection: Connection, provider: Provider, *, now: datetime) -> State:
     """Return the state in words."""
-    found = _of_the_app(connection, provider) or _STATES[Status(connection.status)](connection, provider, now)
+    found = (
+        _of_the_provider(connection, provider)
+        or _of_the_app(connection, provider)
+        or _STATES[Status(connection.status)](connection, provider, now)
+    )
     waiting = connection.status == Status.UNTESTED or is_consent_under_way(connection, now=now)
     return replace(found, tone=found.tone or STATUS_TONES[connection.status], is_waiting=waiting)
 
@@ -58,6 +64,16 @@ def is_consent_under_way(connection: Connection, *, now: datetime) -> bool:
     if connection.kind != Connection.Kind.OAUTH2:
         return False
     return OAuthFlow.objects.filter(connection=connection, consumed_at=None, expires_at__gt=now).exists()
+
+
+def _of_the_provider(connection: Connection, provider: Provider) -> State | None:
+    if not is_gone(provider):
+        return None
+    text = (
+        f"What Keylodge knew about this API ({connection.provider_key}) is gone, so no call can go out. "
+        "Describe the API again and connect it anew; then disconnect and delete this one. Its history stays."
+    )
+    return State("bad", "The provider’s description is gone", text, "describe")
 
 
 def _of_the_app(connection: Connection, provider: Provider) -> State | None:

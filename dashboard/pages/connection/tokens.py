@@ -22,7 +22,7 @@ from dashboard.pages.connection.one import calling, head_of
 from dashboard.render import PageRequest, actor_of, render_page
 from integrations import tokens
 from integrations.models import Connection, GatewayToken
-from integrations.oauth.keeping import provider_of
+from integrations.providers.gone import shown_provider
 from integrations.tokens import BadTokenLimits, TokenNameTaken
 from secrets_vault.people.step_up import step_up_required
 from secrets_vault.secret import Secret
@@ -56,7 +56,7 @@ def proposed(connection: Connection) -> dict[str, Any]:
     granted = [scope for scope in connection.granted_scopes if scope not in ("oauth", "offline_access", "openid")]
     reads = bool(granted) and all(scope.lower().endswith(("read", "readonly", "read_only")) for scope in granted)
     methods = ["GET", "HEAD"] if reads else []
-    reach = provider_of(connection).reach_of(connection.granted_scopes)
+    reach = shown_provider(connection).reach_of(connection.granted_scopes)
     return {
         "name": free_name(connection),
         "connections": [connection.pk],
@@ -128,6 +128,6 @@ def _shown(
         "token": token,
         "plaintext": plaintext,
         "is_rolled": is_rolled,
-        **calling(connection, provider_of(connection), token=plaintext),
+        **calling(connection, shown_provider(connection), token=plaintext),
     }
     return render_page(request, "dashboard/connection/token_made.html", context)
