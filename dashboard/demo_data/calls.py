@@ -13,7 +13,8 @@ from uuid import UUID
 
 from django.db import transaction
 
-from dashboard.demo_data.stories import STORIES, Service, Story
+from dashboard.demo_data.rhythm import moments, settle, shares_at
+from dashboard.demo_data.stories import STORIES, USED, Service, Story
 from integrations.causes import Cause, explain, path_template
 from integrations.models import Call, CallHour, Connection, ErrorGroup, LimitReading
 from integrations.models.call import Outcome
@@ -21,6 +22,7 @@ from integrations.models.router import calls_alias
 from secrets_vault.ids import uuid7
 
 BATCH = 2000
+CALLER_IP = "192.0.2.10"
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Counts:
         default_factory=lambda: defaultdict(lambda: [0.0] * 5)
     )
     groups: dict[bytes, ErrorGroup] = field(default_factory=dict)
+    tokens: dict[UUID, tuple[int, datetime]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class Found:
     calls: int
     groups: int
     readings: int
+    tokens: dict[UUID, tuple[int, datetime]]
 
 
 def make_calls(callers: list[Caller], dice: random.Random, *, calls: int, days: int, now: datetime) -> Found:
@@ -62,20 +66,20 @@ def make_calls(callers: list[Caller], dice: random.Random, *, calls: int, days: 
         while batch := list(islice(rows, BATCH)):
             Call.objects.bulk_create(batch, batch_size=BATCH)
         CallHour.objects.bulk_create(_hours(counts), batch_size=BATCH)
+        settle(counts.groups.values(), now=now)
         ErrorGroup.objects.bulk_create(counts.groups.values(), batch_size=BATCH)
-        readings = [_reading(caller, dice, now=now) for caller in callers]
+        telling = [caller for caller in callers if caller.service.limit]
+        readings = [_reading(caller, number, dice, now=now) for number, caller in enumerate(telling)]
         LimitReading.objects.bulk_create(readings, batch_size=BATCH)
-    return Found(calls, len(counts.groups), len(readings))
+    return Found(calls, len(counts.groups), len(readings), counts.tokens)
 
 
 def _rows(
     callers: list[Caller], dice: random.Random, counts: Counts, *, calls: int, days: int, now: datetime
 ) -> Iterator[Call]:
-    shares = [story.share for story in STORIES]
-    step = timedelta(days=days) / max(1, calls)
-    for number in range(calls):
-        at = now - timedelta(days=days) + step * number
-        caller, story = dice.choice(callers), dice.choices(STORIES, shares)[0]
+    for at in moments(calls, days=days, now=now):
+        story = dice.choices(STORIES, shares_at(at, now=now))[0]
+        caller = _caller_for(story, callers, dice)
         call = _call(caller, story, dice, at=at)
         if story.is_failed:
             _explain(call, caller, story, counts)
@@ -83,8 +87,18 @@ def _rows(
         yield call
 
 
+def _caller_for(story: Story, callers: list[Caller], dice: random.Random) -> Caller:
+    """Return who calls: anybody, or for a failure the one that it happens to."""
+    if story.at is None:
+        return dice.choice(callers)
+    fitting = [caller for caller in callers if caller.service.provider == story.at[0]] or callers
+    return fitting[STORIES.index(story) * 5 % len(fitting)]
+
+
 def _call(caller: Caller, story: Story, dice: random.Random, *, at: datetime) -> Call:
     method, path = dice.choice(caller.service.calls)
+    if story.at is not None:
+        method, path = caller.service.calls[story.at[1] % len(caller.service.calls)]
     upstream_ms = round(story.ms * dice.uniform(0.6, 1.8), 1)
     call = Call(
         id=uuid7(int(at.timestamp() * 1000)),
@@ -107,7 +121,7 @@ def _call(caller: Caller, story: Story, dice: random.Random, *, at: datetime) ->
         request_bytes=dice.randint(0, 900),
         response_bytes=dice.randint(120, 9000),
         secret_version=1,
-        caller_ip="192.0.2.10",
+        caller_ip=CALLER_IP,
     )
     if story.is_failed or story.attempts > 1:
         call.timeline = _timeline(story, upstream_ms)
@@ -131,13 +145,13 @@ def _explain(call: Call, caller: Caller, story: Story, counts: Counts) -> None:
     call.request_head = f"{call.method} {call.path} HTTP/1.1\nHost: {call.host}\nAuthorization: Bearer ****"
     call.response_head = f"HTTP/1.1 {story.status}\nContent-Type: application/json" if not story.code else ""
     call.response_body = story.body
-    group = _group(call, caller, cause, counts)
+    group = _group(call, caller, story, cause, counts)
     group.count += 1
     group.last_seen_at, group.last_call_id = call.at, call.pk
     call.group_id = group.pk
 
 
-def _group(call: Call, caller: Caller, cause: Cause, counts: Counts) -> ErrorGroup:
+def _group(call: Call, caller: Caller, story: Story, cause: Cause, counts: Counts) -> ErrorGroup:
     template = path_template(call.path)
     text = f"demo|{call.connection_id}|{call.method}|{template}|{call.status}|{cause.code}"
     key = hashlib.sha256(text.encode()).digest()
@@ -156,6 +170,7 @@ def _group(call: Call, caller: Caller, cause: Cause, counts: Counts) -> ErrorGro
             cause=cause.cause,
             remedy=cause.remedy,
             who=cause.who,
+            state=story.state,
             first_seen_at=call.at,
             last_seen_at=call.at,
             last_call_id=call.pk,
@@ -169,6 +184,7 @@ def _count(call: Call, caller: Caller, counts: Counts) -> None:
     is_failed = call.group_id is not None
     for place, value in enumerate((1, is_failed, call.outcome == Outcome.LIMITED, call.attempts > 1, call.total_ms)):
         sums[place] += value
+    counts.tokens[caller.token_id] = (counts.tokens.get(caller.token_id, (0, call.at))[0] + 1, call.at)
 
 
 def _hours(counts: Counts) -> Iterator[CallHour]:
@@ -186,16 +202,17 @@ def _hours(counts: Counts) -> Iterator[CallHour]:
         )
 
 
-def _reading(caller: Caller, dice: random.Random, *, now: datetime) -> LimitReading:
+def _reading(caller: Caller, number: int, dice: random.Random, *, now: datetime) -> LimitReading:
+    """Return a reading of a day's quota that ends some hours from now, so that it still means something then."""
     service = caller.service
     return LimitReading(
         connection_id=caller.connection.pk,
         client_id=caller.client_id,
         bucket=service.bucket,
         limit=service.limit,
-        remaining=dice.randint(0, service.limit),
+        remaining=round(service.limit * (1 - USED[number % len(USED)]) * dice.uniform(0.97, 1)),
         window_s=service.window_s,
-        resets_at=now + timedelta(seconds=service.window_s),
+        resets_at=now + timedelta(hours=dice.uniform(6, 20)),
         read_at=now,
         source=LimitReading.Source.HEADERS,
     )

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from dashboard.demo_data.calls import Caller, make_calls
-from dashboard.demo_data.stories import AGES, CLIENT_NAMES, SERVICES, Service
+from dashboard.demo_data.calls import CALLER_IP, Caller, make_calls
+from dashboard.demo_data.stories import AGES, CLIENT_NAMES, SCOPES, SERVICES, TROUBLES, Service
 from integrations.models import Connection, GatewayToken, Message
 from integrations.providers.registry import get_provider
 from secrets_vault import audit, vault
@@ -32,7 +32,7 @@ class Size:
 
     clients: int = 6
     connections_each: int = 4
-    calls: int = 6000
+    calls: int = 9000
     days: int = 30
 
 
@@ -56,11 +56,16 @@ def make(size: Size = Size(), *, now: datetime, seed: int = 1, prefix: str = "de
         callers = []
         for number in range(size.clients):
             client = _client(number, prefix=prefix)
-            ages = [AGES[(number + turn - 1) % len(AGES)] for turn in range(size.connections_each)]
-            callers += [_caller(client, turn, dice, age_days=age, now=now) for turn, age in enumerate(ages)]
+            for turn in range(size.connections_each):
+                age_days = AGES[(number * 2 + turn - 1) % len(AGES)]
+                status = Status(TROUBLES.get((number % len(CLIENT_NAMES), turn), Status.CONNECTED))
+                callers.append(_caller(client, turn, dice, age_days=age_days, status=status, now=now))
             audit.record("demo.made", actor=COMMAND, client=client, subject=client)
         messages = _messages(callers, now=now)
     found = make_calls(callers, dice, calls=size.calls, days=size.days, now=now)
+    for pk, (uses, last_at) in found.tokens.items():
+        used = {"use_count": uses, "last_used_at": last_at, "last_used_ip": CALLER_IP}
+        GatewayToken.objects.filter(pk=pk).update(**used)
     return Made(
         clients=size.clients,
         connections=len(callers),
@@ -86,7 +91,9 @@ def _client(number: int, *, prefix: str) -> Client:
     return client
 
 
-def _caller(client: Client, turn: int, dice: random.Random, *, age_days: int | None, now: datetime) -> Caller:
+def _caller(
+    client: Client, turn: int, dice: random.Random, *, age_days: int | None, status: Status, now: datetime
+) -> Caller:
     """Make one connection with its secret and a token that nobody holds."""
     service = SERVICES[turn % len(SERVICES)]
     environments = list(client.environments.all())
@@ -98,8 +105,10 @@ def _caller(client: Client, turn: int, dice: random.Random, *, age_days: int | N
         provider_key=service.provider,
         kind=service.kind,
         label=f"{DEMO} {get_provider(service.provider).name}",
-        status=dice.choices([Status.CONNECTED, Status.FAILING, Status.NEEDS_RECONNECTING], [8, 1, 1])[0],
-        status_since=now - timedelta(hours=dice.randint(1, 300)),
+        status=status,
+        status_since=now - timedelta(hours=2 if status != Status.CONNECTED else dice.randint(1, 300)),
+        requested_scopes=SCOPES if service.kind == Connection.Kind.OAUTH2 else [],
+        granted_scopes=SCOPES if service.kind == Connection.Kind.OAUTH2 else [],
         account_name=f"{DEMO} account",
         connected_at=now - timedelta(days=30),
         connected_by="Demo",

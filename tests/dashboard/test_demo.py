@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import call_command
 from django.db.models import Sum
 
 from dashboard.demo_data import Size, make, remove
+from dashboard.needs import needs_of
+from dashboard.tightest import tightest
 from integrations.models import (
     AlertEpisode,
     Call,
@@ -42,7 +44,7 @@ def test_the_demo_has_a_month_of_calls_with_failures_of_every_kind():
     assert set(Call.objects.values_list("outcome", flat=True)) == set(Outcome.values)
     first, last = Call.objects.order_by("at").first(), Call.objects.order_by("at").last()
     assert (last.at - first.at).days >= 29
-    assert LimitReading.objects.count() == Connection.objects.count()
+    assert LimitReading.objects.count() == Connection.objects.exclude(provider_key="stripe").count()
     assert Message.objects.exists()
 
 
@@ -55,6 +57,37 @@ def test_hours_and_groups_add_up_to_the_calls():
     group = ErrorGroup.objects.order_by("-count").first()
     assert group.last_call_id == failed.filter(group_id=group.pk).order_by("-pk").first().pk
     assert group.remedy
+
+
+def test_few_errors_are_open_and_none_came_back_after_it_was_settled():
+    make(Size(calls=4000), now=NOW)
+    assert 5 <= ErrorGroup.objects.filter(state="open").count() <= 9
+    assert set(ErrorGroup.objects.values_list("state", flat=True)) == {"open", "resolved", "snoozed"}
+    for group in ErrorGroup.objects.exclude(state="open"):
+        assert group.last_seen_at < group.state_changed_at
+
+
+def test_limits_are_alive_hours_after_the_command():
+    make(Size(calls=10), now=NOW)
+    assert LimitReading.objects.filter(resets_at__gt=NOW + timedelta(hours=5)).count() == LimitReading.objects.count()
+    percents = [100 * (row.limit - row.remaining) / row.limit for row in LimitReading.objects.all()]
+    assert sum(percent >= 90 for percent in percents) <= 2
+    assert max(percents) >= 90
+
+
+def test_a_handful_needs_somebody():
+    owner = make_user(is_owner=True)
+    make(Size(calls=2000), now=NOW)
+    ids = list(Client.objects.values_list("pk", flat=True))
+    board, tight = rotation.board(owner, NOW.date()), tightest(ids, now=NOW)
+    needs = needs_of(owner, ids, now=NOW, board=board, tight=tight)
+    assert 6 <= len(needs) <= 16
+
+
+def test_tokens_were_used_as_often_as_their_calls_say():
+    make(Size(clients=1, calls=500), now=NOW)
+    assert GatewayToken.objects.aggregate(n=Sum("use_count"))["n"] == 500
+    assert GatewayToken.objects.filter(last_used_at=None).count() == 0
 
 
 def test_one_key_is_97_days_old_and_the_age_of_another_is_unknown():
