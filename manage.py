@@ -23,7 +23,7 @@ def main() -> None:
             return super().fetch_command(subcommand)
 
     try:
-        Switch(sys.argv).execute()
+        Switch(["keylodge", *sys.argv[1:]]).execute()  # the name that help shows
     except ImproperlyConfigured as problem:
         _stop(str(problem), 2)
     except Exception as problem:

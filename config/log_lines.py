@@ -32,6 +32,8 @@ class Referenced(logging.Filter):
             status = getattr(record, "status_code", "")
             record.msg = "%s %s answered %s"
             record.args = (getattr(request, "method", ""), getattr(match, "route", None) or "(no such page)", status)
+            if record.levelno < logging.ERROR:  # a refusal is an answer; only what broke needs its traceback
+                record.exc_info = record.exc_text = None
         return True
 
 

@@ -87,6 +87,11 @@ def test_an_address_that_this_machine_has_not_is_said_to_be_that(tmp_path):
     assert "no address of this machine" in ended.stderr
 
 
+def test_help_names_the_command_that_people_type(tmp_path):
+    ended = keylodge("demo", "--help", KEYLODGE_HOME=str(tmp_path / "home"))
+    assert ended.stdout.startswith("usage: keylodge demo ")
+
+
 def keylodge(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     kept = {key: text for key, text in os.environ.items() if key not in env.SCHEME}
     command = [sys.executable, str(Path(env.__file__).parent.parent / "manage.py"), *arguments]

@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 
 from config.log_lines import logging_config
+from tests.factories import make_user
 
 LINK = "t4k3-m3-1n-" + "Q7zX" * 8
 
@@ -54,6 +55,22 @@ def test_a_secret_in_an_argument_or_a_traceback_is_masked(log):
 def test_a_record_with_a_strange_request_costs_nothing(log):
     logging.getLogger("django.request").warning("x %s", "y", extra={"request": object(), "status_code": 500})
     assert "answered 500" in log.getvalue()
+
+
+@pytest.mark.django_db
+def test_a_refusal_is_one_line_and_a_break_keeps_its_traceback(log, settings):
+    settings.ALLOWED_HOSTS = ["localhost"]
+    browser = Client(SERVER_NAME="localhost")
+    browser.force_login(make_user("Cora"))
+    assert browser.get("/clients/new/").status_code == 403
+    assert "GET clients/new/ answered 403" in log.getvalue()
+    assert "Traceback" not in log.getvalue()
+    assert "PermissionDenied" not in log.getvalue()
+    try:
+        raise ValueError("broken")
+    except ValueError:
+        logging.getLogger("django.request").exception("x", extra={"status_code": 500})
+    assert "ValueError: broken" in log.getvalue()
 
 
 def test_nobody_is_mailed_about_an_error():
