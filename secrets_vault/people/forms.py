@@ -8,12 +8,29 @@ from typing import Any
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base import forms
 from allauth.mfa.totp import forms as totp
+from django.forms import TextInput
 from django.utils import timezone
 
 from secrets_vault.people import login_limits
 
 
-class _OneUse:
+class _NotGivenBack:
+    """Leaves the field of the code empty when the form is shown again."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        field = self.fields["code"]  # type: ignore[attr-defined]
+        field.widget = Unkept(attrs=field.widget.attrs)
+
+
+class Unkept(TextInput):
+    """A text field that never holds what was typed."""
+
+    def format_value(self, value: Any) -> None:
+        """Show nothing."""
+
+
+class _OneUse(_NotGivenBack):
     """Spend the code in the database before it counts."""
 
     def clean_code(self) -> str:
@@ -43,7 +60,7 @@ class ReauthenticateForm(_OneUse, forms.ReauthenticateForm):
     """A step-up by code."""
 
 
-class ActivateTOTPForm(totp.ActivateTOTPForm):
+class ActivateTOTPForm(_NotGivenBack, totp.ActivateTOTPForm):
     """Setting an authenticator app up. Its first code is used up too, and signs nobody in afterwards."""
 
     def clean_code(self) -> str:
