@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy
 
 from integrations.models.connection import Connection
@@ -42,7 +43,10 @@ class Message(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        indexes = [models.Index(fields=["user", "-id"])]
+        indexes = [
+            models.Index(fields=["user", "-id"]),
+            models.Index(fields=["user"], condition=Q(read_at__isnull=True), name="message_unread"),
+        ]
 
     def __str__(self) -> str:
         return self.subject
