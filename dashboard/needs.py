@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -162,10 +163,8 @@ DYING_WORDS = (
 
 def rotation_needs(board: Iterable[BoardRow]) -> Iterator[Need]:
     """Yield the secrets that are overdue, of unknown age, or due within a week; snoozed ones rest."""
-    for row in board:
-        stored, due = row.stored, row.due
-        if due.snoozed_until or due.days_left > 7:
-            continue
+    pressing = (row for row in board if row.due.days_left <= 7 and not row.due.snoozed_until)
+    for stored, due in islice(pressing, MOST):
         if due.age_days is None:
             harm, tone, title, when = 5, "warn", _("Nobody knows how old {label} is").format(label=stored.label), ""
             text = _("Store a new version, or say when this one was made.")
