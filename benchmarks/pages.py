@@ -1,5 +1,6 @@
 """Measure pages on 200 clients with 10 connections each and 100,000 calls: `python -m benchmarks.pages`.
 
+With `--rows 10000`, afterwards, each list of `benchmarks.rows` with so many rows more.
 Prints one JSON object: queries, and milliseconds of server time (median and 95th percentile) for each page,
 asked through the whole middleware by the owner and by somebody who manages every client; and `ratio`, the median
 beside that of a page with nothing but the frame, asked in turn in the same run, so that a slow machine shows.
@@ -7,6 +8,7 @@ beside that of a page with nothing but the frame, asked in turn in the same run,
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
 import os
@@ -15,9 +17,12 @@ import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+from benchmarks import rows as lists
 
 CLIENTS, CONNECTIONS, CALLS, REPEATS = 200, 10, 100_000, 20
 PAGES = (
@@ -174,12 +179,24 @@ def _ms_of(browser: Any, path: str) -> float:
     return (time.perf_counter() - started) * 1000
 
 
+def measure_all(paths: Iterable[str]) -> dict[str, dict[str, float | int]]:
+    """Return the numbers of each page as the owner and the manager see it."""
+    found = {f"{who} {path}": measure(f"{who}@example.com", path) for path in paths for who in ("owner", "ada")}
+    return {name: numbers for name, numbers in found.items() if numbers}
+
+
 def main() -> None:
     """Fill, measure, print."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--rows", type=int, default=0, help="rows to add to each list before it is measured again")
+    count = arguments.parse_args().rows
     set_up()
     fill()
-    found = {f"{who} {path}": measure(f"{who}@example.com", path) for path in PAGES for who in ("owner", "ada")}
-    print(json.dumps({name: numbers for name, numbers in found.items() if numbers}, indent=1))
+    found = measure_all(PAGES)
+    if count:
+        lists.fill(count)
+        found |= {f"{name} +{count}": numbers for name, numbers in measure_all(lists.PAGES).items()}
+    print(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":
