@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import nullcontext
 from typing import Any
 
 from a2wsgi import WSGIMiddleware
@@ -18,6 +19,8 @@ from config.answers import Message, Receive, Scope, Send, problem
 logger = logging.getLogger(__name__)
 
 THREADS = 12
+HASHED = ("/accounts/", "/setup/")  # forms that take a password
+AT_THE_HASHER = 4
 MAX_BODY_BYTES = 8 * 1024 * 1024
 BODY_WITHIN_S = 60.0
 
@@ -31,10 +34,16 @@ class BodyCutShort(Exception):
 
 
 class Pages:
-    """An ASGI application that runs a WSGI one in threads."""
+    """An ASGI application that runs a WSGI one in threads.
+
+    A password is hashed for a quarter of a second, four at a time (`secrets_vault/people/passwords.py`).
+    The forms that take one wait for their turn here, where waiting costs no thread: a crowd that signs
+    in, or somebody who only pretends to, would otherwise hold every thread and keep all others waiting.
+    """
 
     def __init__(self, wsgi: Any) -> None:
         self._app: Any = WSGIMiddleware(wsgi, workers=THREADS)
+        self._at_the_hasher = asyncio.Semaphore(AT_THE_HASHER)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read the body, then let a thread answer."""
@@ -48,7 +57,8 @@ class Pages:
         except BodyCutShort:
             await problem(send, 400, code="body_cut_short", title="The body was shorter than it said.")
         else:
-            await self._answer(scope, body, send)
+            async with self._at_the_hasher if may_hash(scope) else nullcontext():
+                await self._answer(scope, body, send)
 
     async def _answer(self, scope: Scope, body: bytes, send: Send) -> None:
         started = False
@@ -64,6 +74,11 @@ class Pages:
             logger.exception("a page failed outside Django")
             if not started:
                 await problem(send, 500, code="internal_error", title="Something broke on our side.")
+
+
+def may_hash(scope: Scope) -> bool:
+    """Tell whether a request may bring a password to the hasher."""
+    return scope["method"] not in ("GET", "HEAD") and scope["path"].startswith(HASHED)
 
 
 async def read_body(scope: Scope, receive: Receive) -> bytes:

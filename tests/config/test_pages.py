@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 
@@ -75,3 +76,41 @@ def test_an_error_outside_django_is_an_answer_of_ours():
     assert status == 500
     assert headers[b"x-content-type-options"] == b"nosniff"
     assert b"secret value" not in body
+
+
+def test_forms_that_wait_for_the_hasher_hold_no_thread_from_others():
+    hashed, let_go = [], threading.Event()
+
+    def slow_at_the_door(environ, start_response):
+        if environ["PATH_INFO"] == "/accounts/login/":
+            hashed.append(1)
+            assert let_go.wait(20)
+        start_response("200 OK", [])
+        return [b""]
+
+    async def story():
+        app, statuses = pages.Pages(slow_at_the_door), []
+
+        async def ask(path):
+            async def receive():
+                return {"type": "http.request", "body": b"", "more_body": False}
+
+            async def send(message):
+                statuses.append((path, message["status"])) if "status" in message else None
+
+            about = {"type": "http", "method": "POST", "query_string": b"", "http_version": "1.1"}
+            await app({**about, "path": path, "headers": [], "scheme": "http"}, receive, send)
+
+        crowd = [asyncio.create_task(ask("/accounts/login/")) for _ in range(50)]
+        try:
+            await asyncio.wait_for(ask("/vault/new/"), 10)
+            at_once = len(hashed)
+        finally:
+            let_go.set()
+        await asyncio.gather(*crowd)
+        return at_once, statuses
+
+    at_once, statuses = asyncio.run(story())
+    assert at_once <= pages.AT_THE_HASHER
+    assert statuses[0] == ("/vault/new/", 200)
+    assert len(statuses) == 51
