@@ -54,13 +54,13 @@ class LiveKeylodge:
             text=True,
             start_new_session=True,
         )
-        self._reader = threading.Thread(target=self._read, args=(process,), daemon=True)
+        self._reader = threading.Thread(target=self._read, args=(process, self.lines), daemon=True)
         self._reader.start()
         return process
 
-    def _read(self, process: subprocess.Popen[str]) -> None:
+    def _read(self, process: subprocess.Popen[str], lines: list[str]) -> None:
         assert process.stdout is not None
-        self.lines.extend(iter(process.stdout.readline, ""))
+        lines.extend(iter(process.stdout.readline, ""))
 
     @property
     def output(self) -> str:
@@ -90,6 +90,12 @@ class LiveKeylodge:
             self._reader.join(5)
             pytest.fail(f"Keylodge ended with status {self.process.returncode}. Output:\n{self.output}")
         return self
+
+    def start_again(self, *, wait: bool = True) -> LiveKeylodge:
+        """Start it once more, after `stop()`, on the same home and port."""
+        self.lines = []
+        self.process = self._start()
+        return self.wait_until_started() if wait else self
 
     def said_all(self) -> bool:
         """Tell whether the start has printed its last line."""
