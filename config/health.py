@@ -12,6 +12,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
 from secrets_vault import keys
+from secrets_vault.commands import newer_migrations
 from secrets_vault.errors import VaultError
 
 
@@ -24,8 +25,10 @@ def database_answers() -> bool:
 
 
 def tables_are_current() -> bool:
-    """Tell whether every migration has run."""
+    """Tell whether every migration has run, and none of a newer version."""
     for alias in settings.DATABASES:
+        if newer_migrations(alias):
+            return False
         executor = MigrationExecutor(connections[alias])
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             return False

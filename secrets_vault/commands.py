@@ -15,12 +15,14 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import OperationalError, ProgrammingError, connections
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 
 from secrets_vault import keys
 from secrets_vault.errors import VaultError
 
 FOUND_SOMETHING = 1
 BAD_INPUT = 2
+OURS = ("secrets_vault", "integrations")  # the floors that have tables
 
 
 class KeylodgeCommand(BaseCommand):
@@ -65,6 +67,7 @@ class KeylodgeCommand(BaseCommand):
 
 def prepare() -> None:
     """Bring the tables up to date and open the keys, making both on a first start."""
+    refuse_newer_tables()
     for alias in settings.DATABASES:
         if migrations_waiting(alias):
             call_command("migrate", database=alias, interactive=False, verbosity=0)
@@ -75,3 +78,25 @@ def migrations_waiting(alias: str) -> int:
     """Return how many migrations one database has not seen."""
     executor = MigrationExecutor(connections[alias])
     return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+def refuse_newer_tables() -> None:
+    """Raise ImproperlyConfigured when a newer Keylodge has changed the tables: this one does not know what they mean.
+
+    Django itself would say nothing and begin to write.
+    """
+    unknown = [name for alias in settings.DATABASES for name in newer_migrations(alias)]
+    if unknown:
+        raise ImproperlyConfigured(
+            f"This database was last used by a newer Keylodge ({unknown[0]}). "
+            "Start that version again, or restore a backup from before it into an empty home."
+        )
+
+
+def newer_migrations(alias: str) -> list[str]:
+    """Return the migrations of ours that this database has seen and this version does not have."""
+    loader = MigrationLoader(connections[alias])
+    known = set(loader.disk_migrations)
+    for migration in loader.disk_migrations.values():
+        known.update(migration.replaces)
+    return [f"{app}.{name}" for app, name in sorted(set(loader.applied_migrations) - known) if app in OURS]

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from config.run import Child, Supervisor, is_address_here, port_is_free, wait_until_open
 from secrets_vault import keys
+from secrets_vault.commands import refuse_newer_tables
 from secrets_vault.models import StoredSecret, User
 from secrets_vault.people import setup_link
 
@@ -70,6 +72,10 @@ def hold_home(home: Path) -> IO[str]:
 
 def prepare(home: Path) -> None:
     """Bring the tables up to date and open the keys, before anything listens."""
+    try:
+        refuse_newer_tables()
+    except ImproperlyConfigured as newer:
+        raise CommandError(str(newer), returncode=2) from None
     for alias in settings.DATABASES:
         call_command("migrate", database=alias, interactive=False, verbosity=0)
     keys.initialise(home)
