@@ -13,7 +13,7 @@ from integrations.outbound.errors import (
     UpstreamTimeout,
 )
 from integrations.outbound.origin import Origin, split_url
-from integrations.outbound.send import Answer, send
+from integrations.outbound.send import Answer, send, vet
 
 __all__ = [
     "ALLOWED_HOSTS_SETTING",
@@ -34,4 +34,5 @@ __all__ = [
     "private_hosts",
     "send",
     "split_url",
+    "vet",
 ]

@@ -61,17 +61,18 @@ class Dialler:
 
     async def open(self, origin: Origin, *, allowed: frozenset[str]) -> ResponseHandler:
         """Return an open connection to a vetted address; raises HostRefused or Unreachable."""
-        may_be_private = origin.is_named_by(allowed)
-        if origin.scheme == "http" and not may_be_private:
-            raise HostRefused("plain http is only allowed for hosts opened in settings")
         try:
             async with asyncio.timeout(CONNECT_S):
-                addresses = await self._vetted(origin, may_be_private=may_be_private)
+                addresses = await self.vetted(origin, allowed=allowed)
                 return await self._connect(origin, addresses)
         except TimeoutError as error:
             raise Unreachable("no connection within the time") from error
 
-    async def _vetted(self, origin: Origin, *, may_be_private: bool) -> list[AddressInfo]:
+    async def vetted(self, origin: Origin, *, allowed: frozenset[str]) -> list[AddressInfo]:
+        """Return the addresses that a call to this origin may go to; raises HostRefused or Unreachable."""
+        may_be_private = origin.is_named_by(allowed)
+        if origin.scheme == "http" and not may_be_private:
+            raise HostRefused("plain http is only allowed for hosts opened in settings")
         try:
             found = await self._resolver(origin.host, origin.port)
         except (OSError, UnicodeError) as error:

@@ -10,7 +10,7 @@ from concurrent.futures import TimeoutError as WaitTimeout
 from dataclasses import dataclass, field
 
 from integrations.outbound.call import Caller, Deadline
-from integrations.outbound.dial import allowed_private_hosts
+from integrations.outbound.dial import Dialler, allowed_private_hosts
 from integrations.outbound.errors import BodyTooLarge, HostRefused, UpstreamTimeout
 from integrations.outbound.origin import Origin, split_url
 
@@ -65,6 +65,21 @@ def send(
     except WaitTimeout:
         running.cancel()
         raise UpstreamTimeout("no answer by the deadline", was_sent=True) from None
+
+
+def vet(url: str, *, deadline_s: float = 5.0) -> None:
+    """Look the host of an address up and raise OutboundError unless a call may go there; nothing is connected.
+
+    For addresses that are kept for later. Each call looks the host up and judges it again.
+    """
+    origin, _ = split_url(url)
+    job = Dialler().vetted(origin, allowed=allowed_private_hosts())
+    running = asyncio.run_coroutine_threadsafe(job, _Loop.running())
+    try:
+        running.result(timeout=deadline_s)
+    except WaitTimeout:
+        running.cancel()
+        raise UpstreamTimeout("the host name was not found in time") from None
 
 
 def _with_identity(headers: Headers | Mapping[str, str]) -> list[tuple[bytes, bytes]]:

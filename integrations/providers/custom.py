@@ -47,7 +47,10 @@ def custom_from(
 def plain_http_hosts(provider: Provider) -> tuple[str, ...]:
     """Return the hosts that the provider names by plain http. Outbound refuses them unless they are allowed."""
     oauth = provider.oauth
-    urls = [provider.base_url, *((oauth.authorize_url, oauth.token_url, oauth.revoke_url) if oauth else ())]
+    urls = [
+        provider.base_url,
+        *((oauth.authorize_url, oauth.token_url, oauth.revoke_url, oauth.jwks_url) if oauth else ()),
+    ]
     return tuple(dict.fromkeys(templates.host(url) for url in urls if urlsplit(url).scheme == "http"))
 
 

@@ -15,11 +15,12 @@ from django.utils import timezone
 from django.utils.text import slugify
 from django.views.decorators.http import require_http_methods, require_POST
 
-from dashboard.pages.connecting.described_form import DescribedForm, initial_of
+from dashboard.pages.connecting.described_form import DescribedForm, initial_from, initial_of
 from dashboard.pages.connecting.list import can_add
 from dashboard.paging import page_of
 from dashboard.render import PageRequest, actor_of, render_page
 from integrations.models import Connection, CustomProvider
+from integrations.oauth.discovery import DiscoveryFailed, discover
 from integrations.outbound.dial import allowed_private_hosts
 from integrations.providers.custom import plain_http_hosts
 from integrations.providers.described import StillDescribes, describe, forget
@@ -48,6 +49,8 @@ def new_provider(request: PageRequest) -> HttpResponse:
     if not can_add(request.user):
         raise Http404
     initial = {"base_url": request.GET.get("base_url", ""), "owner": request.GET.get("client", "")}
+    if request.method == "POST" and "discover" in request.POST:
+        return _discovered(request)
     form = DescribedForm(request.POST if request.method == "POST" else None, user=request.user, initial=initial)
     if request.method == "POST" and form.is_valid():
         row = _describe(request, form, key=_free_key(form.cleaned_data["name"]), client=form.for_client)
@@ -63,14 +66,30 @@ def edit_provider(request: PageRequest, pk: UUID) -> HttpResponse:
     row: CustomProvider = get_object_or_404(CustomProvider.objects.visible_to(request.user), pk=pk)
     if row.is_sandbox or not can_manage(request.user, row.client):
         raise Http404
+    uses = Connection.objects.visible_to(request.user).filter(provider_key=row.key).count()
+    if request.method == "POST" and "discover" in request.POST:
+        return _discovered(request, row=row, uses=uses)
     provider = Provider.from_facts(row.facts, where=row.key)
     form = DescribedForm(
         request.POST if request.method == "POST" else None, user=request.user, row=row, initial=initial_of(provider)
     )
     if request.method == "POST" and form.is_valid() and _describe(request, form, key=row.key, client=row.client):
         return HttpResponseRedirect(reverse("dashboard:providers"))
-    uses = Connection.objects.visible_to(request.user).filter(provider_key=row.key).count()
     return _page(request, form, row=row, uses=uses)
+
+
+def _discovered(request: PageRequest, *, row: CustomProvider | None = None, **more: Any) -> HttpResponse:
+    """Show the form as it was typed, with what the issuer says of itself filled in. Nothing is stored yet."""
+    typed: dict[str, Any] = {name: value for name, value in request.POST.items() if isinstance(value, str)}
+    typed["issuer"] = typed.get("issuer", "").strip()
+    try:
+        found = discover(typed["issuer"])
+    except DiscoveryFailed as failed:
+        more |= {"discovery_failed": failed.reason}
+    else:
+        typed |= initial_from(found)
+        more |= {"discovered": found}
+    return _page(request, DescribedForm(None, user=request.user, row=row, initial=typed), row=row, **more)
 
 
 @login_required

@@ -14,6 +14,7 @@ from secrets_vault.models import Client
 
 if TYPE_CHECKING:
     from integrations.models import CustomProvider
+    from integrations.oauth.discovery import Metadata
     from integrations.providers.reading import BadFacts
     from integrations.providers.shape import Provider
     from secrets_vault.models import User
@@ -29,6 +30,9 @@ FIELD_OF = {
     "authorize_url": "authorize_url",
     "token_url": "token_url",
     "revoke_url": "revoke_url",
+    "issuer": "issuer",
+    "jwks_url": "jwks_url",
+    "id_token_algs": "jwks_url",
 }
 # Facts that the form asks for, or that are made from it. A description keeps its others when it is edited.
 ASKED = (
@@ -43,7 +47,14 @@ ASKED = (
     "probe",
     "oauth",
 )
-OAUTH_ASKED = ("authorize_url", "token_url", "revoke_url", "default_scopes")
+OAUTH_URLS = ("authorize_url", "token_url", "revoke_url")
+OAUTH_MORE = ("jwks_url", "id_token_algs", "token_auth_method", "requires_iss")
+OAUTH_ASKED = (*OAUTH_URLS, "default_scopes", "issuer", *OAUTH_MORE)
+METHODS = [
+    ("client_secret_post", "In the body"),
+    ("client_secret_basic", "As user name and password (Basic)"),
+    ("none", "Not at all: a public app"),
+]
 HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?")
 
 
@@ -77,9 +88,31 @@ class DescribedForm(PageForm):
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text="One a line. The base URL's own host is always among them; nothing else is.",
     )
+    issuer = forms.CharField(
+        label="Issuer",
+        max_length=300,
+        required=False,
+        help_text="Who the server says it is, for example https://id.example.com. Its addresses can be taken from it.",
+        widget=forms.TextInput(attrs={"inputmode": "url", "spellcheck": "false"}),
+    )
     authorize_url = forms.CharField(label="Authorization URL", max_length=500, required=False)
     token_url = forms.CharField(label="Token URL", max_length=500, required=False)
     revoke_url = forms.CharField(label="Revocation URL", max_length=500, required=False)
+    token_auth_method = forms.ChoiceField(
+        label="The client secret goes", choices=METHODS, initial="client_secret_post", required=False
+    )
+    jwks_url = forms.CharField(
+        label="Address of its keys (JWKS)",
+        max_length=500,
+        required=False,
+        help_text="With the issuer, it lets Keylodge verify whose account it is, when the scope openid is asked for.",
+    )
+    id_token_algs = forms.CharField(label="How id_tokens are signed", max_length=80, initial="RS256", required=False)
+    requires_iss = forms.BooleanField(
+        label="It names itself in every callback (iss)",
+        required=False,
+        help_text="A callback that does not is refused then.",
+    )
     default_scopes = forms.CharField(
         label="Scopes", required=False, help_text="What a connection asks for, between spaces."
     )
@@ -111,10 +144,22 @@ class DescribedForm(PageForm):
         """Return the typed scopes."""
         return read_scopes(self.cleaned_data["default_scopes"])
 
+    def clean_id_token_algs(self) -> list[str]:
+        """Return the typed algorithms."""
+        return read_scopes(self.cleaned_data["id_token_algs"].upper()) or ["RS256"]
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse openid where the id_token could not be verified."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if "openid" in data.get("default_scopes", []) and not (data.get("issuer") and data.get("jwks_url")):
+            words = "openid needs the issuer and the address of its keys, else nobody can check whose account it is."
+            self.add_error("default_scopes", words)
+        return data
+
     def table(self) -> dict[str, Any]:
         """Return the short table of `custom_from`."""
         data = self.cleaned_data
-        urls = {name: data[name] for name in ("authorize_url", "token_url", "revoke_url") if data[name]}
+        urls = {name: data[name] for name in (*OAUTH_URLS, "issuer") if data[name]}
         inject = {"in": data["inject_in"], "name": data["inject_name"], "template": data["inject_template"]}
         if inject["in"] == "query" and inject["template"] == "Bearer {token}":
             inject["template"] = "{token}"  # nobody writes Bearer into a query; it is what stood there
@@ -130,7 +175,8 @@ class DescribedForm(PageForm):
             facts["probe"] = kept.get("probe", {"method": "GET"}) | {"path": data["probe_path"]}
         if data["authorize_url"]:
             known = {name: value for name, value in kept.get("oauth", {}).items() if name not in OAUTH_ASKED}
-            facts["oauth"] = known | {"default_scopes": data["default_scopes"]}
+            asked = {name: data[name] for name in ("default_scopes", *OAUTH_MORE) if data[name]}
+            facts["oauth"] = known | {"default_scopes": []} | asked
         return facts
 
     def refuse(self, bad: BadFacts) -> None:
@@ -157,6 +203,16 @@ def initial_of(provider: Provider) -> dict[str, Any]:
         "allowed_hosts": "\n".join(host for host in provider.allowed_hosts if host != own),
     }
     if oauth is not None:
-        urls = {name: getattr(oauth, name) for name in ("authorize_url", "token_url", "revoke_url")}
-        found |= urls | {"default_scopes": " ".join(oauth.default_scopes)}
+        found |= {name: getattr(oauth, name) for name in (*OAUTH_URLS, "issuer", *OAUTH_MORE)}
+        found |= {"default_scopes": " ".join(oauth.default_scopes), "id_token_algs": " ".join(oauth.id_token_algs)}
     return found
+
+
+def initial_from(metadata: Metadata) -> dict[str, Any]:
+    """Return what an issuer says of itself as the form shows it."""
+    return dict(metadata.urls) | {
+        "issuer": metadata.issuer,
+        "id_token_algs": " ".join(metadata.id_token_algs),
+        "token_auth_method": metadata.token_auth_method,
+        "requires_iss": metadata.requires_iss,
+    }
