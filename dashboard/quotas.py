@@ -13,17 +13,18 @@ from uuid import UUID
 from django.db.models import Case, ExpressionWrapper, F, FloatField, Max, Q, Sum, When
 
 from dashboard.day import HOURS, Hours, first_hour
+from dashboard.documented import providers_of
 from dashboard.pages.calls.filters import id_at
 from integrations.limits import documented_limits
 from integrations.models import Call, CallHour, GatewayToken, LimitReading
 from integrations.models.call import NO_TOKEN
-from integrations.providers.registry import catalogue
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from integrations.limits import Reading
     from integrations.models import Connection
+    from integrations.providers.shape import Provider
     from secrets_vault.models import User
 
 TOLD, OWN_COUNT = LimitReading.Source.HEADERS, LimitReading.Source.DOCUMENTED
@@ -140,8 +141,14 @@ def _as_of(quota: Quota, *, now: datetime) -> Quota:
 
 def documented_quotas(places: Iterable[Place], *, now: datetime) -> list[Quota]:
     """Return the documented limits of connections whose provider does not tell them, with our own count."""
-    limits_of = cache(_documented)  # 2,000 connections have a handful of providers
-    wanted: list[tuple[UUID, Any]] = [(place.pk, limit) for place in places for limit in limits_of(*place[1:4])]
+    found = list(places)
+    providers = providers_of(place.provider_key for place in found)  # 2,000 connections have a handful
+
+    @cache
+    def limits_of(provider_key: str, kind: str, is_production: bool) -> list[Reading]:
+        return _documented(providers.get(provider_key), kind, is_production=is_production)
+
+    wanted: list[tuple[UUID, Any]] = [(place.pk, limit) for place in found for limit in limits_of(*place[1:4])]
     counts = _own_counts({(pk, limit.window_s) for pk, limit in wanted}, now=now)
     return [
         Quota(pk, limit.bucket, limit.limit, max(0, limit.limit - counts.get((pk, limit.window_s), 0)),
@@ -150,9 +157,8 @@ def documented_quotas(places: Iterable[Place], *, now: datetime) -> list[Quota]:
     ]  # fmt: skip
 
 
-def _documented(provider_key: str, kind: str, is_production: bool) -> list[Reading]:
+def _documented(provider: Provider | None, kind: str, *, is_production: bool) -> list[Reading]:
     """Return the limits of a provider's facts that have a number and a window."""
-    provider = catalogue().get(provider_key)
     if provider is None:
         return []
     limits = documented_limits(provider, kind=kind, environment="live" if is_production else "test")

@@ -19,12 +19,14 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
+from dashboard.documented import documented_of, providers_of
 from dashboard.forms import FilterForm, PageForm
 from dashboard.health import lightly
 from dashboard.names import name_providers, provider_names
 from dashboard.quotas import Place, Quota, Use, documented_quotas, places_of, told_percents, told_quotas, use_of
 from dashboard.render import PageRequest, actor_of, render_page
 from integrations.models import Connection
+from integrations.providers.parts import Limit
 from secrets_vault import audit, generation
 from secrets_vault.models import Client
 
@@ -71,6 +73,7 @@ class Card:
     connection: Any
     quotas: list[Quota]
     can_manage: bool
+    documented: list[Limit] = field(default_factory=list)
     use: Use = field(default_factory=Use)
 
     @property
@@ -122,7 +125,20 @@ def cards_of(user: User, places: list[Place], *, now: datetime) -> list[Card]:
     name_providers(connections.values())
     uses, manageable = use_of(ids, user, now=now), _manageable(user, connections.values())
     found = (connections[pk] for pk in ids if pk in connections)
-    return [Card(one, by_connection[one.pk], one.client_id in manageable, uses[one.pk]) for one in found]
+    documented = said_of([place for place in places if place.pk in known])
+    return [
+        Card(one, by_connection[one.pk], one.client_id in manageable, documented.get(one.pk, []), uses[one.pk])
+        for one in found
+    ]
+
+
+def said_of(places: list[Place]) -> dict[UUID, list[Limit]]:
+    """Return what providers document, to stand beside what their answers told."""
+    providers = providers_of(place.provider_key for place in places)
+    return {
+        place.pk: documented_of(providers.get(place.provider_key), kind=place.kind, is_production=place.is_production)
+        for place in places
+    }
 
 
 def _manageable(user: User, connections: Iterable[Any]) -> set[UUID]:

@@ -9,8 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from integrations.limits import Reading
-from integrations.models import CallHour, Connection, GatewayToken, LimitReading
+from integrations.models import CallHour, Connection, CustomProvider, GatewayToken, LimitReading
 from integrations.models.call import Outcome
+from integrations.providers.custom import custom_from
 from secrets_vault.models import AuditEvent
 from tests.dashboard.errors.conftest import connect, write
 from tests.factories import make_client
@@ -65,6 +66,29 @@ def test_without_headers_the_documented_limit_and_our_own_count_stand(browser_of
     assert "our own count: calls through Keylodge only" in content
     assert "3 of 100 used" in content
     assert "Told by the provider" not in content
+
+
+def test_what_is_documented_stands_beside_what_an_answer_told(browser_of, ada, hubspot):
+    read(hubspot, 400)
+    card = page_of(browser_of(ada)).split('id="c-acme-hubspot"')[1]
+    assert "600 of 1,000 used" in card
+    assert "HubSpot documents: 110 in 10 s, per app and portal" in card
+
+
+def test_a_described_provider_shows_the_limits_it_declares(browser_of, ada, acme):
+    injections = {"api_key": {"in": "header", "name": "X-Key", "template": "{token}"}}
+    facts = custom_from(
+        {"base_url": "https://api.shop.test"}, key="custom-shop", name="Shop", today=timezone.localdate(), where="x",
+        injections=injections, limits=[{"bucket": "minute", "limit": 40, "window_s": 60, "per": "per shop"}],
+    )  # fmt: skip
+    CustomProvider.objects.create(key="custom-shop", name="Shop", facts=facts)
+    shop = connect(acme, "acme-shop", "custom-shop", kind="api_key")
+    write(shop, status=200, outcome=Outcome.OK)
+    assert "1 of 40 used" in page_of(browser_of(ada))
+    read(shop, 7, limit=10)
+    content = page_of(browser_of(ada))
+    assert "3 of 10 used" in content
+    assert "Shop documents: 40 in 1 min, per shop" in content
 
 
 def test_the_tightest_stands_first(browser_of, ada, acme):
