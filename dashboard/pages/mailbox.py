@@ -15,12 +15,14 @@ from dashboard.render import PageRequest, render_page
 from integrations.alerts import can_mail
 from integrations.models import Message
 
+BULK = [("read", "Mark as read")]
+
 
 def mailbox(request: PageRequest) -> HttpResponse:
     """List one's own messages, newest first."""
     rows = Message.objects.filter(user=request.user).select_related("client").defer("body")
     unread = rows.filter(read_at=None).count()
-    context = {"page": page_of(rows, request), "unread": unread, "can_mail": can_mail()}
+    context = {"page": page_of(rows, request), "unread": unread, "can_mail": can_mail(), "bulk": BULK}
     return render_page(request, "dashboard/messages/list.html", context, part="rows")
 
 
@@ -33,13 +35,23 @@ def message(request: PageRequest, pk: UUID) -> HttpResponse:
 
 @require_POST
 def mark_read(request: PageRequest) -> HttpResponse:
-    """Mark one message as read, or all of mine."""
+    """Mark one message as read, or those chosen, or all of mine."""
     rows = Message.objects.filter(user=request.user, read_at=None)
     which = request.POST.get("which", "")
-    if which != "all":
+    if chosen := request.POST.getlist("chosen"):
+        rows = rows.filter(pk__in=_ids(chosen))
+    elif which != "all":
         rows = rows.filter(pk=_mine(request, which).pk)
     rows.update(read_at=timezone.now())
     return HttpResponseRedirect(reverse("dashboard:messages"))
+
+
+def _ids(chosen: list[str]) -> list[UUID]:
+    """Return the ids that a form sent; whatever else it sent is 404."""
+    try:
+        return [UUID(one) for one in chosen]
+    except ValueError:
+        raise Http404 from None
 
 
 def _mine(request: PageRequest, which: str) -> Message:

@@ -44,6 +44,19 @@ def test_looking_changes_nothing_and_a_button_marks_as_read(ada):
     assert Message.objects.get().read_at is not None
 
 
+def test_those_chosen_are_read_and_nobody_elses(ada, ben):
+    first, second, third = tell(ada, "a"), tell(ada, "b"), tell(ada, "c")
+    foreign = tell(ben, "d")
+    browser = browser_for(ada)
+    assert browser.get(reverse("dashboard:messages")).content.count(b'name="chosen"') == 3
+    chosen = [str(first.pk), str(third.pk), str(foreign.pk)]
+    browser.post(reverse("dashboard:messages_read"), {"chosen": chosen, "do": "read"})
+    assert list(Message.objects.filter(read_at=None).order_by("created_at")) == [second, foreign]
+    page = browser.get(reverse("dashboard:messages")).content
+    assert page.count(b'name="chosen"') == 1
+    assert browser.post(reverse("dashboard:messages_read"), {"chosen": "x"}).status_code == 404
+
+
 def test_markup_in_a_message_is_text(ada):
     message = tell(ada, body="<script>alert(1)</script>")
     page = browser_for(ada).get(reverse("dashboard:message", args=[message.pk])).content
