@@ -5,6 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.forms.utils import pretty_name
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+# What Django calls fields that have no label of their own, by their name.
+NAMED = (
+    gettext_noop("Name"), gettext_noop("Client"), gettext_noop("Environment"), gettext_noop("Provider"),
+    gettext_noop("Status"), gettext_noop("Kind"), gettext_noop("Owner"), gettext_noop("Scopes"),
+)  # fmt: skip
 
 
 class _Plain:
@@ -13,6 +22,9 @@ class _Plain:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("label_suffix", "")
         super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():  # type: ignore[attr-defined]
+            if field.label is None:
+                field.label = _(pretty_name(name))
 
     def full_clean(self) -> None:
         super().full_clean()  # type: ignore[misc]

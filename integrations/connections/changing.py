@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from integrations import outbound
 from integrations.errors import IntegrationError
@@ -24,7 +25,7 @@ class StillUsed(IntegrationError):
 
     def __init__(self, names: list[str]) -> None:
         self.names = names
-        super().__init__(f"still used by {', '.join(names[:5])}")
+        super().__init__(_("still used by {names}").format(names=", ".join(names[:5])))
 
 
 def rename(connection: Connection, label: str, *, actor: Actor) -> None:

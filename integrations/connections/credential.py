@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from integrations.errors import IntegrationError
 from integrations.models import Connection
@@ -50,21 +51,24 @@ def check_values(provider: Provider, kind: str, fields: Mapping[str, Secret]) ->
     for name, value in fields.items():
         _check(name, value.expose(), may_be_empty=name == "password")
     if kind == "basic" and ":" in fields["username"].expose():
-        raise BadValue("username", "a user name cannot hold a colon (RFC 7617)")
+        raise BadValue("username", _("a user name cannot hold a colon (RFC 7617)"))
     _check_sent(provider, kind, fields)
 
 
 def _check(name: str, value: str, *, may_be_empty: bool) -> None:
     if not value and not may_be_empty:
-        raise BadValue(name, "nothing was entered")
+        raise BadValue(name, _("nothing was entered"))
     if len(value) > MAX_LENGTH:
         raise BadValue(
-            name, f"this is longer than {MAX_LENGTH} characters, so it is no credential; was a whole file pasted?"
+            name,
+            _("this is longer than {n} characters, so it is no credential; was a whole file pasted?").format(
+                n=MAX_LENGTH
+            ),
         )
     if any(ord(char) < 32 or ord(char) == 127 for char in value):
-        raise BadValue(name, "this holds a line break or another control character; copy the value alone")
+        raise BadValue(name, _("this holds a line break or another control character; copy the value alone"))
     if name != "password" and value != value.strip():
-        raise BadValue(name, "this begins or ends with a space; copy the value alone")
+        raise BadValue(name, _("this begins or ends with a space; copy the value alone"))
 
 
 def _check_sent(provider: Provider, kind: str, fields: Mapping[str, Secret]) -> None:
@@ -78,7 +82,7 @@ def _check_sent(provider: Provider, kind: str, fields: Mapping[str, Secret]) -> 
     if fault:  # raised out here: the codec's own exception carries the value
         raise BadValue(
             next(iter(fields)),
-            "this holds a character that cannot stand in a header; was it changed by a word processor?",
+            _("this holds a character that cannot stand in a header; was it changed by a word processor?"),
         )
 
 
@@ -131,9 +135,12 @@ def connect_key(
 def use_stored(connection: Connection, stored: StoredSecret, *, actor: Actor, now: datetime) -> None:
     """Use a secret that is already in the vault. Raises BadValue when it is another client's or kind's."""
     if stored.client_id != connection.client_id or stored.environment_id not in (None, connection.environment_id):
-        raise BadValue("secret", "this secret belongs to another client or environment")
+        raise BadValue("secret", _("this secret belongs to another client or environment"))
     if stored.kind != connection.kind:
-        raise BadValue("secret", f"this secret is of another kind than the connection, which takes {connection.kind}")
+        raise BadValue(
+            "secret",
+            _("this secret is of another kind than the connection, which takes {kind}").format(kind=connection.kind),
+        )
     with transaction.atomic():
         vault.bind_policy(stored, secret_policy(provider_of(connection), connection.kind), actor=actor)
         _untested(connection, stored, actor=actor, now=now)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 
 from integrations.errors import IntegrationError
 from integrations.models import Connection, CustomProvider, OAuthApp
@@ -68,7 +69,7 @@ def create_connection(
             )
             record(connection, "connection.created", actor=actor, provider=provider_key, kind=kind)
     except IntegrityError:
-        raise CannotMake("slug", f"there is already a connection {slug}") from None
+        raise CannotMake("slug", _("there is already a connection {slug}").format(slug=slug)) from None
     return connection
 
 
@@ -78,17 +79,17 @@ def _check(client: Client, environment: Environment, *, provider_key: str, oauth
     if oauth_app is None:
         return
     if oauth_app.provider_key != provider_key:
-        raise CannotMake("oauth_app", "the OAuth app belongs to another provider")
+        raise CannotMake("oauth_app", _("the OAuth app belongs to another provider"))
     if oauth_app.for_client_id not in (None, client.pk):
-        raise CannotMake("oauth_app", "the OAuth app belongs to another client")
+        raise CannotMake("oauth_app", _("the OAuth app belongs to another client"))
 
 
 def checked_slug(slug: str) -> str:
     """Return the slug, which stands in a URL for ever. Raises CannotMake."""
     if slug != slugify(slug) or not 0 < len(slug) <= SLUG_LENGTH:
-        raise CannotMake("slug", "use lower case letters, digits and hyphens, at most 80")
+        raise CannotMake("slug", _("use lower case letters, digits and hyphens, at most 80"))
     if slug in RESERVED:
-        raise CannotMake("slug", f"{slug} is the address of a page; choose another")
+        raise CannotMake("slug", _("{slug} is the address of a page; choose another").format(slug=slug))
     return slug
 
 

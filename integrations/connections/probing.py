@@ -12,6 +12,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from integrations import outbound
 from integrations.errors import IntegrationError
@@ -36,16 +37,24 @@ SOON = timedelta(minutes=15)
 SKEW = timedelta(minutes=5)  # a date further ahead than we ever set one is of a clock that has since been put back
 SWEEP_S = 120.0  # so that other sweeps get their turn, whatever the providers do
 SENTENCES = {
-    "works": "It works.",
-    "refused": "{name} does not accept this credential. Check that it was copied whole and has not been revoked.",
-    "other_account": "It works, but for another account than this connection's. Check which one is right.",
-    "busy": "{name} is too busy to answer right now. The credential was not refused; it is tried again later.",
-    "failing": "{name} had a failure of its own. The credential was not refused; it is tried again later.",
-    "unreachable": "{name} could not be reached. It is tried again later.",
-    "no_probe": "{name} has no harmless call to test with. The first real call will tell.",
-    "no_credential": "There is no credential to test yet.",
-    "needs_reconnecting": "The access was withdrawn or has ended. Reconnect it.",
-    "unreadable": "The stored credential cannot be read or may not be sent there. Store it again.",
+    "works": gettext_lazy("It works."),
+    "refused": gettext_lazy(
+        "{name} does not accept this credential. Check that it was copied whole and has not been revoked."
+    ),
+    "other_account": gettext_lazy(
+        "It works, but for another account than this connection's. Check which one is right."
+    ),
+    "busy": gettext_lazy(
+        "{name} is too busy to answer right now. The credential was not refused; it is tried again later."
+    ),
+    "failing": gettext_lazy(
+        "{name} had a failure of its own. The credential was not refused; it is tried again later."
+    ),
+    "unreachable": gettext_lazy("{name} could not be reached. It is tried again later."),
+    "no_probe": gettext_lazy("{name} has no harmless call to test with. The first real call will tell."),
+    "no_credential": gettext_lazy("There is no credential to test yet."),
+    "needs_reconnecting": gettext_lazy("The access was withdrawn or has ended. Reconnect it."),
+    "unreadable": gettext_lazy("The stored credential cannot be read or may not be sent there. Store it again."),
 }
 
 

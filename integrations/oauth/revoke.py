@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from integrations import outbound
 from integrations.errors import IntegrationError
@@ -38,10 +39,12 @@ class Revocation:
     def sentence(self) -> str:
         """Return what to tell the person."""
         if self.done:
-            return "The provider has confirmed that the access has ended."
+            return _("The provider has confirmed that the access has ended.")
         if self.code == "no_revoke_url":
-            return "This provider has no way to end access from here: remove the app in the provider's own settings."
-        return "The provider did not confirm that the access has ended: remove the app in the provider's own settings."
+            return _("This provider has no way to end access from here: remove the app in the provider's own settings.")
+        return _(
+            "The provider did not confirm that the access has ended: remove the app in the provider's own settings."
+        )
 
 
 def revoke(

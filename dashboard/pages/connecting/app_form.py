@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from dashboard.forms import PageForm
 from dashboard.pages.vault.forms import SecretInput
@@ -20,7 +22,11 @@ if TYPE_CHECKING:
     from integrations.providers.shape import Provider
     from secrets_vault.models import User
 
-USES = [("", "Not asked for"), ("required", "Always asked for"), ("optional", "When a connection needs it")]
+USES = [
+    ("", gettext_lazy("Not asked for")),
+    ("required", gettext_lazy("Always asked for")),
+    ("optional", gettext_lazy("When a connection needs it")),
+]
 SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # scope-token, RFC 6749 section 3.3
 MOST_SCOPES = 200
 AGENCY = "-"
@@ -41,32 +47,40 @@ def read_scopes(text: str) -> list[str]:
     found = list(dict.fromkeys(part for part in re.split(r"[\s,]+", text) if part))
     for scope in found:
         if len(scope) > 200 or not SCOPE.fullmatch(scope):
-            raise forms.ValidationError("One of these is no scope: it holds a character that cannot stand in one.")
+            raise forms.ValidationError(_("One of these is no scope: it holds a character that cannot stand in one."))
     if len(found) > MOST_SCOPES:
-        raise forms.ValidationError(f"At most {MOST_SCOPES} scopes.")
+        raise forms.ValidationError(_("At most {most_scopes} scopes.").format(most_scopes=MOST_SCOPES))
     return found
 
 
 class OAuthAppForm(PageForm):
     """Client id and client secret from the provider, whose they are, and the scopes."""
 
-    name = forms.CharField(max_length=120, help_text="For you, to tell it from others.")
-    owner = forms.ChoiceField(label="Used by", help_text="A client's own app goes before the agency's.")
-    client_id = forms.CharField(
-        label="Client id", max_length=300, widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"})
+    name = forms.CharField(max_length=120, help_text=gettext_lazy("For you, to tell it from others."))
+    owner = forms.ChoiceField(
+        label=gettext_lazy("Used by"), help_text=gettext_lazy("A client's own app goes before the agency's.")
     )
-    client_secret = forms.CharField(label="Client secret", max_length=4096, widget=SecretInput())
+    client_id = forms.CharField(
+        label=gettext_lazy("Client id"),
+        max_length=300,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    client_secret = forms.CharField(label=gettext_lazy("Client secret"), max_length=4096, widget=SecretInput())
     made_on = forms.DateField(
-        label="The client secret was made on",
+        label=gettext_lazy("The client secret was made on"),
         required=False,
-        help_text="The day the provider made it, not today's. Left empty, its age is not known and it counts as due.",
+        help_text=gettext_lazy(
+            "The day the provider made it, not today's. Left empty, its age is not known and it counts as due."
+        ),
         widget=forms.DateInput(attrs={"type": "date"}),
     )
     more_required = forms.CharField(
-        label="Other scopes, always asked for", required=False, widget=forms.Textarea(attrs={"rows": 2})
+        label=gettext_lazy("Other scopes, always asked for"), required=False, widget=forms.Textarea(attrs={"rows": 2})
     )
     more_optional = forms.CharField(
-        label="Other scopes, when a connection needs them", required=False, widget=forms.Textarea(attrs={"rows": 2})
+        label=gettext_lazy("Other scopes, when a connection needs them"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
     )
 
     def __init__(self, *args: Any, provider: Provider, user: User, app: OAuthApp | None = None, **kwargs: Any) -> None:
@@ -97,7 +111,7 @@ class OAuthAppForm(PageForm):
             del self.fields["owner"]
             return
         clients = Client.objects.manageable_by(user).filter(archived_at=None)
-        choices = [(AGENCY, "The agency, for every client")] if user.is_owner else []
+        choices = [(AGENCY, _("The agency, for every client"))] if user.is_owner else []
         choices += [(client.slug, client.name) for client in clients]
         self.fields["owner"].choices = choices  # type: ignore[attr-defined]
         self.clients = {client.slug: client for client in clients}
@@ -105,23 +119,23 @@ class OAuthAppForm(PageForm):
     def _ask_for_the_secret(self) -> None:
         field = self.fields["client_secret"]
         if self.oauth.token_auth_method == "none":  # noqa: S105 - a method's name
-            field.required, field.help_text = False, "This provider's apps may have none."
+            field.required, field.help_text = False, _("This provider's apps may have none.")
         if self.app is not None and self.app.secret_id:
-            field.required, field.label = False, "New client secret"
-            field.help_text = "Left empty, the stored one stays."
+            field.required, field.label = False, _("New client secret")
+            field.help_text = _("Left empty, the stored one stays.")
 
     def clean_name(self) -> str:
         """Refuse a name that another app has."""
         name: str = self.cleaned_data["name"]
         if OAuthApp.objects.filter(name=name).exclude(pk=self.app and self.app.pk).exists():
-            raise forms.ValidationError("There is already an OAuth app of this name.")
+            raise forms.ValidationError(_("There is already an OAuth app of this name."))
         return name
 
     def clean_made_on(self) -> date | None:
         """Return the day. A day to come is a slip."""
         made_on: date | None = self.cleaned_data["made_on"]
         if made_on and made_on > timezone.localdate():
-            raise forms.ValidationError("This day has not come yet. When was the client secret made?")
+            raise forms.ValidationError(_("This day has not come yet. When was the client secret made?"))
         return made_on
 
     def clean_more_required(self) -> list[str]:

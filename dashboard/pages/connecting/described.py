@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboard.pages.connecting.described_form import DescribedForm, initial_from, initial_of
@@ -145,13 +146,16 @@ def _describe(request: PageRequest, form: DescribedForm, *, key: str, client: Cl
 
 def _tell(request: PageRequest, provider: Provider) -> None:
     """Say that it is kept; and that plain http goes nowhere until its host is allowed."""
-    messages.success(request, f"{provider.name} is described.")
+    messages.success(request, _("{name} is described.").format(name=provider.name))
     refused = [host for host in plain_http_hosts(provider) if host not in allowed_private_hosts()]
     if refused:
+        hosts = ", ".join(refused)
         messages.warning(
             request,
-            f"Calls to {', '.join(refused)} are refused for now: plain http is allowed for private hosts only, and "
-            "only when KEYLODGE_ALLOWED_PRIVATE_HOSTS names them. Set it and start Keylodge again.",
+            _(
+                "Calls to {hosts} are refused for now: plain http is allowed for private hosts only, and "
+                "only when KEYLODGE_ALLOWED_PRIVATE_HOSTS names them. Set it and start Keylodge again."
+            ).format(hosts=hosts),
         )
 
 

@@ -6,6 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from dashboard.forms import PageForm
 from dashboard.pages.connecting.app_form import AGENCY, read_scopes
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from integrations.providers.shape import Provider
     from secrets_vault.models import User
 
-SLOTS = [("header", "In a header"), ("query", "In the query of the URL")]
+SLOTS = [("header", gettext_lazy("In a header")), ("query", gettext_lazy("In the query of the URL"))]
 # Where a complaint about a fact is shown; what is not here goes to the top of the form.
 FIELD_OF = {
     "inject": "inject_name",
@@ -51,9 +53,9 @@ OAUTH_URLS = ("authorize_url", "token_url", "revoke_url")
 OAUTH_MORE = ("jwks_url", "id_token_algs", "token_auth_method", "requires_iss")
 OAUTH_ASKED = (*OAUTH_URLS, "default_scopes", "issuer", *OAUTH_MORE)
 METHODS = [
-    ("client_secret_post", "In the body"),
+    ("client_secret_post", gettext_lazy("In the body")),
     ("client_secret_basic", "As user name and password (Basic)"),
-    ("none", "Not at all: a public app"),
+    ("none", gettext_lazy("Not at all: a public app")),
 ]
 HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?")
 
@@ -62,59 +64,71 @@ class DescribedForm(PageForm):
     """Everything Keylodge has to know to call an API."""
 
     name = forms.CharField(max_length=120)
-    owner = forms.ChoiceField(label="For")
+    owner = forms.ChoiceField(label=gettext_lazy("For"))
     base_url = forms.CharField(
-        label="Base URL",
+        label=gettext_lazy("Base URL"),
         max_length=500,
-        help_text="What every call starts with, for example https://api.example.com/v2.",
+        help_text=gettext_lazy("What every call starts with, for example https://api.example.com/v2."),
         widget=forms.TextInput(attrs={"inputmode": "url", "spellcheck": "false"}),
     )
-    inject_in = forms.ChoiceField(label="The credential goes", choices=SLOTS, initial="header")
+    inject_in = forms.ChoiceField(label=gettext_lazy("The credential goes"), choices=SLOTS, initial="header")
     inject_name = forms.CharField(
-        label="Name of the header or parameter", max_length=80, initial="Authorization", required=False
+        label=gettext_lazy("Name of the header or parameter"), max_length=80, initial="Authorization", required=False
     )
     inject_template = forms.CharField(
-        label="Written as", max_length=120, initial="Bearer {token}", required=False, help_text="{token} is replaced."
+        label=gettext_lazy("Written as"),
+        max_length=120,
+        initial="Bearer {token}",
+        required=False,
+        help_text=gettext_lazy("{token} is replaced."),
     )
     probe_path = forms.CharField(
-        label="A harmless call",
+        label=gettext_lazy("A harmless call"),
         max_length=300,
         required=False,
-        help_text="A path that only reads, for example /me. Credentials are tried with it.",
+        help_text=gettext_lazy("A path that only reads, for example /me. Credentials are tried with it."),
     )
     allowed_hosts = forms.CharField(
-        label="Other hosts the credential may go to",
+        label=gettext_lazy("Other hosts the credential may go to"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="One a line. The base URL's own host is always among them; nothing else is.",
+        help_text=gettext_lazy("One a line. The base URL's own host is always among them; nothing else is."),
     )
     issuer = forms.CharField(
-        label="Issuer",
+        label=gettext_lazy("Issuer"),
         max_length=300,
         required=False,
-        help_text="Who the server says it is, for example https://id.example.com. Its addresses can be taken from it.",
+        help_text=gettext_lazy(
+            "Who the server says it is, for example https://id.example.com. Its addresses can be taken from it."
+        ),
         widget=forms.TextInput(attrs={"inputmode": "url", "spellcheck": "false"}),
     )
     authorize_url = forms.CharField(label="Authorization URL", max_length=500, required=False)
-    token_url = forms.CharField(label="Token URL", max_length=500, required=False)
-    revoke_url = forms.CharField(label="Revocation URL", max_length=500, required=False)
+    token_url = forms.CharField(label=gettext_lazy("Token URL"), max_length=500, required=False)
+    revoke_url = forms.CharField(label=gettext_lazy("Revocation URL"), max_length=500, required=False)
     token_auth_method = forms.ChoiceField(
-        label="The client secret goes", choices=METHODS, initial="client_secret_post", required=False
+        label=gettext_lazy("The client secret goes"), choices=METHODS, initial="client_secret_post", required=False
     )
     jwks_url = forms.CharField(
-        label="Address of its keys (JWKS)",
+        label=gettext_lazy("Address of its keys (JWKS)"),
         max_length=500,
         required=False,
-        help_text="With the issuer, it lets Keylodge verify whose account it is, when the scope openid is asked for.",
+        help_text=gettext_lazy(
+            "With the issuer, it lets Keylodge verify whose account it is, when the scope openid is asked for."
+        ),
     )
-    id_token_algs = forms.CharField(label="How id_tokens are signed", max_length=80, initial="RS256", required=False)
+    id_token_algs = forms.CharField(
+        label=gettext_lazy("How id_tokens are signed"), max_length=80, initial="RS256", required=False
+    )
     requires_iss = forms.BooleanField(
-        label="It names itself in every callback (iss)",
+        label=gettext_lazy("It names itself in every callback (iss)"),
         required=False,
-        help_text="A callback that does not is refused then.",
+        help_text=gettext_lazy("A callback that does not is refused then."),
     )
     default_scopes = forms.CharField(
-        label="Scopes", required=False, help_text="What a connection asks for, between spaces."
+        label=gettext_lazy("Scopes"),
+        required=False,
+        help_text=gettext_lazy("What a connection asks for, between spaces."),
     )
 
     def __init__(self, *args: Any, user: User, row: CustomProvider | None = None, **kwargs: Any) -> None:
@@ -122,7 +136,7 @@ class DescribedForm(PageForm):
         self.row = row
         clients = list(Client.objects.manageable_by(user).filter(archived_at=None))
         self.clients = {client.slug: client for client in clients}
-        choices = [(AGENCY, "Every client")] if user.is_owner else []
+        choices = [(AGENCY, _("Every client"))] if user.is_owner else []
         self.fields["owner"].choices = choices + [(c.slug, c.name) for c in clients]  # type: ignore[attr-defined]
         if row is not None:
             del self.fields["owner"]
@@ -137,7 +151,7 @@ class DescribedForm(PageForm):
         found = [part.lower() for part in re.split(r"[\s,]+", self.cleaned_data["allowed_hosts"]) if part]
         for host in found:
             if not HOST.fullmatch(host):
-                raise forms.ValidationError("Write hosts alone, as in files.example.com: no https:// and no path.")
+                raise forms.ValidationError(_("Write hosts alone, as in files.example.com: no https:// and no path."))
         return found
 
     def clean_default_scopes(self) -> list[str]:
@@ -186,7 +200,7 @@ class DescribedForm(PageForm):
         if parts[-1] == "template":
             name = "inject_template"
         reason = bad.reason.partition(": ")[2] if name in ("base_url", "authorize_url") and ": " in bad.reason else ""
-        self.add_error(name, f"This {reason or bad.reason}.")
+        self.add_error(name, _("This {what}.").format(what=reason or bad.reason))
 
 
 def initial_of(provider: Provider) -> dict[str, Any]:

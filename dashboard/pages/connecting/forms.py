@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from dashboard.forms import PageForm
 from dashboard.pages.connecting.picker import LINK, NOW
@@ -19,20 +21,24 @@ if TYPE_CHECKING:
     from secrets_vault.models import Environment, User
     from secrets_vault.secret import Secret
 
-DAYS = [("1", "24 hours, one use"), ("3", "3 days, one use"), ("7", "7 days, one use")]
+DAYS = [
+    ("1", gettext_lazy("24 hours, one use")),
+    ("3", gettext_lazy("3 days, one use")),
+    ("7", gettext_lazy("7 days, one use")),
+]
 
 
 class LinkTerms(PageForm):
     """How long a connect link works, in which language, and whom to mail it to."""
 
-    days = forms.ChoiceField(label="Link works for", choices=DAYS, initial="3")
+    days = forms.ChoiceField(label=gettext_lazy("Link works for"), choices=DAYS, initial="3")
     sent_to = forms.EmailField(
-        label="Send to",
+        label=gettext_lazy("Send to"),
         required=False,
         widget=forms.EmailInput(attrs={"autocomplete": "off"}),
-        help_text="The client's address. Left empty, you copy the link and send it yourself.",
+        help_text=gettext_lazy("The client's address. Left empty, you copy the link and send it yourself."),
     )
-    language = forms.ChoiceField(label="Language of the page", choices=[])
+    language = forms.ChoiceField(label=gettext_lazy("Language of the page"), choices=[])
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -43,7 +49,12 @@ class LinkTerms(PageForm):
 class NewConnection(PageForm):
     """What every way in asks: a name, the URL parts that differ from account to account, the expected account."""
 
-    label = forms.CharField(max_length=120, required=False, label="Name", help_text="Left empty, its address names it.")
+    label = forms.CharField(
+        max_length=120,
+        required=False,
+        label=gettext_lazy("Name"),
+        help_text=gettext_lazy("Left empty, its address names it."),
+    )
     expected_account_id = forms.CharField(max_length=200, required=False)
 
     def __init__(self, *args: Any, provider: Provider, place: Environment, **kwargs: Any) -> None:
@@ -53,8 +64,8 @@ class NewConnection(PageForm):
         for variable in self.asked:
             self.fields[f"var_{variable.name}"] = _variable_field(variable)
         account = self.fields["expected_account_id"]
-        account.label = f"Expected {provider.identity.words}"
-        account.help_text = "Its id, when you know it. Another one is noticed before anything is saved."
+        account.label = _("Expected {account}").format(account=_(provider.identity.words))
+        account.help_text = _("Its id, when you know it. Another one is noticed before anything is saved.")
         self.order_fields([f"var_{variable.name}" for variable in self.asked])
 
     def clean(self) -> dict[str, Any]:
@@ -65,8 +76,9 @@ class NewConnection(PageForm):
                 try:
                     variable.read(raw)
                 except ValueError:
-                    example = f", for example {variable.example}" if variable.example else ""
-                    words = f"This does not look like {variable.label or variable.name}{example}."
+                    said = _("This does not look like {label}, for example {example}.")
+                    words = said if variable.example else _("This does not look like {label}.")
+                    words = words.format(label=_(variable.label) or variable.name, example=variable.example)
                     self.add_error(f"var_{variable.name}", words)
         return data
 
@@ -82,11 +94,11 @@ class NewConnection(PageForm):
 
 def _variable_field(variable: Variable) -> forms.CharField:
     return forms.CharField(
-        label=variable.label or variable.name,
+        label=_(variable.label) if variable.label else variable.name,
         max_length=200,
         initial=variable.default,
         required=not variable.is_optional and not variable.default,
-        help_text=f"For example {variable.example}." if variable.example else "",
+        help_text=_("For example {example}.").format(example=variable.example) if variable.example else "",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
 
@@ -140,18 +152,26 @@ class LinkedConnection(OAuthConnection, LinkTerms):
 class PastedConnection(AgeFields, NewConnection):
     """A credential that the consultant already has."""
 
-    owner_name = forms.CharField(max_length=120, required=False, label="Owner", help_text="Who answers for it.")
-    where_used = forms.CharField(max_length=300, required=False, label="Where it is used already")
-    rotate_after_days = forms.IntegerField(
-        min_value=1, max_value=730, required=False, label="Rotate after days", help_text="Empty: the client's rule."
+    owner_name = forms.CharField(
+        max_length=120, required=False, label=gettext_lazy("Owner"), help_text=gettext_lazy("Who answers for it.")
     )
-    is_warned = forms.BooleanField(required=False, label="Store it all the same", widget=forms.HiddenInput)
+    where_used = forms.CharField(max_length=300, required=False, label=gettext_lazy("Where it is used already"))
+    rotate_after_days = forms.IntegerField(
+        min_value=1,
+        max_value=730,
+        required=False,
+        label=gettext_lazy("Rotate after days"),
+        help_text=gettext_lazy("Empty: the client's rule."),
+    )
+    is_warned = forms.BooleanField(
+        required=False, label=gettext_lazy("Store it all the same"), widget=forms.HiddenInput
+    )
 
     def __init__(self, *args: Any, kind: str, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.kind = kind
         self.warned: list[Warned] = []
-        values = {f"value_{name}": value_field(name, label) for name, label in FIELDS_OF_KIND[kind]}
+        values = {f"value_{name}": value_field(name, str(label)) for name, label in FIELDS_OF_KIND[kind]}
         self.fields.update(values)
         self.fields["owner_name"].initial = user.name
         parts = [f"var_{variable.name}" for variable in self.asked]
@@ -165,7 +185,7 @@ class PastedConnection(AgeFields, NewConnection):
         found = [warnings_for(self.provider, value, self.place) for value in self.values().values()]
         self.warned = [warned for some in found for warned in some]
         if self.warned and not data.get("is_warned") and not self.errors:
-            self.add_error("is_warned", "Read the warning. Paste the value once more: it is never written back.")
+            self.add_error("is_warned", _("Read the warning. Paste the value once more: it is never written back."))
         if self.warned:
             self.fields["is_warned"].widget = forms.CheckboxInput()
         return data

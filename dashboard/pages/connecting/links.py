@@ -15,6 +15,8 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboard.pages.connecting import picker
@@ -36,20 +38,20 @@ FRESH = "connect.link"
 """A link's address, kept in the sealed session until it has been shown, once."""
 MOST = 50
 STATES = {
-    "open": ("info", "Not opened yet"),
-    "opened": ("info", "Opened"),
-    "failed": ("bad", "Did not work"),
-    "used": ("ok", "Used"),
-    "revoked": ("", "Revoked"),
-    "ended": ("warn", "Expired"),
+    "open": ("info", gettext_lazy("Not opened yet")),
+    "opened": ("info", gettext_lazy("Opened")),
+    "failed": ("bad", gettext_lazy("Did not work")),
+    "used": ("ok", gettext_lazy("Used")),
+    "revoked": ("", gettext_lazy("Revoked")),
+    "ended": ("warn", gettext_lazy("Expired")),
 }
 FAILURES = {
-    "access_denied": "Consent was not given.",
-    "other_account": "Another account than the expected one was chosen.",
-    "provider_down": "The provider could not be reached.",
-    "app_wrong": "The provider refuses the OAuth app: correct it, then send a new link.",
-    "other_browser": "It was finished in another browser than it was begun in.",
-    "expired": "It took longer than ten minutes.",
+    "access_denied": gettext_lazy("Consent was not given."),
+    "other_account": gettext_lazy("Another account than the expected one was chosen."),
+    "provider_down": gettext_lazy("The provider could not be reached."),
+    "app_wrong": gettext_lazy("The provider refuses the OAuth app: correct it, then send a new link."),
+    "other_browser": gettext_lazy("It was finished in another browser than it was begun in."),
+    "expired": gettext_lazy("It took longer than ten minutes."),
 }
 
 
@@ -72,8 +74,8 @@ def row_of(link: ClientLink, *, now: datetime) -> LinkRow:
     failed = is_open and link.failed_at is not None
     tone, word = STATES["failed" if failed else state]
     at = link.used_at or link.revoked_at or link.failed_at or link.opened_at or link.created_at
-    reason = FAILURES.get(link.failed_code, "It can be tried again with the same link.") if failed else ""
-    return LinkRow(link, tone, word, reason, link.expires_at if state == "ended" else at, is_open)
+    reason = FAILURES.get(link.failed_code, _("It can be tried again with the same link.")) if failed else ""
+    return LinkRow(link, tone, str(word), str(reason), link.expires_at if state == "ended" else at, is_open)
 
 
 @login_required
@@ -141,16 +143,20 @@ def send_fresh(request: PageRequest, connection: Connection, link: ClientLink) -
     if not link.sent_to:
         return
     if connection.is_sandbox or not can_mail():
-        reason = "the sandbox mails nobody" if connection.is_sandbox else "no mail server is set up"
-        messages.info(request, f"Not mailed: {reason}. Copy the link and send it to {link.sent_to} yourself.")
+        said = (
+            _("Not mailed: the sandbox mails nobody. Copy the link and send it to {who} yourself.")
+            if connection.is_sandbox
+            else _("Not mailed: no mail server is set up. Copy the link and send it to {who} yourself.")
+        )
+        messages.info(request, said.format(who=link.sent_to))
         return
     try:
         # Sent here and never queued: what is queued is stored, and a link's address is not.
         deliver(link.sent_to, *letter(link, request.session[FRESH]["url"]))
     except (OSError, SMTPException) as problem:
-        messages.warning(request, f"{why(problem)} Copy the link and send it yourself.")
+        messages.warning(request, _("{why} Copy the link and send it yourself.").format(why=why(problem)))
     else:
-        messages.success(request, f"Mailed to {link.sent_to}.")
+        messages.success(request, _("Mailed to {sent_to}.").format(sent_to=link.sent_to))
 
 
 @login_required
@@ -161,7 +167,7 @@ def revoke(request: PageRequest, slug: str, pk: UUID) -> HttpResponse:
     link = get_object_or_404(rows, pk=pk, connection__slug=slug)
     revoke_link(link, actor=actor_of(request), now=timezone.now())
     if link.revoked_at:
-        messages.success(request, "The link is revoked. Whoever opens it now is told to ask for a new one.")
+        messages.success(request, _("The link is revoked. Whoever opens it now is told to ask for a new one."))
     else:
-        messages.info(request, "The link was used already.")
+        messages.info(request, _("The link was used already."))
     return HttpResponseRedirect(reverse("dashboard:connection_links", args=[slug]))

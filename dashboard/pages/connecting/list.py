@@ -10,6 +10,8 @@ from django import forms
 from django.contrib.auth.decorators import login_required
 from django.db.models import Max, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from dashboard.csv import csv_response
 from dashboard.forms import FilterForm
@@ -36,15 +38,18 @@ class ConnectionFilter(FilterForm):
 
     q = forms.CharField(
         required=False,
-        label="Search",
-        widget=forms.TextInput(attrs={"type": "search", "placeholder": "Name, provider or account"}),
+        label=gettext_lazy("Search"),
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": gettext_lazy("Name, provider or account")}),
     )
     client = forms.ModelChoiceField(
-        queryset=Connection.objects.none(), to_field_name="slug", required=False, empty_label="Every client"
+        queryset=Connection.objects.none(),
+        to_field_name="slug",
+        required=False,
+        empty_label=gettext_lazy("Every client"),
     )
     environment = forms.ChoiceField(required=False)
     provider = forms.ChoiceField(required=False)
-    status = forms.ChoiceField(required=False, choices=[("", "Every state"), *Connection.Status.choices])
+    status = forms.ChoiceField(required=False, choices=[("", gettext_lazy("Every state")), *Connection.Status.choices])
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -52,8 +57,8 @@ class ConnectionFilter(FilterForm):
         self.fields["client"].queryset = visible_clients(user)  # type: ignore[attr-defined]
         environments = sorted(set(mine.values_list("environment__slug", flat=True).distinct()))
         names = provider_names(mine.values_list("provider_key", flat=True).distinct())
-        self._choose("environment", "Every environment", [(slug, slug) for slug in environments])
-        self._choose("provider", "Every provider", sorted(names.items(), key=lambda pair: pair[1].lower()))
+        self._choose("environment", _("Every environment"), [(slug, slug) for slug in environments])
+        self._choose("provider", _("Every provider"), sorted(names.items(), key=lambda pair: pair[1].lower()))
 
     def _choose(self, name: str, empty: str, choices: list[tuple[str, str]]) -> None:
         self.fields[name].choices = [("", empty), *choices]  # type: ignore[attr-defined]
@@ -122,5 +127,7 @@ def _hour_words(hour: datetime, *, now: datetime) -> str:
     this_hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     hours = int((this_hour - hour).total_seconds() // 3600)
     if hours <= 0:
-        return "in this hour"
-    return f"{hours} h ago" if hours < 48 else f"{hours // 24} days ago"
+        return _("in this hour")
+    if hours < 48:
+        return _("{n} h ago").format(n=hours)
+    return _("{n} days ago").format(n=hours // 24)

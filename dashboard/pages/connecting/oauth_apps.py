@@ -15,6 +15,7 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from dashboard.names import name_providers
@@ -69,7 +70,9 @@ def new_app(request: PageRequest) -> HttpResponse:
         except (VaultError, IntegrationError) as refused:
             form.add_error(None, str(refused))
         else:
-            messages.success(request, f"{app.name} is stored. Its first consent will show whether it is right.")
+            messages.success(
+                request, _("{name} is stored. Its first consent will show whether it is right.").format(name=app.name)
+            )
             return HttpResponseRedirect(_next(request, app))
     return _page(request, form, provider)
 
@@ -116,7 +119,7 @@ def edit_app(request: PageRequest, pk: UUID) -> HttpResponse:
         except (VaultError, IntegrationError) as refused:
             form.add_error(None, str(refused))
         else:
-            messages.success(request, f"{app.name} is saved.")
+            messages.success(request, _("{name} is saved.").format(name=app.name))
             return HttpResponseRedirect(reverse("dashboard:oauth_apps"))
     return _page(request, form, provider, app=app)
 

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from integrations.models import Connection
 from integrations.oauth.app import usable_apps
 from integrations.providers.described import described_for
@@ -20,9 +23,15 @@ if TYPE_CHECKING:
     from integrations.providers.shape import Provider
     from secrets_vault.models import Client, User
 
-BADGES = {"oauth2": "OAuth", "api_key": "key", "bearer": "key", "basic": "Basic"}
+BADGES = {"oauth2": "OAuth", "api_key": gettext_lazy("key"), "bearer": gettext_lazy("key"), "basic": "Basic"}
 KEY_KINDS = ("api_key", "bearer", "basic")
-STEPS = ("Client", "Service", "Way in", "Rights", "Connect")
+STEPS = (
+    gettext_lazy("Client"),
+    gettext_lazy("Service"),
+    gettext_lazy("Way in"),
+    gettext_lazy("Rights"),
+    gettext_lazy("Connect"),
+)
 NOW, LINK = "now", "link"
 RECENT = 6
 
@@ -58,8 +67,8 @@ class Step:
 
 def steps(current: int, *, is_pasted: bool = False) -> list[Step]:
     """Return the bar with step number `current` (from 0) lit."""
-    names = [*STEPS[:3], "Credential", "Test call"] if is_pasted else STEPS
-    return [Step(name, at < current, at == current) for at, name in enumerate(names)]
+    names = [*STEPS[:3], _("Credential"), _("Test call")] if is_pasted else STEPS
+    return [Step(str(name), at < current, at == current) for at, name in enumerate(names)]
 
 
 def find_place(user: User, pk: str) -> Environment | None:
@@ -102,7 +111,7 @@ def _recent(user: User) -> list[str]:
 
 def badges_of(provider: Provider) -> tuple[str, ...]:
     """Return how one gets in, in a word each."""
-    return tuple(dict.fromkeys(BADGES[kind] for kind in reversed(provider.kinds)))
+    return tuple(dict.fromkeys(str(BADGES[kind]) for kind in reversed(provider.kinds)))
 
 
 def as_api_url(text: str) -> str:
@@ -138,17 +147,21 @@ def ways_for(provider: Provider, apps: Iterable[OAuthApp]) -> list[Way]:
         ways = [
             Way(
                 LINK,
-                "Send the client a connect link",
-                f"They sign in at {provider.name} themselves. You never see a password. Single use, expires, "
-                "and you see when it is done.",
+                _("Send the client a connect link"),
+                _(
+                    "They sign in at {name} themselves. You never see a password. Single use, expires, and "
+                    "you see when it is done."
+                ).format(name=provider.name),
                 is_recommended=True,
                 is_ready=has_app,
             ),
             Way(
                 NOW,
-                "Connect now in this browser",
-                f"When you can sign in to the client's {provider.name} yourself. "
-                f"The {provider.identity.words} is checked before anything is saved.",
+                _("Connect now in this browser"),
+                _(
+                    "When you can sign in to the client's {name} yourself. The {words} is checked before "
+                    "anything is saved."
+                ).format(name=provider.name, words=_(provider.identity.words)),
                 is_ready=has_app,
             ),
         ]
@@ -157,15 +170,23 @@ def ways_for(provider: Provider, apps: Iterable[OAuthApp]) -> list[Way]:
 
 def _paste(provider: Provider, kind: str) -> Way:
     if kind == "basic":
-        title, text = "Paste a user name and password", "Sent as Basic authentication."
+        title, text = _("Paste a user name and password"), _("Sent as Basic authentication.")
     else:
-        title, text = "Paste a token or key I have", _usual(provider)
-    return Way(kind, title, f"{text} Checked with one harmless call, then shown only as its last four characters.")
+        title, text = _("Paste a token or key I have"), _usual(provider)
+    return Way(
+        kind,
+        title,
+        _("{text} Checked with one harmless call, then shown only as its last four characters.").format(text=text),
+    )
 
 
 def _usual(provider: Provider) -> str:
-    words = [shape.words for shape in provider.key_formats if shape.kind in KEY_KINDS and not shape.is_dead]
-    return f"For example a {words[0]}." if words else f"What {provider.name} gave you."
+    words = [_(shape.words) for shape in provider.key_formats if shape.kind in KEY_KINDS and not shape.is_dead]
+    return (
+        _("For example a {what}.").format(what=words[0])
+        if words
+        else _("What {name} gave you.").format(name=provider.name)
+    )
 
 
 def apps_for(provider: Provider, client: Client) -> list[OAuthApp]:

@@ -17,6 +17,8 @@ from django.db import transaction
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboard.needs import url_of
@@ -124,7 +126,7 @@ def _last_step(
             try:
                 return _make(request, form)
             except (CannotMake, connections.BadValue) as refused:
-                form.add_error(_field_of(form, refused.field), f"{str(refused).capitalize()}.")
+                form.add_error(_field_of(form, refused.field), f"{capfirst(str(refused))}.")
             except (BadVariable, IntegrationError, VaultError) as refused:
                 form.add_error(None, str(refused))
     context = _context(place, 3, provider=provider, way=way, app=app, apps=apps, form=form, draft=secrets.token_hex(8))
@@ -208,7 +210,7 @@ def _store_and_try(request: PageRequest, form: PastedConnection) -> HttpResponse
     _remember(request, connection)
     result = connections.probe(connection, actor=actor, now=now)
     say = messages.success if result.is_good else messages.warning
-    say(request, f"Stored, and tried with a harmless call: {result.sentence}")
+    say(request, _("Stored, and tried with a harmless call: {sentence}").format(sentence=result.sentence))
     return HttpResponseRedirect(_page_of(connection))
 
 
