@@ -105,7 +105,7 @@ def delete_provider(request: PageRequest, pk: UUID) -> HttpResponse:
     except StillDescribes as used:
         messages.error(request, _users_in_words(request, row, used))
         return HttpResponseRedirect(reverse("dashboard:provider", args=[row.pk]))
-    messages.success(request, f"{row.name} is deleted.")
+    messages.success(request, _("{name} is deleted.").format(name=row.name))
     return HttpResponseRedirect(reverse("dashboard:providers"))
 
 
@@ -116,7 +116,9 @@ def _users_in_words(request: PageRequest, row: CustomProvider, used: StillDescri
     names += [app.name for app in used.apps if can_manage(request.user, app.for_client)]
     others = len(used.connections) + len(used.apps) - len(names)
     told = [*names[:10], *([f"{others + max(0, len(names) - 10)} more"] if others or len(names) > 10 else [])]
-    return f"{row.name} is still used, so it stays: {', '.join(told)}. Delete or disconnect them first."
+    return _("{name} is still used, so it stays: {names}. Delete or disconnect them first.").format(
+        name=row.name, names=", ".join(told)
+    )
 
 
 def _page(request: PageRequest, form: DescribedForm, **more: Any) -> HttpResponse:
