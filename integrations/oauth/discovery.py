@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from integrations import outbound
 from integrations.errors import IntegrationError
 from integrations.oauth.session import Send
@@ -73,13 +76,13 @@ def discover(
     """Return what the issuer says of itself. Raises DiscoveryFailed with the reason in a sentence."""
     world = _World(send, vet, deadline_s)
     if problem := _problem_with(issuer, world):
-        raise DiscoveryFailed(f"The issuer {problem}.")
+        raise DiscoveryFailed(_("The issuer {problem}.").format(problem=problem))
     for url in _addresses(issuer):
         try:
             return _read(_fetched(url, world), issuer, world)
         except _NotThere:
             continue
-    raise DiscoveryFailed("The issuer has no page that names its endpoints.")
+    raise DiscoveryFailed(_("The issuer has no page that names its endpoints."))
 
 
 class _NotThere(Exception):
@@ -102,9 +105,9 @@ def _fetched(url: str, world: _World) -> dict[str, Any]:
             "GET", url, headers={"Accept": "application/json"}, deadline_s=world.deadline_s, max_bytes=MAX_BYTES
         )
     except OutboundError as error:
-        raise DiscoveryFailed(_WHY.get(error.code, "The issuer could not be reached.")) from None
+        raise DiscoveryFailed(str(_WHY.get(error.code, _("The issuer could not be reached.")))) from None
     if 300 <= answer.status < 400:
-        raise DiscoveryFailed("The issuer sends elsewhere (a redirect), and redirects are not followed.")
+        raise DiscoveryFailed(_("The issuer sends elsewhere (a redirect), and redirects are not followed."))
     if answer.status != 200:
         raise _NotThere
     try:
@@ -112,24 +115,24 @@ def _fetched(url: str, world: _World) -> dict[str, Any]:
     except (ValueError, RecursionError):
         table = None
     if not isinstance(table, dict):
-        raise DiscoveryFailed("The issuer's page is not a JSON object.")
+        raise DiscoveryFailed(_("The issuer's page is not a JSON object."))
     return table
 
 
 _WHY = {
-    "host_refused": "The issuer's host has a private address, or is plain http, and is not allowed.",
-    "upstream_timeout": "The issuer did not answer in time.",
-    "body_too_large": "The issuer's page is too large.",
+    "host_refused": gettext_lazy("The issuer's host has a private address, or is plain http, and is not allowed."),
+    "upstream_timeout": gettext_lazy("The issuer did not answer in time."),
+    "body_too_large": gettext_lazy("The issuer's page is too large."),
 }
 
 
 def _read(table: Mapping[str, Any], issuer: str, world: _World) -> Metadata:
     # Compared as plain text, so that nobody's metadata is taken for another's (RFC 8414 section 3.3).
     if table.get("issuer") != issuer:
-        raise DiscoveryFailed("The page names another issuer than the one that was asked. Nothing was taken over.")
+        raise DiscoveryFailed(_("The page names another issuer than the one that was asked. Nothing was taken over."))
     urls = {ours: _endpoint(table, theirs, world) for ours, theirs in ENDPOINTS.items()}
     if missing := [ENDPOINTS[name] for name in REQUIRED if not urls[name]]:
-        raise DiscoveryFailed(f"The issuer names no {missing[0]}.")
+        raise DiscoveryFailed(_("The issuer names no {what}.").format(what=missing[0]))
     own = templates.host(issuer)
     hosts = dict.fromkeys(templates.host(url) for url in urls.values() if url)
     return Metadata(
@@ -148,7 +151,9 @@ def _endpoint(table: Mapping[str, Any], name: str, world: _World) -> str:
         return ""
     problem = _problem_with(url, world) if isinstance(url, str) and len(url) <= 500 else "is not an address"
     if problem:
-        raise DiscoveryFailed(f"The issuer names a {name} that is not taken: it {problem}.")
+        raise DiscoveryFailed(
+            _("The issuer names a {name} that is not taken: it {problem}.").format(name=name, problem=problem)
+        )
     return str(url)
 
 

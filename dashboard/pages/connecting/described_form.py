@@ -54,7 +54,7 @@ OAUTH_MORE = ("jwks_url", "id_token_algs", "token_auth_method", "requires_iss")
 OAUTH_ASKED = (*OAUTH_URLS, "default_scopes", "issuer", *OAUTH_MORE)
 METHODS = [
     ("client_secret_post", gettext_lazy("In the body")),
-    ("client_secret_basic", "As user name and password (Basic)"),
+    ("client_secret_basic", gettext_lazy("As user name and password (Basic)")),
     ("none", gettext_lazy("Not at all: a public app")),
 ]
 HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?")
@@ -103,7 +103,7 @@ class DescribedForm(PageForm):
         ),
         widget=forms.TextInput(attrs={"inputmode": "url", "spellcheck": "false"}),
     )
-    authorize_url = forms.CharField(label="Authorization URL", max_length=500, required=False)
+    authorize_url = forms.CharField(label=gettext_lazy("Authorization URL"), max_length=500, required=False)
     token_url = forms.CharField(label=gettext_lazy("Token URL"), max_length=500, required=False)
     revoke_url = forms.CharField(label=gettext_lazy("Revocation URL"), max_length=500, required=False)
     token_auth_method = forms.ChoiceField(
