@@ -35,3 +35,8 @@ def test_every_test_that_the_table_names_exists():
     strays = sorted(f"{path}::{name}" for path, name in named if name not in names_in(path))
     assert not strays, f"Renamed or gone; name in {TABLE.name} the test that proves it now: {strays}"
     assert not [proof for _, proof in rows().values() if proof.count("::") != len(NAMED.findall(proof))]
+
+
+def test_what_no_test_proves_is_called_not_built():
+    bare = [name for name, (does, proof) in rows().items() if does and not proof and "Not built yet" not in does]
+    assert not bare, f"Name the test that proves it, or say what is not built yet: {bare}"
