@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Q
@@ -15,7 +16,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from dashboard.light import light_connections
+from dashboard.light import LightConnection, light_connections
 from dashboard.names import name_providers
 from dashboard.navigation import OPEN_STATES
 from dashboard.words import ago_words, thousands
@@ -39,7 +40,6 @@ Route = tuple[Any, ...]
 class Need:
     """One thing to do: what is wrong, for whom, what follows from it, since or until when, and the one button."""
 
-    harm: int
     tone: str
     title: str
     text: str
@@ -53,7 +53,7 @@ class Need:
 
     @property
     def url(self) -> str:
-        """Return the first of its pages that exists. Worked out only for what is shown, of perhaps hundreds."""
+        """Return the first of its pages that exists."""
         return next((url for name, *arguments in self.routes if (url := url_of(name, *arguments))), "")
 
     @property
@@ -62,10 +62,17 @@ class Need:
         return {"bad": _("Critical"), "warn": _("Warning")}.get(self.tone, _("Notice"))
 
 
+class Waiting(NamedTuple):
+    """A need that is not put into words yet: of hundreds, ten are shown."""
+
+    harm: int
+    words: Callable[[], Need]
+
+
 def needs_of(
     user: User, client_ids: Sequence[UUID], *, now: datetime, board: Sequence[BoardRow], tight: Sequence[Tight]
-) -> list[Need]:
-    """Return everything that needs this person, worst first.
+) -> list[Waiting]:
+    """Return everything that needs this person, worst first, still to be put into words.
 
     `client_ids` are the clients that the person sees; `board` and `tight` are read already by the page.
     """
@@ -78,7 +85,7 @@ def needs_of(
         *link_needs(user, now=now),
         *mail_needs(user),
     ]
-    return sorted(needs, key=lambda need: need.harm)
+    return sorted(needs, key=lambda waiting: waiting.harm)
 
 
 def url_of(name: str, *args: object, fallback: str = "") -> str:
@@ -89,37 +96,38 @@ def url_of(name: str, *args: object, fallback: str = "") -> str:
         return fallback
 
 
-def background_needs(user: User, *, now: datetime) -> Iterator[Need]:
+def background_needs(user: User, *, now: datetime) -> Iterator[Waiting]:
     """Warn the owner when no background work has run for five minutes: nothing is refreshed or reminded then."""
     if not user.is_owner or now - user.joined_at < SILENCE:
         return
     last = newest_run(now)
     if last is None or now - last > SILENCE:
-        text = _("Tokens are not refreshed and nobody is reminded until the worker runs again.")
-        when = _("since {when}").format(when=ago_words(last, now=now)) if last else ""
-        yield Need(
-            0,
-            "bad",
-            _("Background work is not running"),
-            text,
-            [("settings_background",)],
-            _("See background work"),
-            when,
-        )
+        yield Waiting(0, partial(_background_need, last, now=now))
 
 
-def connection_needs(user: User, *, now: datetime) -> Iterator[Need]:
+def _background_need(last: datetime | None, *, now: datetime) -> Need:
+    text = _("Tokens are not refreshed and nobody is reminded until the worker runs again.")
+    when = _("since {when}").format(when=ago_words(last, now=now)) if last else ""
+    title, routes = _("Background work is not running"), [("settings_background",)]
+    return Need("bad", title, text, routes, _("See background work"), when)
+
+
+def connection_needs(user: User, *, now: datetime) -> Iterator[Waiting]:
     """Yield the connections that do not work, never worked, or whose consent ends soon."""
     dying = Q(refresh_expires_at__lt=now + timedelta(days=8), status=Status.CONNECTED)
     rows = Connection.objects.visible_to(user).filter(Q(status__in=CONNECTION_WORDS) | dying, client__archived_at=None)
     for connection in name_providers(light_connections(rows.order_by("status_since")[:MOST])):
-        harm, tone, title, text, action = CONNECTION_WORDS.get(connection.status, DYING_WORDS)
-        at = connection.status_since if connection.status in CONNECTION_WORDS else connection.refresh_expires_at
-        yield _need_of(
-            connection, harm, tone, title.format(connection.provider_name), str(text),
-            connection_routes(connection),
-            str(action), ago_words(at, now=now) if at else "",
-        )  # fmt: skip
+        harm, *_words = CONNECTION_WORDS.get(connection.status, DYING_WORDS)
+        yield Waiting(harm, partial(_connection_need, connection, now=now))
+
+
+def _connection_need(connection: LightConnection, *, now: datetime) -> Need:
+    _harm, tone, title, text, action = CONNECTION_WORDS.get(connection.status, DYING_WORDS)
+    at = connection.status_since if connection.status in CONNECTION_WORDS else connection.refresh_expires_at
+    return _need_of(
+        connection, tone, title.format(connection.provider_name), str(text), connection_routes(connection),
+        str(action), ago_words(at, now=now) if at else "",
+    )  # fmt: skip
 
 
 CONNECTION_WORDS = {
@@ -161,35 +169,30 @@ DYING_WORDS = (
 )
 
 
-def rotation_needs(board: Iterable[BoardRow]) -> Iterator[Need]:
+def rotation_needs(board: Iterable[BoardRow]) -> Iterator[Waiting]:
     """Yield the secrets that are overdue, of unknown age, or due within a week; snoozed ones rest."""
     pressing = (row for row in board if row.due.days_left <= 7 and not row.due.snoozed_until)
-    for stored, due in islice(pressing, MOST):
-        if due.age_days is None:
-            harm, tone, title, when = 5, "warn", _("Nobody knows how old {label} is").format(label=stored.label), ""
-            text = _("Store a new version, or say when this one was made.")
-        elif due.days_left < 0:
-            harm, tone, title, when = (
-                2,
-                "bad",
-                _("{label} is {age} old"),
-                ngettext("{n} day over", "{n} days over", -due.days_left),
-            )
-            title, when = title.format(label=stored.label, age=due.age_text), when.format(n=-due.days_left)
-            text = _("It was due on {day}. Put in a new version and withdraw the old one.").format(
-                day=date_format(due.on, _("j M"))
-            )
-        else:
-            harm, tone, title, when = (
-                5,
-                "warn",
-                _("{label} is due for rotation"),
-                ngettext("in {n} day", "in {n} days", due.days_left),
-            )
-            title, when = title.format(label=stored.label), when.format(n=due.days_left)
-            text = _("It is {age} old.").format(age=due.age_text)
-        name_providers([stored])
-        yield _need_of(stored, harm, tone, title, text, secret_routes(stored), _("Rotate"), when)
+    for row in islice(pressing, MOST):
+        is_over = row.due.age_days is not None and row.due.days_left < 0
+        yield Waiting(2 if is_over else 5, partial(_rotation_need, row))
+
+
+def _rotation_need(row: BoardRow) -> Need:
+    stored, due = row
+    if due.age_days is None:
+        tone, title, when = "warn", _("Nobody knows how old {label} is").format(label=stored.label), ""
+        text = _("Store a new version, or say when this one was made.")
+    elif due.days_left < 0:
+        tone, title = "bad", _("{label} is {age} old").format(label=stored.label, age=due.age_text)
+        when = ngettext("{n} day over", "{n} days over", -due.days_left).format(n=-due.days_left)
+        text = _("It was due on {day}. Put in a new version and withdraw the old one.")
+        text = text.format(day=date_format(due.on, _("j M")))
+    else:
+        tone, title = "warn", _("{label} is due for rotation").format(label=stored.label)
+        when = ngettext("in {n} day", "in {n} days", due.days_left).format(n=due.days_left)
+        text = _("It is {age} old.").format(age=due.age_text)
+    name_providers([stored])
+    return _need_of(stored, tone, title, text, secret_routes(stored), _("Rotate"), when)
 
 
 def secret_routes(stored: Any) -> list[Route]:
@@ -203,25 +206,21 @@ def connection_routes(connection: Any) -> list[Route]:
     return [("connection", connection.slug), ("client_connections", connection.client.slug)]
 
 
-def limit_needs(tight: Iterable[Tight], *, now: datetime) -> Iterator[Need]:
+def limit_needs(tight: Iterable[Tight], *, now: datetime) -> Iterator[Waiting]:
     """Yield the limits of which less than a tenth is left."""
     for limit in tight:
         if limit.used_percent < NEARLY_PERCENT:
             continue
-        when = ago_words(limit.reading.resets_at, now=now) if limit.reading.resets_at else ""
-        title = _("{bucket} limit at {n} %").format(bucket=limit.bucket_words, n=f"{limit.used_percent:.0f}")
-        routes = [("limits",), ("client", limit.connection.client.slug)]
-        text = _("{n} of {all} used.").format(n=thousands(limit.used), all=thousands(limit.reading.limit or 0))
-        yield _need_of(
-            limit.connection,
-            3,
-            "warn",
-            title,
-            text,
-            routes,
-            _("See limits"),
-            _("resets {when}").format(when=when) if when else "",
-        )
+        yield Waiting(3, partial(_limit_need, limit, now=now))
+
+
+def _limit_need(limit: Tight, *, now: datetime) -> Need:
+    when = ago_words(limit.reading.resets_at, now=now) if limit.reading.resets_at else ""
+    title = _("{bucket} limit at {n} %").format(bucket=limit.bucket_words, n=f"{limit.used_percent:.0f}")
+    routes = [("limits",), ("client", limit.connection.client.slug)]
+    text = _("{n} of {all} used.").format(n=thousands(limit.used), all=thousands(limit.reading.limit or 0))
+    resets = _("resets {when}").format(when=when) if when else ""
+    return _need_of(limit.connection, "warn", title, text, routes, _("See limits"), resets)
 
 
 SHOWN_OF_GROUP = (
@@ -229,7 +228,7 @@ SHOWN_OF_GROUP = (
 )  # fmt: skip
 
 
-def error_needs(client_ids: Sequence[UUID], *, now: datetime) -> Iterator[Need]:
+def error_needs(client_ids: Sequence[UUID], *, now: datetime) -> Iterator[Waiting]:
     """Yield the error groups that are open and were seen in the last day."""
     since = now - timedelta(days=1)
     rows = ErrorGroup.objects.filter(client_id__in=client_ids, state__in=OPEN_STATES, last_seen_at__gte=since)
@@ -240,50 +239,56 @@ def error_needs(client_ids: Sequence[UUID], *, now: datetime) -> Iterator[Need]:
     connections = {connection.pk: connection for connection in found}
     for group in groups:
         connection = connections.get(group.connection_id)
-        if connection is None:
-            continue
-        connection.provider_name = group.provider_name
-        routes = [("error", group.pk), ("client", connection.client.slug)]
-        text = ngettext("{n} call, {path}", "{n} calls, {path}", group.count).format(
-            n=thousands(group.count), path=f"{group.method} {group.path_template}"
-        )
-        yield _need_of(
-            connection, 4, "warn", group.title, text, routes, _("See error"), ago_words(group.last_seen_at, now=now)
-        )
+        if connection is not None:
+            connection.provider_name = group.provider_name
+            yield Waiting(4, partial(_error_need, group, connection, now=now))
 
 
-def link_needs(user: User, *, now: datetime) -> Iterator[Need]:
+def _error_need(group: ErrorGroup, connection: LightConnection, *, now: datetime) -> Need:
+    routes = [("error", group.pk), ("client", connection.client.slug)]
+    text = ngettext("{n} call, {path}", "{n} calls, {path}", group.count).format(
+        n=thousands(group.count), path=f"{group.method} {group.path_template}"
+    )
+    when = ago_words(group.last_seen_at, now=now)
+    return _need_of(connection, "warn", group.title, text, routes, _("See error"), when)
+
+
+def link_needs(user: User, *, now: datetime) -> Iterator[Waiting]:
     """Yield the links that a client has opened but not finished, or that failed."""
     rows = ClientLink.objects.visible_to(user).filter(
         Q(opened_at__isnull=False) | Q(failed_at__isnull=False),
         used_at=None, revoked_at=None, expires_at__gt=now, client__archived_at=None,
     )  # fmt: skip
     for link in rows.select_related("client", "connection__client", "connection__environment")[:MOST]:
-        connection = link.connection
-        name_providers([connection])
-        failed = link.failed_at is not None
-        title = _("A client’s connect link failed") if failed else _("A client opened the connect link")
-        text = _("The last attempt did not go through.") if failed else _("It is not finished yet.")
-        when = _("expires {when}").format(when=ago_words(link.expires_at, now=now))
-        yield _need_of(
-            connection, 6, "warn" if failed else "info", title, text, connection_routes(connection), _("See link"), when
-        )
+        yield Waiting(6, partial(_link_need, link, now=now))
 
 
-def mail_needs(user: User) -> Iterator[Need]:
+def _link_need(link: ClientLink, *, now: datetime) -> Need:
+    connection, failed = link.connection, link.failed_at is not None
+    name_providers([connection])
+    title = _("A client’s connect link failed") if failed else _("A client opened the connect link")
+    text = _("The last attempt did not go through.") if failed else _("It is not finished yet.")
+    when = _("expires {when}").format(when=ago_words(link.expires_at, now=now))
+    tone = "warn" if failed else "info"
+    return _need_of(connection, tone, title, text, connection_routes(connection), _("See link"), when)
+
+
+def mail_needs(user: User) -> Iterator[Waiting]:
     """Say to the owner that reminders cannot be mailed yet."""
     if user.is_owner and not can_mail():
-        text = _("No mail server is set. Everything Keylodge has to say is kept under Messages.")
-        routes = [("settings_mail",), ("settings",), ("messages",)]
-        yield Need(7, "info", _("Reminders cannot reach you yet"), text, routes, _("Set up mail"))
+        yield Waiting(7, _mail_need)
 
 
-def _need_of(
-    row: Any, harm: int, tone: str, title: str, text: str, routes: Sequence[Route], action: str, when: str
-) -> Need:
+def _mail_need() -> Need:
+    text = _("No mail server is set. Everything Keylodge has to say is kept under Messages.")
+    routes = [("settings_mail",), ("settings",), ("messages",)]
+    return Need("info", _("Reminders cannot reach you yet"), text, routes, _("Set up mail"))
+
+
+def _need_of(row: Any, tone: str, title: str, text: str, routes: Sequence[Route], action: str, when: str) -> Need:
     """Return a need about a connection or a secret, which name their client, environment and provider."""
     return Need(
-        harm, tone, title, text, routes, action, when,
+        tone, title, text, routes, action, when,
         client_name=row.client.name if row.client else "",
         environment=row.environment,
         provider_key=row.provider_key,

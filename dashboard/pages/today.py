@@ -60,7 +60,7 @@ def today(request: PageRequest) -> HttpResponse:
     context = clients_by_trouble(clients, user, board, now=now) | {
         "greeting": greeting(timezone.localtime(now)),
         "now": now,
-        "needs": needs[:shown],
+        "needs": [waiting.words() for waiting in needs[:shown]],
         "need_count": len(needs),
         "snoozed_count": sum(1 for row in board if row.due.snoozed_until),
         "day": day_of(ids, now=now),

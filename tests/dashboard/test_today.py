@@ -75,7 +75,7 @@ def titles(user):
     clients = list(Client.objects.visible_to(user).filter(archived_at=None))
     ids = [client.pk for client in clients]
     board = light_board(user, clients, timezone.localdate())
-    return [need.title for need in needs_of(user, ids, now=NOW, board=board, tight=tightest(ids, now=NOW))]
+    return [one.words().title for one in needs_of(user, ids, now=NOW, board=board, tight=tightest(ids, now=NOW))]
 
 
 def test_the_queue_is_ordered_by_harm(ada, acme):
@@ -244,6 +244,14 @@ def test_the_light_board_says_what_the_board_says(olive, acme):
     heavy = rotation.board(olive, today, provider_days=rotation_days.by_provider())
     light = light_board(olive, [acme], today)
     assert [(row.stored.label, row.due) for row in light] == [(row.stored.label, row.due) for row in heavy]
+
+
+def test_a_queue_of_thousands_is_cut(monkeypatch, browser_of, ada, acme):
+    store(acme, "Old")
+    monkeypatch.setattr("dashboard.pages.today.light_board", lambda *of: light_board(*of) * 5000)
+    content = browser_of(ada).get("/", {"all": "1"}).content.decode()
+    assert "200 things need you" in content
+    assert content.count("It was due on ") == 200
 
 
 def test_each_button_leads_to_a_page_that_exists(browser_of, ada, acme):
