@@ -17,9 +17,12 @@ _OURS_ALONE = frozenset(
     b"host content-length authorization cookie forwarded via x-real-ip true-client-ip cf-connecting-ip".split()
 )
 _OUR_PREFIXES = (b"x-keylodge-", b"x-forwarded-")
+# What a browser takes as said by our origin about our origin: its cookies, its certificates, where it reports, what
+# it keeps, and where to go next.
 _NOT_RELAYED = frozenset(
-    b"set-cookie set-cookie2 strict-transport-security content-security-policy "
-    b"content-security-policy-report-only server x-content-type-options".split()
+    b"refresh clear-site-data alt-svc service-worker-allowed nel report-to reporting-endpoints expect-ct "
+    b"public-key-pins public-key-pins-report-only set-cookie set-cookie2 strict-transport-security "
+    b"content-security-policy content-security-policy-report-only server x-content-type-options".split()
 )
 _ADDED_TO_ANSWERS = (
     (b"content-security-policy", b"sandbox; default-src 'none'"),

@@ -14,6 +14,9 @@ _IIN = re.compile(
 )
 _LENGTHS = {"4": (13, 16, 19), "5": (16,), "2": (16,), "3": (14, 15, 16), "6": (16, 17, 18, 19), "9": (16,)}
 _TRACK = re.compile(r"%?B\d{12,19}\^[^?\n]{2,}\??|;\d{12,19}=\d{4,}[^?\n]*\??")
+_CODES_OF_A_CARD = frozenset(("cvv", "cvc", "csc", "pin"))
+# "cvv 987", "CVC is 987": beside its name in prose, where no colon says that a value follows.
+_CODE_SAID = re.compile(r"(?:[ ](?:is|code|number|no\.))*[ :#=]{1,3}(?P<v>\d{3,4})(?![\w]|[.,\-]\d)")
 _EMAIL = re.compile(
     r"(?<![\w.+\-%])(?P<local>[\w.+\-!#$%&'*/=?^`{|}~]{1,64}?)@(?=(?:[\w\-]+\.)+(?P<tld>[A-Za-z]{2,24}"
     r"|xn--[\w\-]+)(?![\w@]))"
@@ -38,13 +41,17 @@ _SSN = re.compile(r"(?<![\w.\-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}
 
 
 def find_cards(page: Page) -> Iterator[Span]:
-    """Yield card numbers (Luhn and a known issuer range) and magnetic tracks."""
+    """Yield card numbers (Luhn and a known issuer range), magnetic tracks, and the codes said beside them."""
     text = page.text
     for found in _digit_runs(page, _PAN):
         if _is_card(found[0]):
             yield Span(*found.span(), Kind.SECRET)
     if "^" in text or ";" in text:
         yield from (Span(*m.span(), Kind.SECRET) for m in _TRACK.finditer(text))
+    for _, end, name, _ in page.known_names():
+        said = _CODE_SAID.match(text, end) if name.lower().rstrip("2") in _CODES_OF_A_CARD else None
+        if said:
+            yield Span(*said.span("v"), Kind.SECRET)
 
 
 def _is_card(value: str) -> bool:
