@@ -147,5 +147,6 @@ def _notice(request: HttpRequest, name: str, *, status: int, link: ClientLink | 
 def thanks(request: HttpRequest, language: str) -> HttpResponse:
     """Say that it is done: the fixed page after a consent by link."""
     words = words_in(language if language in catalogues() else "en")
-    context = {"words": words, "page_language": language, "title": words["thanks_title"], "text": words["thanks_text"]}
+    text = words["thanks_partly" if "partly" in request.GET else "thanks_text"]
+    context = {"words": words, "page_language": language, "title": words["thanks_title"], "text": text}
     return render(request, "links/notice.html", context)

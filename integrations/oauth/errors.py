@@ -15,6 +15,7 @@ class ConsentRefused(IntegrationError):
         self.details = details or {}
         self.language = ""
         self.by_link = False
+        self.slug = ""
         super().__init__(f"consent refused: {code}")
 
 

@@ -151,6 +151,7 @@ def finish(callback: Callback, *, user: User | None, now: datetime, send: Send =
         _note(flow, refused.code, now=now)
         refused.by_link = flow.link is not None
         refused.language = flow.link.language if flow.link else ""
+        refused.slug = flow.connection.slug if flow.user is not None and refused.code != "connection_gone" else ""
         raise
     _note(flow, "other_account" if finished.other_account else "connected", now=now)
     return finished

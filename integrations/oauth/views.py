@@ -23,7 +23,7 @@ from integrations.models import Connection
 from integrations.oauth import connecting, flow
 from integrations.oauth.errors import CannotStart, ConsentRefused
 from integrations.oauth.flow import Callback
-from integrations.oauth.scopes import missing
+from integrations.oauth.scopes import excess, missing
 from integrations.providers.gone import shown_provider
 from secrets_vault.actor import Actor
 from secrets_vault.errors import PolicyRefused
@@ -114,7 +114,8 @@ def callback(request: HttpRequest) -> HttpResponse:
     except ConsentRefused as refused:
         return _refusal(request, refused)
     if finished.link is not None:
-        return _see_other(reverse("integrations:thanks", args=[finished.link.language]))
+        partly = "?partly=yes" if finished.missing_scopes else ""
+        return _see_other(reverse("integrations:thanks", args=[finished.link.language]) + partly)
     if finished.other_account is not None:
         return _see_other(reverse("integrations:other_account", args=[finished.other_account.flow_id]))
     return _see_other(reverse("integrations:connected", args=[finished.connection.pk]))
@@ -144,6 +145,7 @@ def _refusal(request: HttpRequest, refused: ConsentRefused) -> HttpResponse:
         "page_language": language,
         "sentence": words[SENTENCES.get(refused.code, refused.code)],
         "by_link": refused.by_link or user is None,
+        "slug": "" if user is None else refused.slug,
     }
     return render(request, "oauth/refused.html", context, status=HTTPStatus.BAD_REQUEST)
 
@@ -161,6 +163,7 @@ def connected(request: HttpRequest, connection_id: UUID) -> HttpResponse:
         "provider": provider,
         "granted": [(scope, provider.words_for_scope(scope)) for scope in connection.granted_scopes],
         "missing": [(scope, provider.words_for_scope(scope)) for scope in lacking],
+        "beyond": excess(connection.requested_scopes, connection.granted_scopes),
     }
     return render(request, "oauth/connected.html", context)
 

@@ -16,7 +16,7 @@ from integrations.links.words import catalogues
 from integrations.models import ClientLink, Connection, OAuthFlow
 from secrets_vault.actor import Actor
 from secrets_vault.models import AuditEvent, StoredSecret
-from tests.integrations.oauth.world import OTHER_PORTAL, consent_at
+from tests.integrations.oauth.world import OTHER_PORTAL, READ, WRITE, consent_at
 
 pytestmark = pytest.mark.django_db
 OURS = "http://localhost:8000"
@@ -138,6 +138,18 @@ def test_a_refused_consent_does_not_use_the_link_up(reachable, link_of, phone):
     assert come_back(phone, consent_at(reachable, press(phone, path).context["url"])).status_code == 303
     link.refresh_from_db()
     assert (link.failed_at, link.failed_code) == (None, "")
+
+
+def test_a_client_who_allows_less_is_thanked_and_told_so(reachable, connection, link_of, phone):
+    Connection.objects.update(requested_scopes=["oauth", READ, WRITE])
+    reachable.control(missing_scope=WRITE)
+    _, path = link_of()
+    answer = come_back(phone, consent_at(reachable, press(phone, path).context["url"]))
+    assert answer["Location"] == "/connect/thanks/en/?partly=yes"
+    page = phone.get(answer["Location"]).content.decode()
+    assert "Not everything that was asked for was allowed" in page
+    connection.refresh_from_db()
+    assert (connection.status, WRITE in connection.granted_scopes) == ("connected", False)
 
 
 def test_it_can_be_forwarded_and_only_the_first_to_finish_counts(reachable, link_of, browser_of, phone):

@@ -139,3 +139,18 @@ def test_a_callback_eleven_minutes_later_is_refused(reachable, connection, brows
 def test_a_refusal_speaks_the_browsers_language(connection, browser_of, language):
     page = browser_of().get("/oauth/callback?state=x", headers={"accept-language": f"{language}-XX,en;q=0.1"})
     assert f'lang="{language}"' in page.content.decode()
+
+
+def test_a_refused_consent_leads_back_to_its_connection(reachable, connection, browser):
+    url = go_to_provider(browser, connection)
+    answer = come_back(browser, consent_at(reachable, url, decision="deny"))
+    assert answer.status_code == 400
+    assert f'href="/connections/{connection.slug}/"' in answer.content.decode()
+
+
+def test_rights_that_nobody_asked_for_are_named(connection, browser):
+    connection.requested_scopes, connection.granted_scopes = ["oauth"], ["oauth", "tickets"]
+    connection.save(update_fields=["requested_scopes", "granted_scopes"])
+    page = browser.get(f"/oauth/connected/{connection.pk}/").content.decode()
+    assert "More than was asked for" in page
+    assert "<code>tickets</code>" in page
