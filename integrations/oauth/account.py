@@ -110,6 +110,15 @@ def is_other(connection: Connection, account: Account) -> bool:
     return bool(wanted and account.id and account.id != wanted)
 
 
+def both_named(connection: Connection, account: Account) -> dict[str, str]:
+    """Return how to tell both accounts apart in a sentence; an id of issuer and subject only where names do not."""
+    expected = connection.expected_account_id or connection.account_id
+    known = connection.expected_account_id or connection.account_name
+    if account.identity is not None and known and account.name and known != account.name:
+        return {"expected": known, "chosen": account.name}
+    return {"expected": expected, "chosen": account.id}
+
+
 def _names(identity: Identity) -> set[str]:
     verified = {identity.email.lower()} if identity.email and identity.is_email_verified else set()
     return {identity.key.lower(), identity.subject.lower()} | verified

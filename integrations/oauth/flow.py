@@ -21,7 +21,7 @@ from integrations import outbound
 from integrations.errors import IntegrationError
 from integrations.models import ClientLink, Connection, OAuthApp, OAuthFlow
 from integrations.oauth import scopes as scope_rules
-from integrations.oauth.account import Account, find_account, is_other
+from integrations.oauth.account import Account, both_named, find_account, is_other
 from integrations.oauth.answers import Grant, read_code
 from integrations.oauth.app import mark_broken, proven, redirect_uri
 from integrations.oauth.connecting import Finished, connect, hold_for_decision
@@ -265,8 +265,7 @@ def _ask_first(
     if flow.link is None:
         return hold_for_decision(flow, connection, grant=grant, account=account, actor=actor_of(flow), now=now)
     give_back(connection, grant.access_token, grant.refresh_token, now=now, send=send)
-    details = {"expected": connection.expected_account_id or connection.account_id, "chosen": account.id}
-    raise ConsentRefused("other_account", details=details)
+    raise ConsentRefused("other_account", details=both_named(connection, account))
 
 
 def actor_of(flow: OAuthFlow) -> Actor:

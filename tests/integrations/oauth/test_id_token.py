@@ -9,7 +9,9 @@ import pytest
 
 from integrations.models import Connection, OAuthFlow
 from integrations.oauth import flow, signing_keys
+from integrations.oauth.account import Account, both_named
 from integrations.oauth.errors import ConsentRefused
+from integrations.oauth.id_token import Identity
 from secrets_vault import vault
 from secrets_vault.actor import SYSTEM
 from secrets_vault.models import SecretField, StoredSecret
@@ -325,3 +327,13 @@ def test_no_log_line_holds_a_token(provider, openid, ada, caplog):
     assert "id_token refused" in told
     assert "eyJ" not in told
     assert ACCESS not in told
+
+
+@pytest.mark.parametrize(("email", "told"), [("other@acme.example", "other@acme.example"), (None, f"{ISSUER}#user-2")])
+def test_both_accounts_are_told_apart_in_words_where_words_do(provider, openid, ada, email, told):
+    provider.connect(openid, ada)
+    openid.refresh_from_db()
+    identity = Identity(ISSUER, "user-2", email=email or openid.account_name)
+    named = both_named(openid, Account(identity.key, identity.label, {}, identity))
+    assert named["chosen"] == told
+    assert named["expected"] == ("office@acme.example" if email else f"{ISSUER}#user-1")
