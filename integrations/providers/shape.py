@@ -133,9 +133,15 @@ class Provider:
         return self.scope_words.get(scope, scope)
 
     def reach_of(self, scopes: Iterable[str]) -> Reach:
-        """Return the paths that these scopes open, as a gateway token writes them, and the scopes we have none for."""
+        """Return the paths that these scopes open, as a gateway token writes them, and the scopes we have none for.
+
+        The probe's path is among them: it is what the ready-made examples call.
+        """
         given = list(dict.fromkeys(scopes))
-        paths = dict.fromkeys(path for scope in given for path in self.scope_paths.get(scope, ()))
+        paths = list(dict.fromkeys(path for scope in given for path in self.scope_paths.get(scope, ())))
+        probe = self.probe.path.partition("?")[0] if self.probe else ""
+        if paths and probe and probe not in paths:
+            paths.insert(0, probe)
         return Reach(tuple(paths), tuple(scope for scope in given if scope not in self.scope_paths))
 
     def render(self, variables: Mapping[str, str]) -> Provider:

@@ -47,14 +47,14 @@ def call(request: PageRequest, slug: str) -> HttpResponse:
 
 
 def is_at_odds(connection: Connection, tried: Tried) -> bool:
-    """Tell whether a call says otherwise than the state: then the provider's own cheapest call decides.
+    """Tell whether a call says otherwise, or more, than the state: then the provider's own cheapest call decides.
 
     One path may be refused to a credential that is good, so a call alone does not change the state.
     """
-    is_connected = connection.status == Connection.Status.CONNECTED
-    if is_connected:
-        return tried.status == 401
-    return tried.status is not None and tried.status < 300
+    works = tried.status is not None and tried.status < 300
+    if connection.status == Connection.Status.CONNECTED:
+        return tried.status == 401 or (works and connection.probed_at is None)
+    return works
 
 
 def _with_state(request: PageRequest, connection: Connection, context: dict[str, Any]) -> HttpResponse:

@@ -50,7 +50,7 @@ def test_nothing_is_proposed_where_nothing_is_known(manager, consented):
 
 
 def test_the_token_holds_the_paths_of_its_scopes_and_those_typed(manager, consented):
-    connection = consented("oauth", "crm.lists.read")
+    connection = consented("crm.lists.read")
     data = {"name": "n8n", "connections": [str(connection.pk)], "only_rights": "on", "paths": "/automation/*"}
     manager.post(url(connection), data)
     expected = ["/account-info/v3/details", "/crm/v3/lists", "/crm/v3/lists/*", "/crm/lists/*", "/automation/*"]

@@ -212,3 +212,9 @@ def test_scopes_reach_their_paths_and_those_without_are_named() -> None:
     reach = provider(scope_paths=paths).reach_of(["read", "write", "openid", "admin", "read"])
     assert reach.paths == ("/v1/a", "/v1/a/*", "/v1/b")
     assert reach.unknown == ("admin",)
+
+
+def test_the_call_that_the_examples_make_is_within_reach() -> None:
+    facts = {"scope_paths": {"read": ["/v1/a"], "openid": []}, "probe": {"method": "GET", "path": "/me?x=1"}}
+    assert provider(**facts).reach_of(["read"]).paths == ("/me", "/v1/a")
+    assert provider(**facts).reach_of(["openid"]).paths == ()
