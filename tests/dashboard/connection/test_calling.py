@@ -227,6 +227,10 @@ def test_the_state_beside_a_test_call_is_the_one_after_it(manager, connection, u
     assert 'id="tried"' in console
     assert 'hx-swap-oob="true" hx-nonce="' in state
     assert "It works" in state
+    Connection.objects.filter(pk=connection.pk).update(status="connected", probed_at=None)
+    call(manager, connection)
+    connection.refresh_from_db()
+    assert connection.probed_at is not None
     assert 'id="state"' not in call(manager, connection).content.decode()
 
 
