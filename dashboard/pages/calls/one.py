@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404
 
 from dashboard.call_words import curl_of, described
 from dashboard.names import name_providers
+from dashboard.pages.errors.mending import token_to_change
 from dashboard.render import PageRequest, render_page
 from dashboard.timeline import steps_of
 from integrations.causes import explain
@@ -36,6 +37,7 @@ def call(request: PageRequest, pk: UUID) -> HttpResponse:
         "steps": steps_of(row),
         "curl": curl_of(row, connection) if connection else "",
         "can_manage": connection is not None and can_manage(request.user, connection.client),
+        "token_to_change": token_to_change(row, request.user),
         "needs_consent": connection is not None and connection.status == Connection.Status.NEEDS_RECONNECTING,
     }
     return render_page(request, "dashboard/calls/one.html", context | _neighbours(request, row))

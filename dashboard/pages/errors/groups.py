@@ -25,6 +25,7 @@ from dashboard.pages.errors.filters import (
     in_state,
     narrowed,
 )
+from dashboard.pages.errors.mending import token_to_change
 from dashboard.pages.errors.states import BULK, settled_before
 from dashboard.paging import page_by_time
 from dashboard.render import PageRequest, actor_of, render_page
@@ -130,6 +131,7 @@ def _article(request: PageRequest, group: ErrorGroup | None) -> dict[str, Any]:
         "recovered": recovered_like(group),
         "needs_consent": needs_consent,
         "can_manage": can_manage,
+        "token_to_change": token_to_change(call, request.user),
     }
 
 

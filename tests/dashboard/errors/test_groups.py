@@ -9,9 +9,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.html import escape
 
+from integrations import tokens
 from integrations.call_log.settling import wake_snoozed
 from integrations.models import Call, ErrorGroup
 from integrations.models.call import Outcome
+from secrets_vault.actor import SYSTEM
 from secrets_vault.models import AuditEvent
 from tests.dashboard.errors.conftest import connect, write
 from tests.factories import make_client
@@ -299,3 +301,15 @@ def test_errors_take_at_most_20_queries(browser_of, olive, many):
         seen = [stack.enter_context(CaptureQueriesContext(connection)) for connection in connections.all()]
         page_of(browser)
     assert sum(len(of_one) for of_one in seen) <= 20, [q["sql"] for of_one in seen for q in of_one.captured_queries]
+
+
+@pytest.mark.parametrize(("who", "offered"), [("ada", True), ("ben", False)])
+def test_a_call_that_the_token_refused_leads_to_the_token(request, browser_of, acme, hubspot, who, offered):
+    token, _text = tokens.make(acme, "n8n", [hubspot], actor=SYSTEM, paths=["/me"])
+    refused = {"status": 403, "outcome": Outcome.REFUSED, "code": "not_allowed", "token_id": token.pk}
+    call = write(hubspot, **refused)
+    browser, link = browser_of(request.getfixturevalue(who)), f'href="/tokens/{token.pk}/"'
+    for page in (f"/errors/{only_group().pk}/", f"/calls/{call.pk}/"):
+        assert (link in page_of(browser, page)) is offered, page
+    tokens.revoke(token, actor=SYSTEM, now=timezone.now())
+    assert link not in page_of(browser, f"/calls/{call.pk}/")
