@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 from dashboard.pages.vault.one import manageable_secret
 from dashboard.render import PageRequest, actor_of, render_page
 from secrets_vault import vault
-from secrets_vault.errors import VaultError
+from secrets_vault.errors import Unreadable, VaultError
 from secrets_vault.models import SecretVersion, StoredSecret
 from secrets_vault.people import login_limits
 from secrets_vault.people.step_up import needs_step_up, renew
@@ -48,6 +48,9 @@ def _answer(request: PageRequest, pk: UUID, *, how: object) -> HttpResponse:
         return _refuse(request, stored, "Too many values in a quarter of an hour. Wait a little.", status=429)
     try:
         value = how(stored, field, actor=actor_of(request), version=version)  # type: ignore[operator]
+    except Unreadable as refused:
+        words = f"This value is unreadable, and is left as it is. {refused} Store it again, or restore a backup."
+        return _refuse(request, stored, words, status=409)
     except VaultError as refused:
         return _refuse(request, stored, str(refused), status=409)
     return _show(request, stored, field, value.expose())

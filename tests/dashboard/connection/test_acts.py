@@ -46,6 +46,7 @@ def page_of(browser, connection) -> str:
         ("failing", "never_heard_of", "Calls fail", "Try it now"),
         ("needs_reconnecting", "invalid_grant", "Needs reconnecting", "Store the credential"),
         ("paused", "", "Paused", "Resume"),
+        ("not_connected", "not_revoked", "Disconnected, only here", "Store the credential"),
     ],
 )
 def test_every_state_says_what_to_do(manager, connection, status, code, title, button):

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from secrets_vault import vault
 from secrets_vault.actor import COMMAND
-from secrets_vault.models import AuditEvent, StoredSecret
+from secrets_vault.models import AuditEvent, SecretField, StoredSecret
 from secrets_vault.secret import Secret
 from tests.proving import prove
 
@@ -164,3 +164,27 @@ def test_search_finds_by_name_and_last_four(signed_in, ada, acme, key):
         rows = browser.get(reverse("dashboard:vault"), {"q": q}, headers={"hx-request": "true"}).content
         assert b"Stripe key" in rows
         assert b"OpenAI key" not in rows
+
+
+def test_a_value_that_does_not_open_says_so_and_stays_while_the_rest_is_saved(signed_in, ada, acme):
+    login = vault.store(
+        actor=COMMAND,
+        client=acme,
+        environment=acme.environments.first(),
+        kind="basic",
+        label="Shop",
+        fields={"username": Secret("ada"), "password": Secret(CANARY)},
+    )
+    row = SecretField.objects.get(version__secret=login, name="password")
+    broken = bytes(row.blob)[:-1] + bytes([bytes(row.blob)[-1] ^ 1])
+    SecretField.objects.filter(pk=row.pk).update(blob=broken)
+    browser = signed_in(ada)
+    prove(browser)
+    said = browser.post(reverse("dashboard:secret_reveal", args=[login.pk]), {"field": "password"})
+    assert (said.status_code, CANARY in said.content.decode()) == (409, False)
+    assert "This value is unreadable" in said.content.decode()
+    form = {"label": "Shop, renamed", "rotate_on": ""}
+    assert browser.post(reverse("dashboard:secret_edit", args=[login.pk]), form).status_code == 302
+    login.refresh_from_db()
+    row.refresh_from_db()
+    assert (login.label, bytes(row.blob)) == ("Shop, renamed", broken)

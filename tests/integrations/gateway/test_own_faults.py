@@ -60,6 +60,7 @@ def test_a_call_that_breaks_says_its_id_and_nothing_else(world, log, monkeypatch
         "internal_error",
         "application/problem+json",
     )
+    assert answer.header("cache-control") == "no-store"
     assert f"[{said['request_id']}] a call broke" in log.getvalue()
     (call,) = world.calls()
     assert (str(call.pk), call.code, call.outcome) == (said["request_id"], "internal_error", "refused")
