@@ -21,8 +21,9 @@ from dashboard.names import name_providers
 from dashboard.navigation import OPEN_STATES
 from dashboard.words import ago_words, thousands
 from integrations.alerts import can_mail
-from integrations.models import ClientLink, Connection, ErrorGroup
+from integrations.models import ClientLink, Connection, ErrorGroup, Sweep
 from integrations.sweeps import newest_run
+from integrations.timetable import BookDamaged
 
 if TYPE_CHECKING:
     from dashboard.tightest import Tight
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 Status = Connection.Status
 SILENCE = timedelta(minutes=5)
 NEARLY_PERCENT = 90
+DAMAGED = BookDamaged.__name__  # a sweep that failed keeps the name of its error
 MOST = 200
 Route = tuple[Any, ...]
 
@@ -78,6 +80,7 @@ def needs_of(
     """
     needs = [
         *background_needs(user, now=now),
+        *failed_sweep_needs(user),
         *connection_needs(user, now=now),
         *rotation_needs(board),
         *limit_needs(tight, now=now),
@@ -110,6 +113,25 @@ def _background_need(last: datetime | None, *, now: datetime) -> Need:
     when = _("since {when}").format(when=ago_words(last, now=now)) if last else ""
     title, routes = _("Background work is not running"), [("settings_background",)]
     return Need("bad", title, text, routes, _("See background work"), when)
+
+
+def failed_sweep_needs(user: User) -> Iterator[Waiting]:
+    """Tell the owner of an audit trail that does not hold, and of background work that failed when it last ran."""
+    failed = set(Sweep.objects.exclude(error_code="").values_list("error_code", flat=True)) if user.is_owner else set()
+    if DAMAGED in failed:
+        yield Waiting(0, _damaged_need)
+    if failed - {DAMAGED}:
+        yield Waiting(2, _failed_need)
+
+
+def _damaged_need() -> Need:
+    text = _("Somebody changed the database. Keep a copy of it and compare with your backups.")
+    return Need("bad", _("The audit trail is not as it was written"), text, [("audit",)], _("See the audit trail"))
+
+
+def _failed_need() -> Need:
+    text = _("It is tried again by itself. If it stays so, the log says why.")
+    return Need("warn", _("Background work failed"), text, [("settings_background",)], _("See background work"))
 
 
 def connection_needs(user: User, *, now: datetime) -> Iterator[Waiting]:
