@@ -25,7 +25,7 @@ from secrets_vault.people import setup_link
 from tests.house.world import make_world
 from tests.integrations.gateway.conftest import World as Gateway
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.matrix]
 Browser = partial(AnyBrowser, SERVER_NAME="localhost")
 PASSWORD = "tavoki-lumare-pidosu"
 

@@ -11,7 +11,7 @@ from tests.house.test_access_matrix import mine_of
 from tests.house.test_overposting import ENDS_SESSIONS, FINE, NO_REAL_PASSKEY
 from tests.house.world import make_world
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.matrix]
 POSTED = [route for route in routes() if "post" in ROWS[route.name].methods]
 LEFT_OUT = (*ENDS_SESSIONS, *NO_REAL_PASSKEY)
 

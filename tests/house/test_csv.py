@@ -16,7 +16,7 @@ from secrets_vault.models import AuditEvent, StoredSecret
 from tests.house.source import modules
 from tests.house.world import make_world
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.matrix]
 STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝")
 PAGES = ("/connections/", "/rotations/", "/calls/", "/errors/")
 COMMANDS = ("calls", "audit", "secrets")

@@ -15,7 +15,7 @@ from tests.house.test_access_matrix import mine_of
 from tests.house.world import changed, everything_stored, make_world
 from tests.proving import prove
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.matrix]
 INSIDE = [route for route in routes() if ROWS[route.name].who != PUBLIC]
 HTMX = {"hx-request": "true"}
 STALE = timedelta(minutes=16).total_seconds()
