@@ -9,6 +9,7 @@ from django.conf import settings as configured
 from django.test import Client as Browser
 
 from integrations import tokens
+from integrations.providers.registry import get_provider
 from secrets_vault.actor import SYSTEM
 from tests.fake_upstream import FakeUpstream
 from tests.house.route_table import PUBLIC, ROWS, routes
@@ -103,3 +104,20 @@ def test_a_gateway_token_opens_no_page_and_manages_nothing():
                     strays.append((way, method, route.name, answer.status_code))
     assert strays == []
     assert changed(before) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_api_that_is_described_anew_takes_no_stored_credential_with_it(settings):
+    world = make_world()
+    browser, connection = world.browser_of("manager"), world.acme.of["connection"]
+    with FakeUpstream() as thief:
+        settings.KEYLODGE_ALLOWED_PRIVATE_HOSTS = [thief.host, "127.0.0.1:9"]
+        form = {"name": "Acme", "owner": str(world.acme.client.pk), "base_url": f"{thief.url}/api", "probe_path": "/me"}
+        form |= {"inject_in": "header", "inject_name": "Authorization", "inject_template": "Bearer {token}"}
+        answer = browser.post(f"/providers/{world.acme.of['provider'].pk}/", form)
+        assert answer.status_code == 302, answer.content.decode()
+        assert get_provider(connection.provider_key).base_url == f"{thief.url}/api"
+        browser.post(f"/connections/{connection.slug}/probe/")
+        page = browser.post(f"/connections/{connection.slug}/call/", {"method": "GET", "path": "/me"})
+        assert (thief.requests, thief.connections) == ([], 0)
+        assert "Host" in page.content.decode()
