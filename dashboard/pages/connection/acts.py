@@ -53,7 +53,8 @@ def choose_oauth_app(request: PageRequest, slug: str) -> HttpResponse:
     apps = {str(app.pk): app for app in usable_apps(connection.provider_key, connection.client)}
     app = apps.get(request.POST.get("app", ""))
     if app is None or connection.oauth_app_id is not None:
-        raise Http404
+        messages.error(request, "Nothing was changed: this app cannot be chosen for it, or it has one already.")
+        return back_to(connection)
     words = f"It uses the OAuth app {app.name} from now on. Connect it, or send the client a connect link."
     return _do(request, connection, words, lambda: choose_app(connection, app, actor=actor_of(request)))
 

@@ -66,7 +66,7 @@ def test_a_missing_app_is_chosen_on_the_connections_page(browser_of, ada, app, h
     assert browser_of(ada).post(CHOOSE, {"app": str(app.pk)}).status_code == 302
     assert Connection.objects.get().oauth_app == app
     assert "Connect now" in page(browser_of(ada))
-    assert browser_of(ada).post(CHOOSE, {"app": str(app.pk)}).status_code == 404
+    assert "Nothing was changed" in browser_of(ada).post(CHOOSE, {"app": str(app.pk)}, follow=True).content.decode()
 
 
 def test_where_there_is_no_app_yet_the_way_leads_to_making_one_and_back(browser_of, olive, hubspot):
@@ -91,4 +91,6 @@ def test_nobody_else_chooses(browser_of, request, app, hubspot, who):
 @pytest.mark.parametrize("value", ["", "x", "00000000-0000-0000-0000-000000000000"])
 def test_an_app_that_is_not_offered_is_not_taken(browser_of, ada, hubspot, value):
     Connection.objects.update(oauth_app=None)
-    assert browser_of(ada).post(CHOOSE, {"app": value}).status_code == 404
+    page = browser_of(ada).post(CHOOSE, {"app": value}, follow=True).content.decode()
+    assert "Nothing was changed" in page
+    assert Connection.objects.get().oauth_app is None
