@@ -10,15 +10,16 @@ from django.db.models import F
 from django.db.models.functions import Greatest
 
 from integrations.call_log.record import CallRecord
+from integrations.call_log.rows import CallRow
 from integrations.causes import Cause, explain, path_template
-from integrations.models import Call, ErrorGroup
+from integrations.models import ErrorGroup
 
 State = ErrorGroup.State
 
 
-def group_failures(records: Sequence[CallRecord], rows: Sequence[Call]) -> None:
+def group_failures(records: Sequence[CallRecord], rows: Sequence[CallRow]) -> None:
     """Say why each failed call failed, and count it in its group. In the caller's transaction."""
-    counted: dict[bytes, list[tuple[CallRecord, Call, Cause]]] = {}
+    counted: dict[bytes, list[tuple[CallRecord, CallRow, Cause]]] = {}
     for record, row in zip(records, rows, strict=True):
         if record.has_failed:
             cause = explain(record.provider or record.provider_key, row.status, row.response_body, record.code)
@@ -32,7 +33,7 @@ def group_failures(records: Sequence[CallRecord], rows: Sequence[Call]) -> None:
             row.group_id = group.pk
 
 
-def group_key(record: CallRecord, row: Call, cause: Cause) -> bytes:
+def group_key(record: CallRecord, row: CallRow, cause: Cause) -> bytes:
     """Return what makes two failures the same: connection, cause, status, method and place."""
     place = path_template(row.path.partition("?")[0])
     # An unknown cause says nothing of its own: there only status and place tell two errors apart.
@@ -40,7 +41,7 @@ def group_key(record: CallRecord, row: Call, cause: Cause) -> bytes:
     return sha256("\0".join(parts).encode()).digest()
 
 
-def _seen_first(key: bytes, members: Sequence[tuple[CallRecord, Call, Cause]]) -> ErrorGroup:
+def _seen_first(key: bytes, members: Sequence[tuple[CallRecord, CallRow, Cause]]) -> ErrorGroup:
     record, row, cause = members[-1]
     made, is_new = ErrorGroup.objects.get_or_create(
         key_hash=key,
@@ -60,7 +61,7 @@ def _seen_first(key: bytes, members: Sequence[tuple[CallRecord, Call, Cause]]) -
             "count": len(members),
             "first_seen_at": min(r.at for r, _, _ in members),
             "last_seen_at": max(r.at for r, _, _ in members),
-            "last_call_id": row.pk,
+            "last_call_id": row.id,
         },
     )
     if not is_new:  # another process was first
@@ -68,7 +69,7 @@ def _seen_first(key: bytes, members: Sequence[tuple[CallRecord, Call, Cause]]) -
     return made
 
 
-def _seen_again(key: bytes, members: Sequence[tuple[CallRecord, Call, Cause]]) -> ErrorGroup | None:
+def _seen_again(key: bytes, members: Sequence[tuple[CallRecord, CallRow, Cause]]) -> ErrorGroup | None:
     """Add to a group that there is, and open it again where it was thought to be over."""
     group = ErrorGroup.objects.filter(key_hash=key).first()
     if group is None:
@@ -79,7 +80,7 @@ def _seen_again(key: bytes, members: Sequence[tuple[CallRecord, Call, Cause]]) -
     mine.update(
         count=F("count") + len(members),
         last_seen_at=Greatest(F("last_seen_at"), last),
-        last_call_id=row.pk,
+        last_call_id=row.id,
         title=cause.title[:200],
         cause=cause.cause,
         remedy=cause.remedy,

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 from django.db import connections, transaction
-from django.db.models import F, Model
+from django.db.models import F
 from django.db.models.functions import Greatest
 
 from integrations.call_log.groups import group_failures
 from integrations.call_log.record import CallRecord
+from integrations.call_log.rows import CallRow
 from integrations.models import Call, CallHour, GatewayToken, LimitReading
 from integrations.models.call import NO_TOKEN, Outcome
 from integrations.models.router import calls_alias
@@ -22,9 +25,14 @@ from secrets_vault.models import StoredSecret
 _COUNTS = ("calls", "failed", "limited", "repeated", "total_ms")
 _MAX_BIGINT = 2**63 - 1
 _MAX_INT = 2**31 - 1
+COLUMNS = tuple(column.name for column in fields(CallRow))
+_VALUES = attrgetter(*COLUMNS)
+_IDS = tuple(COLUMNS.index(name) for name in COLUMNS if name == "id" or name.endswith("_id"))
+_TIME = COLUMNS.index("at")
+_JSON = (COLUMNS.index("timeline"), COLUMNS.index("reading"))
 
 
-def write_batch(records: Sequence[CallRecord], rows: Sequence[Call]) -> None:
+def write_batch(records: Sequence[CallRecord], rows: Sequence[CallRow]) -> None:
     """Write the rows of a batch, one for each record, and everything that is counted from them."""
     with transaction.atomic(using=calls_alias()):
         group_failures(records, rows)
@@ -33,22 +41,45 @@ def write_batch(records: Sequence[CallRecord], rows: Sequence[Call]) -> None:
         keep_readings(records)
 
 
-def insert(rows: Sequence[Model]) -> None:
-    """Insert rows of one model: COPY on PostgreSQL, executemany on SQLite."""
+def insert(rows: Sequence[CallRow]) -> None:
+    """Insert rows of calls: COPY on PostgreSQL, executemany on SQLite."""
     connection = connections[calls_alias()]
-    fields = rows[0]._meta.concrete_fields
-    table = connection.ops.quote_name(rows[0]._meta.db_table)
-    columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
-    values = [[field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields] for row in rows]
+    table = connection.ops.quote_name(Call._meta.db_table)
+    columns = ", ".join(COLUMNS)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             # Django wraps the driver's errors only on the methods it knows; copy() is none of them.
             with connection.wrap_database_errors, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
-                for line in values:
-                    copy.write_row(line)
+                for row in rows:
+                    copy.write_row(_for_postgresql(row))
         else:
-            marks = ", ".join(["%s"] * len(fields))
-            cursor.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", values)  # noqa: S608 - own names
+            marks = ", ".join(["%s"] * len(COLUMNS))
+            sql = f"INSERT INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608 - our own names
+            cursor.executemany(sql, [_for_sqlite(row) for row in rows])
+
+
+def _for_sqlite(row: CallRow) -> list[Any]:
+    """Return the columns as Django writes them there: ids as 32 hex digits, times in UTC, JSON as text."""
+    values = list(_VALUES(row))
+    for at in _IDS:
+        if values[at] is not None:
+            values[at] = values[at].hex
+    values[_TIME] = str(values[_TIME].astimezone(UTC).replace(tzinfo=None))
+    for at in _JSON:
+        if values[at] is not None:
+            values[at] = json.dumps(values[at])
+    return values
+
+
+def _for_postgresql(row: CallRow) -> list[Any]:
+    """Return the columns; the driver knows ids and times, and is told what is JSON."""
+    from psycopg.types.json import Jsonb
+
+    values = list(_VALUES(row))
+    for at in _JSON:
+        if values[at] is not None:
+            values[at] = Jsonb(values[at])
+    return values
 
 
 def add_hours(records: Iterable[CallRecord]) -> None:

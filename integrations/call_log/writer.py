@@ -13,9 +13,8 @@ from django.db import DatabaseError, DataError, IntegrityError, close_old_connec
 
 from integrations.call_log.known import ClientValues
 from integrations.call_log.record import CallRecord
-from integrations.call_log.rows import masked_row
+from integrations.call_log.rows import CallRow, masked_row
 from integrations.call_log.tables import Uses, write_batch
-from integrations.models import Call
 from secrets_vault.errors import VaultError
 from secrets_vault.masking.known import KnownValues
 
@@ -129,7 +128,7 @@ class CallWriter:
                 self._client_values.trim()
                 return known
 
-    def _write_pairs(self, pairs: list[tuple[CallRecord, Call]]) -> None:
+    def _write_pairs(self, pairs: list[tuple[CallRecord, CallRow]]) -> None:
         """Write a batch; while the database is away, again and again."""
         while pairs:
             try:
@@ -159,7 +158,7 @@ class CallWriter:
         self._uses_written_at = time.monotonic()
 
 
-def _row_or_none(record: CallRecord, known: Mapping[UUID, KnownValues]) -> Call | None:
+def _row_or_none(record: CallRecord, known: Mapping[UUID, KnownValues]) -> CallRow | None:
     """Return the masked row. A record that cannot become one is told by its id, and must not stop the others."""
     try:
         return masked_row(record, known[record.client_id])

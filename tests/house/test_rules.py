@@ -25,7 +25,12 @@ LIBRARY_DOORS = {
     "uvloop": ("config/web.py",),
     "a2wsgi": ("config/pages.py",),
     "sqlite3": ("integrations/gateway/reading.py", "secrets_vault/backup/"),
-    "psycopg": ("config/postgresql/", "integrations/gateway/reading.py", "secrets_vault/generation.py"),
+    "psycopg": (
+        "config/postgresql/",
+        "integrations/call_log/tables.py",
+        "integrations/gateway/reading.py",
+        "secrets_vault/generation.py",
+    ),
     "requests": (),
     "httpx": (),
     "urllib.request": ("integrations/sandbox/",),

@@ -6,11 +6,14 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from django.db import connections
 
 from integrations.call_log import CallRecord, CallWriter, drop_old, ensure_partitions, page
+from integrations.call_log.tables import COLUMNS
 from integrations.limits import Reading
 from integrations.models import Call, CallHour, ErrorGroup, LimitReading, TokenWindow
 from integrations.models.call import Outcome
+from integrations.models.router import calls_alias
 from secrets_vault.ids import uuid7
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -194,3 +197,19 @@ def test_partitions_are_made_once():
     assert ensure_partitions(NOW) == 0
     write(record())
     assert Call.objects.count() == 1
+
+
+def test_a_row_has_every_column_of_the_table_in_its_order():
+    assert [field.column for field in Call._meta.concrete_fields] == list(COLUMNS)
+
+
+def test_a_row_is_written_as_django_writes_it():
+    twin = uuid7()
+    write(failed(attempts=2, readings=[Reading("minute", 100, 9, 60, NOW)], timeline=[{"status": 404, "ä": None}]))
+    Call.objects.bulk_create([Call(**{**Call.objects.values().get(), "id": twin})])
+    connection = connections[calls_alias()]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {Call._meta.db_table} ORDER BY id")
+        ours, django = ([str(value) for value in row[1:]] for row in cursor.fetchall())
+    assert ours == django
+    assert Call.objects.filter(pk=twin, at=NOW, client_id=CLIENT, timeline__0__status=404).exists()
