@@ -22,7 +22,7 @@ CHANNEL = "keylodge_generation"
 FLOOR_S = 1.0
 _COUNTER = struct.Struct("<Q")
 _guard = threading.Lock()
-_mapped: tuple[Path, int, mmap.mmap] | None = None
+_mapped: tuple[Any, int, mmap.mmap] | None = None
 
 
 def current() -> int:
@@ -92,13 +92,15 @@ def _parameters() -> dict[str, Any]:
     return {name: named[name] for name in ("dbname", "user", "password", "host", "port") if named.get(name)}
 
 
-def _map() -> tuple[Path, int, mmap.mmap]:
+def _map() -> tuple[Any, int, mmap.mmap]:
     global _mapped
-    path = Path(settings.KEYLODGE_HOME) / "generation"
-    if _mapped is None or _mapped[0] != path:
+    home = settings.KEYLODGE_HOME
+    # Asked on every call of the gateway: the same object is the same folder, and no path need be put together.
+    if _mapped is None or _mapped[0] is not home:
+        path = Path(home) / "generation"
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if os.fstat(handle).st_size < _COUNTER.size:
             os.ftruncate(handle, _COUNTER.size)  # grows with zeroes; a second process does the same
-        _mapped = path, handle, mmap.mmap(handle, _COUNTER.size)
+        _mapped = home, handle, mmap.mmap(handle, _COUNTER.size)
     return _mapped
