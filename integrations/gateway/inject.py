@@ -16,6 +16,7 @@ _HOP_BY_HOP = frozenset(
 _OURS_ALONE = frozenset(
     b"host content-length authorization cookie forwarded via x-real-ip true-client-ip cf-connecting-ip".split()
 )
+_DROPPED = _HOP_BY_HOP | _OURS_ALONE
 _OUR_PREFIXES = (b"x-keylodge-", b"x-forwarded-")
 # What a browser takes as said by our origin about our origin: its cookies, its certificates, where it reports, what
 # it keeps, and where to go next.
@@ -24,6 +25,7 @@ _NOT_RELAYED = frozenset(
     b"public-key-pins public-key-pins-report-only set-cookie set-cookie2 strict-transport-security "
     b"content-security-policy content-security-policy-report-only server x-content-type-options".split()
 )
+_WITHHELD = _HOP_BY_HOP | _NOT_RELAYED
 _ADDED_TO_ANSWERS = (
     (b"content-security-policy", b"sandbox; default-src 'none'"),
     (b"x-content-type-options", b"nosniff"),
@@ -54,24 +56,20 @@ def upstream_headers(
     if injected.in_ == "header":
         taken.add(injected.name.lower().encode("latin-1"))
     taken |= {slot[7:].encode("latin-1") for slot in carriers if slot.startswith("header:")}
-    dropped = taken | _HOP_BY_HOP | _OURS_ALONE | _listed_in_connection(headers)
-    kept = [(name, value) for name, value in headers if not _is_dropped(name, dropped)]
-    present = {_spelled(name) for name, _ in kept}
+    dropped = taken | _DROPPED | _listed_in_connection(headers)
+    kept, present = [], set()
+    for header in headers:
+        lower = header[0].lower()
+        dashed = lower.replace(b"_", b"-")
+        if lower not in dropped and dashed not in dropped and not dashed.startswith(_OUR_PREFIXES):
+            kept.append(header)
+            present.add(dashed)
     for name, (spelled, value) in fixed.items():
         if name not in defaults or name.encode("latin-1") not in present:
             kept.append((spelled.encode("latin-1"), value.encode("utf-8")))
     if injected.in_ == "header":
         kept.append((injected.name.encode("latin-1"), injected.value.encode("utf-8")))
     return kept
-
-
-def _spelled(name: bytes) -> bytes:
-    return name.lower().replace(b"_", b"-")
-
-
-def _is_dropped(name: bytes, dropped: set[bytes] | frozenset[bytes]) -> bool:
-    spelled = _spelled(name)
-    return name.lower() in dropped or spelled in dropped or spelled.startswith(_OUR_PREFIXES)
 
 
 def _listed_in_connection(headers: Headers) -> set[bytes]:
@@ -99,10 +97,10 @@ def _name_of(pair: bytes) -> str:
 
 def answer_headers(headers: Headers) -> Headers:
     """Return the upstream's headers as they came, but for those that must not come from our origin."""
-    dropped = _HOP_BY_HOP | _NOT_RELAYED | _listed_in_connection(headers)
-    kept = [
-        (name.lower(), value)
-        for name, value in headers
-        if name.lower() not in dropped and not name.lower().startswith(b"x-keylodge-")
-    ]
+    dropped = _WITHHELD | _listed_in_connection(headers)
+    kept = []
+    for name, value in headers:
+        lower = name.lower()
+        if lower not in dropped and not lower.startswith(b"x-keylodge-"):
+            kept.append((lower, value))
     return [*kept, *_ADDED_TO_ANSWERS]

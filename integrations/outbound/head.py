@@ -38,13 +38,17 @@ def checked_answer(message: RawResponseMessage) -> None:
     Length and chunking together, or two lengths, are how one answer is smuggled into another
     (RFC 9112 section 6.3); the parser alone accepts some of them.
     """
-    names = [name.lower() for name, _ in message.raw_headers]
-    lengths = {value for (_, value), name in zip(message.raw_headers, names, strict=True) if name == b"content-length"}
-    is_framed_twice = bool(lengths) and b"transfer-encoding" in names
-    head_bytes = sum(len(name) + len(value) for name, value in message.raw_headers)
+    lengths, is_chunked, head_bytes = set(), False, 0
+    for raw_name, value in message.raw_headers:
+        head_bytes += len(raw_name) + len(value)
+        name = raw_name.lower()
+        if name == b"content-length":
+            lengths.add(value)
+        elif name == b"transfer-encoding":
+            is_chunked = True
+        if _BAD_IN_VALUE.search(value):
+            raise InvalidAnswer("a header of the answer holds a control character", was_sent=True)
     if not 200 <= message.code < 600:
         raise InvalidAnswer("the status is not one that ends a call", was_sent=True)
-    if is_framed_twice or len(lengths) > 1 or head_bytes > MAX_HEAD_BYTES:
+    if (lengths and is_chunked) or len(lengths) > 1 or head_bytes > MAX_HEAD_BYTES:
         raise InvalidAnswer("the head of the answer is too large or contradicts itself", was_sent=True)
-    if any(_BAD_IN_VALUE.search(value) for _, value in message.raw_headers):
-        raise InvalidAnswer("a header of the answer holds a control character", was_sent=True)
