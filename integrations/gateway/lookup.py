@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import DatabaseError, close_old_connections, connections
 
+from integrations import tokens
 from integrations.gateway.problems import Problem
 from integrations.gateway.reading import Found, Reader, Rows, Unavailable, found_in, reader
 from integrations.gateway.route import Route, routed
@@ -66,6 +67,8 @@ class Lookup:
         key = hashlib.blake2b(token_text.encode("ascii"), key=self._salt, digest_size=16).digest(), slug
         seen = generation.current()
         kept = self._kept.get(key)
+        if kept is None and not tokens.is_well_formed(token_text):  # a typing slip costs no look-up
+            raise Problem("token_invalid")
         if kept is None or kept.generation != seen or self._clock() - kept.made_at > KEPT_S:
             kept = await self._loaded(key, token_text, seen)
         else:
