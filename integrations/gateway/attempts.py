@@ -43,6 +43,11 @@ class Standing:
                 break
         return b"".join(self.peeked)
 
+    @property
+    def is_over(self) -> bool:
+        """Tell whether the chunk just yielded was the last. Where that cannot be told yet, it is not."""
+        return not self.peeked and self.answering.is_over
+
     async def body(self) -> AsyncIterator[bytes]:
         """Yield the whole body."""
         for chunk in self.peeked:

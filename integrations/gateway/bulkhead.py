@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from uuid import UUID
 
 from integrations.gateway.retry import RetryBudget
@@ -19,11 +17,9 @@ class Bulkhead:
         self._size = size
         self._kept: dict[UUID | None, tuple[asyncio.Semaphore, RetryBudget]] = {}
 
-    @asynccontextmanager
-    async def of(self, connection_id: UUID | None) -> AsyncIterator[RetryBudget]:
-        """Hold one place while the body runs, and give the connection's retry budget."""
+    def of(self, connection_id: UUID | None) -> tuple[asyncio.Semaphore, RetryBudget]:
+        """Return the connection's places, one of which is held during a call, and its retry budget."""
         kept = self._kept.get(connection_id)
         if kept is None:
             kept = self._kept[connection_id] = (asyncio.Semaphore(self._size), RetryBudget())
-        async with kept[0]:
-            yield kept[1]
+        return kept

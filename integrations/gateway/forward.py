@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,6 +30,7 @@ Headers = list[tuple[bytes, bytes]]
 # TRACE has an upstream read the request back to the caller, the client's credential included (RFC 9110 section
 # 9.3.8); CONNECT asks for a tunnel.
 NEVER_FORWARDED = frozenset({"TRACE", "CONNECT"})
+WATCHED_AFTER_S = 0.25
 
 
 class Forwarder:
@@ -55,7 +55,8 @@ class Forwarder:
         way = await self._with_living_token(trace, way)
         content = await body.first()
         trace.request_body = body.kept
-        async with ended_with_caller(body), self.bulkhead.of(route.connection_id) as budget:
+        places, budget = self.bulkhead.of(route.connection_id)
+        async with EndedWithCaller(body), places:
             budget.called(time.monotonic())
             attempts = Attempts(
                 self.caller,
@@ -116,33 +117,43 @@ def judged(route: Route, found: carried.Carried, *, trace: Trace, rest: bytes) -
     return route.way
 
 
-@asynccontextmanager
-async def ended_with_caller(body: CallerBody) -> AsyncIterator[None]:
-    """Cancel what runs inside when the caller goes away; then CallerGone is raised.
+class EndedWithCaller:
+    """Cancels what runs inside when the caller goes away; then CallerGone is raised.
 
-    A body that is still coming watches the caller by itself.
+    A body that is still coming watches the caller by itself. A call that is over in a quarter of a second is not
+    watched: listening for a caller who stays costs more than such a call can still save upstream.
     """
-    task = asyncio.current_task()
-    if not body.is_read or task is None:
-        yield
-        return
-    is_over = False
 
-    def leave(watcher: asyncio.Task[None]) -> None:
-        if not watcher.cancelled() and not is_over:
-            task.cancel()
+    __slots__ = ("_begin", "_body", "_is_over", "_task", "_watcher")
 
-    watcher = asyncio.create_task(body.gone())
-    watcher.add_done_callback(leave)
-    try:
-        yield
-    except asyncio.CancelledError:
-        if watcher.done() and not watcher.cancelled() and task.uncancel() == 0:
+    def __init__(self, body: CallerBody) -> None:
+        self._body = body
+        self._is_over = False
+        self._begin: asyncio.TimerHandle | None = None
+        self._watcher: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> None:
+        self._task = asyncio.current_task()
+        if self._body.is_read:
+            self._begin = asyncio.get_running_loop().call_later(WATCHED_AFTER_S, self._watch)
+
+    def _watch(self) -> None:
+        self._watcher = asyncio.create_task(self._body.gone())
+        self._watcher.add_done_callback(self._leave)
+
+    def _leave(self, watcher: asyncio.Task[None]) -> None:
+        if not watcher.cancelled() and not self._is_over and self._task is not None:
+            self._task.cancel()
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, at: object) -> None:
+        watcher, self._is_over = self._watcher, True
+        has_left = watcher is not None and watcher.done() and not watcher.cancelled()
+        if self._begin is not None:
+            self._begin.cancel()
+        if watcher is not None:
+            watcher.cancel()
+        if isinstance(error, asyncio.CancelledError) and has_left and self._task and self._task.uncancel() == 0:
             raise CallerGone from None
-        raise
-    finally:
-        is_over = True
-        watcher.cancel()
 
 
 async def relay(standing: Standing, *, trace: Trace, way: Way, send: Send) -> None:
@@ -156,11 +167,16 @@ async def relay(standing: Standing, *, trace: Trace, way: Way, send: Send) -> No
     trace.has_begun = True
     try:
         await send({"type": "http.response.start", "status": answering.status, "headers": headers})
+        is_over = False
         async for chunk in standing.body():
             trace.keep_answer(chunk)
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        trace.judge_watched(way.provider)
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+            is_over = standing.is_over
+            if is_over:
+                trace.judge_watched(way.provider)
+            await send({"type": "http.response.body", "body": chunk, "more_body": not is_over})
+        if not is_over:
+            trace.judge_watched(way.provider)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
     finally:
         answering.close()
 

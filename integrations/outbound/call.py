@@ -253,8 +253,15 @@ class Answering:
         finally:
             self.close()
 
+    @property
+    def is_over(self) -> bool:
+        """Tell whether the whole body has come and was read."""
+        return self._payload.at_eof()
+
     async def _next_chunk(self, deadline: Deadline) -> bytes:
         try:
+            if (ready := self._payload.read_nowait()) or self._payload.at_eof():  # no clock for what is there
+                return ready
             async with asyncio.timeout_at(deadline.at):
                 return await self._payload.readany()
         except TimeoutError as error:
