@@ -130,6 +130,9 @@ class SQLiteReader:
             uri = Path(self._name).absolute().as_uri() + "?mode=ro" if self._is_file else self._name
             self._open, self._file = sqlite3.connect(uri, timeout=BUSY_S, isolation_level=None, uri=True), file
             self._open.execute("PRAGMA query_only = ON")
+            # Only a test's memory heeds it, which two connections share: there a reader would not wait for a writer
+            # but fail. A file's readers never meet a writer.
+            self._open.execute("PRAGMA read_uncommitted = ON")
         return self._open
 
     def _identity(self) -> tuple[int, int] | None:
