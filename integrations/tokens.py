@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from integrations.errors import IntegrationError
 from integrations.models import Connection, GatewayToken
@@ -81,7 +82,7 @@ def roll(token: GatewayToken, *, actor: Actor, now: datetime, keep: timedelta = 
     with transaction.atomic():
         row = GatewayToken.objects.select_for_update().get(pk=token.pk)
         if row.revoked_at is not None:
-            raise BadTokenLimits("the token is revoked; make a new one")
+            raise BadTokenLimits(_("the token is revoked; make a new one"))
         row.previous_hash, row.previous_expires_at = row.token_hash, now + keep
         row.token_hash, row.prefix = _hash(text), text[:SHOWN]
         row.save(update_fields=["previous_hash", "previous_expires_at", "token_hash", "prefix"])
@@ -106,7 +107,7 @@ def change(
         with transaction.atomic():
             row = GatewayToken.objects.select_for_update().get(pk=token.pk)
             if row.revoked_at is not None:
-                raise BadTokenLimits("the token is revoked; make a new one")
+                raise BadTokenLimits(_("the token is revoked; make a new one"))
             held = list(row.connections.all())
             chosen = held if connections is None else list(connections)
             columns = {"name": row.name if name is None else name, **limits}
@@ -168,7 +169,7 @@ def new_text() -> str:
 def _checksum(body: str) -> str:
     """Return six characters of CRC-32, as leak scanners expect to verify offline."""
     number, digits = zlib.crc32(body.encode("ascii")), ""
-    for _ in range(CHECKSUM_LENGTH):
+    for _place in range(CHECKSUM_LENGTH):
         number, digit = divmod(number, len(_ALPHABET))
         digits = _ALPHABET[digit] + digits
     return digits

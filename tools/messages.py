@@ -36,7 +36,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "templates/dashboard/connecting/", "dashboard/pages/connecting/", "integrations/connections/",
         "templates/oauth/", "integrations/oauth/", "integrations/links/",
     ),
-    "connection": ("templates/dashboard/connection/", "dashboard/pages/connection/", "integrations/gateway/"),
+    "connection": (
+        "templates/dashboard/connection/", "dashboard/pages/connection/", "integrations/gateway/",
+        "integrations/tokens.py",
+    ),
     "vault": ("templates/dashboard/vault/", "dashboard/pages/vault/", "integrations/dotenv.py", "secrets_vault/vault/"),
     "calls_errors_limits": (
         "templates/dashboard/calls/", "templates/dashboard/errors/", "templates/dashboard/limits.html",
@@ -50,6 +53,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "dashboard/pages/mailbox.py", "dashboard/pages/audit.py", "dashboard/pages/settings/",
         "dashboard/pages/sandbox.py", "dashboard/due.py", "secrets_vault/rotation.py", "secrets_vault/recovery_kit.py",
         "integrations/sweeps.py", "integrations/timetable.py", "integrations/sandbox_control/",
+        "dashboard/audit_words.py", "dashboard/browsers.py",
     ),
     "integrations": ("templates/emails/", "integrations/"),
     "frame": ("templates/", "dashboard/", "secrets_vault/", "config/"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.template.loader import get_template
 
 from tests.translations.scan import templates_of, unwrapped
 from tools import message_files
@@ -12,7 +13,7 @@ from tools.messages import PLURAL, ROOMS, ROOT, german, missing, po_file, room_o
 
 MADE = [room for room in ROOMS if po_file(room).exists()]
 # Rooms of which every template is wrapped; a room joins when it is done.
-WHOLE: tuple[str, ...] = ("frame", "today_clients", "connecting")
+WHOLE: tuple[str, ...] = ("frame", "today_clients", "connecting", "connection")
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}|</?\w+[^>]*>|&\w+;")
 
 
@@ -83,3 +84,8 @@ def test_no_text_of_a_finished_room_stands_outside_the_tags(room):
 )
 def test_the_scan_sees_what_a_person_reads(source, left):
     assert unwrapped(source) == left
+
+
+@pytest.mark.parametrize("path", templates_of(ROOT), ids=lambda path: path.relative_to(ROOT / "templates").as_posix())
+def test_every_template_can_be_read(path):
+    assert get_template(path.relative_to(ROOT / "templates").as_posix())

@@ -10,6 +10,8 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_POST
 
@@ -29,7 +31,7 @@ from secrets_vault.secret import Secret
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
-CHANGED = "Somebody changed this connection at the same moment. Look at it, then decide again."
+CHANGED = gettext_lazy("Somebody changed this connection at the same moment. Look at it, then decide again.")
 
 
 @login_required
@@ -41,7 +43,7 @@ def rename(request: PageRequest, slug: str) -> HttpResponse:
         connections.rename(connection, form.cleaned_data["label"], actor=actor_of(request))
         messages.success(request, "Saved.")
     else:
-        messages.error(request, "A name has at most 120 characters.")
+        messages.error(request, _("A name has at most 120 characters."))
     return back_to(connection)
 
 
@@ -53,9 +55,11 @@ def choose_oauth_app(request: PageRequest, slug: str) -> HttpResponse:
     apps = {str(app.pk): app for app in usable_apps(connection.provider_key, connection.client)}
     app = apps.get(request.POST.get("app", ""))
     if app is None or connection.oauth_app_id is not None:
-        messages.error(request, "Nothing was changed: this app cannot be chosen for it, or it has one already.")
+        messages.error(request, _("Nothing was changed: this app cannot be chosen for it, or it has one already."))
         return back_to(connection)
-    words = f"It uses the OAuth app {app.name} from now on. Connect it, or send the client a connect link."
+    words = _("It uses the OAuth app {name} from now on. Connect it, or send the client a connect link.").format(
+        name=app.name
+    )
     return _do(request, connection, words, lambda: choose_app(connection, app, actor=actor_of(request)))
 
 
@@ -64,7 +68,7 @@ def choose_oauth_app(request: PageRequest, slug: str) -> HttpResponse:
 def pause(request: PageRequest, slug: str) -> HttpResponse:
     """Refuse every call until it is resumed."""
     connection = manageable_connection(request, slug)
-    words = "Paused. Every call is refused until you resume it."
+    words = _("Paused. Every call is refused until you resume it.")
     return _do(
         request, connection, words, lambda: connections.pause(connection, actor=actor_of(request), now=timezone.now())
     )
@@ -75,7 +79,7 @@ def pause(request: PageRequest, slug: str) -> HttpResponse:
 def resume(request: PageRequest, slug: str) -> HttpResponse:
     """Let calls through again."""
     connection = manageable_connection(request, slug)
-    words = "Resumed. Calls go through again."
+    words = _("Resumed. Calls go through again.")
     return _do(
         request, connection, words, lambda: connections.resume(connection, actor=actor_of(request), now=timezone.now())
     )
@@ -104,12 +108,14 @@ def disconnect(request: PageRequest, slug: str) -> HttpResponse:
     if connection.kind != Connection.Kind.OAUTH2:
         messages.success(
             request,
-            "Disconnected. The credential is put aside in the vault and can be brought back. "
-            "It still works at the provider until you revoke it there.",
+            _(
+                "Disconnected. The credential is put aside in the vault and can be brought back. It "
+                "still works at the provider until you revoke it there."
+            ),
         )
     else:
         say = messages.success if outcome.done else messages.warning
-        say(request, f"Disconnected here. {outcome.sentence}")
+        say(request, _("Disconnected here. {sentence}").format(sentence=outcome.sentence))
     return back_to(connection)
 
 
@@ -126,14 +132,18 @@ def delete(request: PageRequest, slug: str) -> HttpResponse:
     except StillUsed as used:
         names = ", ".join(used.names[:5])
         messages.error(
-            request, f"Not deleted: {names} would stop working. Revoke them, or tick “delete it all the same”."
+            request,
+            _("Not deleted: {names} would stop working. Revoke them, or tick “delete it all the same”.").format(
+                names=names
+            ),
         )
         return back_to(connection)
     except ConnectionChanged:
         messages.error(request, CHANGED)
         return back_to(connection)
     say = messages.success if outcome.done else messages.warning
-    say(request, f"{name} is deleted. Its calls and its history stay.{'' if outcome.done else ' ' + outcome.sentence}")
+    said = _("{name} is deleted. Its calls and its history stay.").format(name=name)
+    say(request, said if outcome.done else f"{said} {outcome.sentence}")
     return HttpResponseRedirect(reverse("dashboard:client_connections", args=[client_slug]))
 
 

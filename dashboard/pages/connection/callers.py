@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Max, Min, Sum
+from django.utils.translation import gettext as _
 
 from dashboard.day import HOURS, Hours, first_hour
 from integrations.models import CallHour, Connection, GatewayToken
@@ -29,7 +30,7 @@ class Caller:
     @property
     def name(self) -> str:
         """Return what to call it."""
-        return self.token.name if self.token else "Test calls from this page"
+        return self.token.name if self.token else _("Test calls from this page")
 
 
 def callers_of(connection: Connection, tokens: Sequence[GatewayToken], *, now: datetime) -> list[Caller]:

@@ -11,6 +11,8 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from dashboard.forms import PageForm
 from integrations.connections.credential import FIELDS
@@ -30,7 +32,10 @@ class RenameForm(PageForm):
     """What people call the connection."""
 
     label = forms.CharField(
-        label="Name", max_length=120, required=False, help_text="The address with its short name stays as it is."
+        label=gettext_lazy("Name"),
+        max_length=120,
+        required=False,
+        help_text=gettext_lazy("The address with its short name stays as it is."),
     )
 
 
@@ -39,16 +44,16 @@ class TestCallForm(PageForm):
 
     __test__ = False  # pytest would take the class for tests
 
-    method = forms.ChoiceField(label="Method", choices=[(name, name) for name in METHODS])
+    method = forms.ChoiceField(label=gettext_lazy("Method"), choices=[(name, name) for name in METHODS])
     path = forms.CharField(
-        label="Path",
+        label=gettext_lazy("Path"),
         max_length=2000,
         strip=True,
-        help_text="What follows the provider's address, with its query. It begins with one slash.",
+        help_text=gettext_lazy("What follows the provider's address, with its query. It begins with one slash."),
         widget=forms.TextInput(attrs={"spellcheck": "false", "autocomplete": "off", "class": "mono"}),
     )
     body = forms.CharField(
-        label="Body",
+        label=gettext_lazy("Body"),
         required=False,
         strip=False,
         max_length=MOST_BODY,
@@ -60,12 +65,14 @@ class TestCallForm(PageForm):
         path: str = self.cleaned_data["path"]
         if "://" in path.partition("?")[0]:
             raise ValidationError(
-                "Give only the path, as in /crm/v3/objects/contacts. The host is the connection's own."
+                _("Give only the path, as in /crm/v3/objects/contacts. The host is the connection's own.")
             )
         if not PATH.match(path):
-            raise ValidationError("Begin with one slash, and write spaces and umlauts percent-encoded, as in %20.")
+            raise ValidationError(_("Begin with one slash, and write spaces and umlauts percent-encoded, as in %20."))
         if is_refused(path.partition("?")[0].encode("ascii")):
-            raise ValidationError("The path holds dot segments, a backslash or two leading slashes. Write it plainly.")
+            raise ValidationError(
+                _("The path holds dot segments, a backslash or two leading slashes. Write it plainly.")
+            )
         return path
 
 
@@ -81,42 +88,50 @@ class TokenForm(PageForm):
     """A gateway token: what it is for, and what it may do."""
 
     name = forms.CharField(
-        label="Name", max_length=120, help_text="The automation that will hold it, as in “n8n lead intake”."
+        label=gettext_lazy("Name"),
+        max_length=120,
+        help_text=gettext_lazy("The automation that will hold it, as in “n8n lead intake”."),
     )
     connections = _Connections(
-        label="For",
+        label=gettext_lazy("For"),
         queryset=Connection.objects.none(),
         widget=forms.CheckboxSelectMultiple,
-        help_text="The token opens these connections and nothing else.",
+        help_text=gettext_lazy("The token opens these connections and nothing else."),
     )
     methods = forms.MultipleChoiceField(
-        label="Methods",
+        label=gettext_lazy("Methods"),
         required=False,
         choices=[(name, name) for name in METHODS],
         widget=forms.CheckboxSelectMultiple,
-        help_text="None chosen: all.",
+        help_text=gettext_lazy("None chosen: all."),
     )
-    only_rights = forms.BooleanField(label="Only what these scopes allow", required=False)
+    only_rights = forms.BooleanField(label=gettext_lazy("Only what these scopes allow"), required=False)
     paths = forms.CharField(
-        label="Paths",
+        label=gettext_lazy("Paths"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 2, "placeholder": "/crm/v3/*", "class": "mono", "spellcheck": "false"}),
-        help_text="One to a line; * stands for anything. None, here or by its scopes: all.",
+        help_text=gettext_lazy("One to a line; * stands for anything. None, here or by its scopes: all."),
     )
-    per_minute = forms.IntegerField(label="Calls a minute", required=False, min_value=1, max_value=1_000_000)
-    per_day = forms.IntegerField(label="Calls a day", required=False, min_value=1, max_value=1_000_000_000)
-    max_uses = forms.IntegerField(label="Calls in all", required=False, min_value=1, max_value=2_000_000_000)
+    per_minute = forms.IntegerField(
+        label=gettext_lazy("Calls a minute"), required=False, min_value=1, max_value=1_000_000
+    )
+    per_day = forms.IntegerField(
+        label=gettext_lazy("Calls a day"), required=False, min_value=1, max_value=1_000_000_000
+    )
+    max_uses = forms.IntegerField(
+        label=gettext_lazy("Calls in all"), required=False, min_value=1, max_value=2_000_000_000
+    )
     ends_on = forms.DateField(
-        label="Last day",
+        label=gettext_lazy("Last day"),
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}),
-        help_text="Empty: it works until it is revoked.",
+        help_text=gettext_lazy("Empty: it works until it is revoked."),
     )
     ip_ranges = forms.CharField(
-        label="Only from",
+        label=gettext_lazy("Only from"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 2, "placeholder": "203.0.113.0/24", "class": "mono"}),
-        help_text="Addresses or ranges, one to a line. Empty: from anywhere.",
+        help_text=gettext_lazy("Addresses or ranges, one to a line. Empty: from anywhere."),
     )
 
     def __init__(
@@ -135,7 +150,7 @@ class TokenForm(PageForm):
         name: str = self.cleaned_data["name"]
         others = GatewayToken.objects.exclude(pk=self.token.pk) if self.token else GatewayToken.objects
         if others.filter(client_id=self.client_id, name=name).exists():
-            raise ValidationError("There is a gateway token of this name. Choose another, or roll that one.")
+            raise ValidationError(_("There is a gateway token of this name. Choose another, or roll that one."))
         return name
 
     def clean_paths(self) -> list[str]:
@@ -143,7 +158,7 @@ class TokenForm(PageForm):
         found = self.cleaned_data["paths"].split()
         for path in found:
             if not PATTERN.match(path):
-                raise ValidationError(f"{path}: a path begins with / or *.")
+                raise ValidationError(_("{path}: a path begins with / or *.").format(path=path))
         return list(dict.fromkeys(found))
 
     def clean_ip_ranges(self) -> list[str]:
@@ -153,14 +168,16 @@ class TokenForm(PageForm):
             try:
                 ip_network(text)
             except ValueError:
-                raise ValidationError(f"{text} is not an address or a range, as in 203.0.113.0/24.") from None
+                raise ValidationError(
+                    _("{text} is not an address or a range, as in 203.0.113.0/24.").format(text=text)
+                ) from None
         return list(dict.fromkeys(found))
 
     def clean_ends_on(self) -> Any:
         """Refuse a day that has passed; one that stands there unchanged may have."""
         day = self.cleaned_data["ends_on"]
         if day is not None and day < timezone.localdate() and "ends_on" in self.changed_data:
-            raise ValidationError("This day has passed.")
+            raise ValidationError(_("This day has passed."))
         return day
 
     def clean(self) -> dict[str, Any]:
@@ -173,7 +190,9 @@ class TokenForm(PageForm):
             if connection.pk not in by_connection:
                 self.add_error(
                     "only_rights",
-                    f"Nobody wrote down which paths {connection.slug} may use. Untick this, or leave it out.",
+                    _("Nobody wrote down which paths {slug} may use. Untick this, or leave it out.").format(
+                        slug=connection.slug
+                    ),
                 )
         allowed = [path for one in data.get("connections") or () for path in by_connection.get(one.pk, ())]
         data["paths"] = list(dict.fromkeys([*allowed, *data["paths"]]))
@@ -206,10 +225,16 @@ class RollForm(PageForm):
     """How long the old text of a rolled token stays valid."""
 
     hours = forms.TypedChoiceField(
-        label="The old one works for",
+        label=gettext_lazy("The old one works for"),
         coerce=int,
         initial=24,
-        choices=[(0, "not a minute longer"), (1, "1 hour"), (24, "24 hours"), (72, "3 days"), (168, "7 days")],
+        choices=[
+            (0, gettext_lazy("not a minute longer")),
+            (1, gettext_lazy("1 hour")),
+            (24, gettext_lazy("24 hours")),
+            (72, gettext_lazy("3 days")),
+            (168, gettext_lazy("7 days")),
+        ],
     )
 
 
@@ -217,13 +242,18 @@ class CredentialForm(PageForm):
     """The credential of a connection that is not OAuth. What was typed is never sent back."""
 
     made_on = forms.DateField(
-        label="Made on",
+        label=gettext_lazy("Made on"),
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}),
-        help_text="The day the provider made it. Empty: not known.",
+        help_text=gettext_lazy("The day the provider made it. Empty: not known."),
     )
 
-    LABELS = {"api_key": "API key", "token": "Bearer token", "username": "User name", "password": "Password"}
+    LABELS = {
+        "api_key": gettext_lazy("API key"),
+        "token": gettext_lazy("Bearer token"),
+        "username": gettext_lazy("User name"),
+        "password": gettext_lazy("Password"),
+    }
 
     def __init__(self, *args: Any, kind: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

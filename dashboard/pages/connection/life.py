@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.utils.translation import gettext as _
+
 from integrations.models import Connection
 from integrations.oauth.scopes import excess, missing
 from integrations.providers.shape import Provider
@@ -76,12 +78,12 @@ def deaths_of(connection: Connection, provider: Provider) -> list[Death]:
         return []
     found = []
     if connection.refresh_expires_at is not None:
-        found.append(Death("The provider said when", connection.refresh_expires_at))
+        found.append(Death(_("The provider said when"), connection.refresh_expires_at))
     if facts.idle_ttl_s:
         used_at = connection.refreshed_at or connection.connected_at
         at, known = used_at + timedelta(seconds=facts.idle_ttl_s), provider.is_confirmed("oauth.refresh.idle_ttl_s")
-        found.append(Death("If it is not used until then", at, known))
+        found.append(Death(_("If it is not used until then"), at, known))
     if facts.absolute_ttl_s:
         at = connection.connected_at + timedelta(seconds=facts.absolute_ttl_s)
-        found.append(Death("Whatever happens", at, provider.is_confirmed("oauth.refresh.absolute_ttl_s")))
+        found.append(Death(_("Whatever happens"), at, provider.is_confirmed("oauth.refresh.absolute_ttl_s")))
     return found

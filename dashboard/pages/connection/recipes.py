@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from integrations.models import Connection
 from integrations.providers.shape import Provider
@@ -60,7 +61,7 @@ def _openai(base: str, token: str) -> Recipe:
     return Recipe(
         "openai",
         "OpenAI libraries",
-        "Change these two, and nothing else in the program.",
+        _("Change these two, and nothing else in the program."),
         (("Base URL", base), ("API key", token)),
         f'from openai import OpenAI\n\nclient = OpenAI(base_url="{base}", api_key="{token}")\n'
         "print(client.models.list())\n",
@@ -69,7 +70,7 @@ def _openai(base: str, token: str) -> Recipe:
 
 def _curl(url: str, token: str, *, method: str) -> Recipe:
     code = f'curl -X {method} "{url}" \\\n  -H "Authorization: Bearer {token}"\n'
-    return Recipe("curl", "curl", "In a terminal.", code=code)
+    return Recipe("curl", "curl", _("In a terminal."), code=code)
 
 
 def _python(url: str, token: str, *, method: str) -> Recipe:
@@ -79,7 +80,7 @@ def _python(url: str, token: str, *, method: str) -> Recipe:
         f'                          headers={{"Authorization": "Bearer {token}"}}, timeout=60)\n'
         "print(answer.status_code, answer.text)\n"
     )
-    return Recipe("python", "Python", "With the requests library.", code=code)
+    return Recipe("python", "Python", _("With the requests library."), code=code)
 
 
 def _node(url: str, token: str, *, method: str) -> Recipe:
@@ -90,7 +91,7 @@ def _node(url: str, token: str, *, method: str) -> Recipe:
         "});\n"
         "console.log(answer.status, await answer.text());\n"
     )
-    return Recipe("node", "Node.js", "With fetch, which Node has built in.", code=code)
+    return Recipe("node", "Node.js", _("With fetch, which Node has built in."), code=code)
 
 
 def _make(url: str, token: str, *, method: str) -> Recipe:
@@ -100,18 +101,24 @@ def _make(url: str, token: str, *, method: str) -> Recipe:
         ("Header name", "Authorization"),
         ("Header value", f"Bearer {token}"),
     )
-    return Recipe("make", "Make", "Add the module HTTP, “Make a request”, and fill in these fields.", fields)
+    return Recipe("make", "Make", _("Add the module HTTP, “Make a request”, and fill in these fields."), fields)
 
 
 def _zapier(url: str, token: str, *, method: str) -> Recipe:
-    fields = (("Method", method), ("URL", url), ("Header name", "Authorization"), ("Header value", f"Bearer {token}"))
-    return Recipe("zapier", "Zapier", "Add Webhooks by Zapier, the action “Custom Request”.", fields)
+    fields = (
+        ("Method", method),
+        ("URL", url),
+        ("Header name", "Authorization"),
+        ("Header value", f"Bearer {token}"),
+    )
+    return Recipe("zapier", "Zapier", _("Add Webhooks by Zapier, the action “Custom Request”."), fields)
 
 
 def _n8n(url: str, token: str) -> Recipe:
-    intro = (
-        "Download the node and paste it into a workflow. In it, choose or make a credential of type “Header Auth” "
-        "with these two fields: the token is then in n8n's credentials and not in the workflow."
+    intro = _(
+        "Download the node and paste it into a workflow. In it, choose or make a credential of "
+        "type “Header Auth” with these two fields: the token is then in n8n's credentials and "
+        "not in the workflow."
     )
     fields = (("Name", "Authorization"), ("Value", f"Bearer {token}"), ("URL", url))
     return Recipe("n8n", "n8n", intro, fields)

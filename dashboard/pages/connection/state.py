@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import Sum
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from dashboard.words import STATUS_TONES, ago_words
 from integrations.causes import explain
@@ -16,14 +18,14 @@ from integrations.providers.shape import Provider
 
 Status = Connection.Status
 ACTS = {
-    "connect": "Connect now",
-    "reconnect": "Reconnect",
-    "credential": "Store the credential",
-    "probe": "Try it now",
-    "resume": "Resume",
-    "app": "To the OAuth app",
-    "describe": "Describe the API",
-    "choose_app": "Use this OAuth app",
+    "connect": gettext_lazy("Connect now"),
+    "reconnect": gettext_lazy("Reconnect"),
+    "credential": gettext_lazy("Store the credential"),
+    "probe": gettext_lazy("Try it now"),
+    "resume": gettext_lazy("Resume"),
+    "app": gettext_lazy("To the OAuth app"),
+    "describe": gettext_lazy("Describe the API"),
+    "choose_app": gettext_lazy("Use this OAuth app"),
 }
 PROBE_CODES = {
     "credential_refused": "refused",
@@ -45,7 +47,7 @@ class State:
     @property
     def act_words(self) -> str:
         """Return what the button says."""
-        return ACTS.get(self.act, "")
+        return str(ACTS.get(self.act, ""))
 
 
 def state_of(connection: Connection, provider: Provider, *, now: datetime) -> State:
@@ -69,11 +71,12 @@ def is_consent_under_way(connection: Connection, *, now: datetime) -> bool:
 def _of_the_provider(connection: Connection, provider: Provider) -> State | None:
     if not is_gone(provider):
         return None
-    text = (
-        f"What Keylodge knew about this API ({connection.provider_key}) is gone, so no call can go out. "
-        "Describe the API again and connect it anew; then disconnect and delete this one. Its history stays."
-    )
-    return State("bad", "The provider’s description is gone", text, "describe")
+    text = _(
+        "What Keylodge knew about this API ({provider_key}) is gone, so no call can go out. "
+        "Describe the API again and connect it anew; then disconnect and delete this one. Its "
+        "history stays."
+    ).format(provider_key=connection.provider_key)
+    return State("bad", _("The provider’s description is gone"), text, "describe")
 
 
 def _of_the_app(connection: Connection, provider: Provider) -> State | None:
@@ -82,58 +85,76 @@ def _of_the_app(connection: Connection, provider: Provider) -> State | None:
         return None
     app = connection.oauth_app
     if app is None and connection.status in (Status.NOT_CONNECTED, Status.NEEDS_RECONNECTING):
-        text = f"{provider.name} gives access through an OAuth app, and none is chosen for this connection yet."
-        return State("info", "An OAuth app is missing", text, "choose_app")
+        text = _("{name} gives access through an OAuth app, and none is chosen for this connection yet.").format(
+            name=provider.name
+        )
+        return State("info", _("An OAuth app is missing"), text, "choose_app")
     if app is None or not app.is_broken:
         return None
-    text = (
-        f"{provider.name} does not accept the app “{app.name}” ({app.broken_code}), so no access can be renewed. "
+    text = _(
+        "{name} does not accept the app “{name2}” ({broken_code}), so no access can be renewed. "
         "The client cannot mend that. Correct the app, and its connections go on by themselves."
+    ).format(name=provider.name, name2=app.name, broken_code=app.broken_code)
+    return State(
+        "bad", _("{name} refuses the OAuth app").format(name=provider.name), f"{text}{_harm(connection)}", "app"
     )
-    return State("bad", f"{provider.name} refuses the OAuth app", f"{text}{_harm(connection)}", "app")
 
 
 def _not_connected(connection: Connection, provider: Provider, now: datetime) -> State:
     if connection.status_code == "not_revoked":
-        text = (
-            f"The credential is gone from here, but {provider.name} did not confirm that the access has ended. "
-            f"Remove the app in the settings of {provider.name} too."
-        )
-        return State("warn", "Disconnected, only here", text, _way_in(connection))
+        text = _(
+            "The credential is gone from here, but {name} did not confirm that the access has ended. "
+            "Remove the app in the settings of {name} too."
+        ).format(name=provider.name)
+        return State("warn", _("Disconnected, only here"), text, _way_in(connection))
     if connection.kind == Connection.Kind.OAUTH2:
-        text = f"Nobody has agreed at {provider.name} yet. Connect it yourself, or send the client a connect link."
-        return State("info", "Not connected yet", text, "connect")
-    return State("info", "There is no credential yet", "Calls cannot go out before one is stored.", "credential")
+        text = _("Nobody has agreed at {name} yet. Connect it yourself, or send the client a connect link.").format(
+            name=provider.name
+        )
+        return State("info", _("Not connected yet"), text, "connect")
+    return State("info", _("There is no credential yet"), _("Calls cannot go out before one is stored."), "credential")
 
 
 def _untested(connection: Connection, provider: Provider, now: datetime) -> State:
     outcome = connection.probe_outcome if connection.probed_at else ""
-    text = SENTENCES[outcome].format(name=provider.name) if outcome in SENTENCES else "A credential is stored."
+    text = SENTENCES[outcome].format(name=provider.name) if outcome in SENTENCES else _("A credential is stored.")
     if outcome == "works":
-        text = "A new credential is stored since it was last tried."
-    return State("", "Not tested yet", f"{text} One harmless call shows whether it is accepted.", "probe")
+        text = _("A new credential is stored since it was last tried.")
+    return State(
+        "", _("Not tested yet"), _("{text} One harmless call shows whether it is accepted.").format(text=text), "probe"
+    )
 
 
 def _connected(connection: Connection, provider: Provider, now: datetime) -> State:
     if connection.refresh_failures:
         cause = explain(provider, None, code="refresh_failing")
-        return State("warn", "It works, but renewing the access just failed", f"{cause.cause} {cause.remedy}", "probe")
+        return State(
+            "warn", _("It works, but renewing the access just failed"), f"{cause.cause} {cause.remedy}", "probe"
+        )
     if connection.probed_at is None:
-        return State("", "Connected", "Nobody has tried it with a call from here yet.", "probe")
+        return State("", _("Connected"), _("Nobody has tried it with a call from here yet."), "probe")
     when = ago_words(connection.probed_at, now=now)
     sentence = SENTENCES.get(connection.probe_outcome, "").format(name=provider.name)
-    return State("", "It works" if connection.probe_outcome == "works" else "Connected", f"Tried {when}: {sentence}")
+    return State(
+        "",
+        _("It works") if connection.probe_outcome == "works" else _("Connected"),
+        _("Tried {when}: {sentence}").format(when=when, sentence=sentence),
+    )
 
 
 def _failing(connection: Connection, provider: Provider, now: datetime) -> State:
     outcome = PROBE_CODES.get(connection.status_code)
     act = _way_in(connection) if connection.status_code == "credential_refused" else "probe"
     if outcome is not None:
-        title = f"{provider.name} refuses the credential" if outcome == "refused" else "It does not work as it should"
+        title = (
+            _("{name} refuses the credential").format(name=provider.name)
+            if outcome == "refused"
+            else _("It does not work as it should")
+        )
         return State("", title, f"{SENTENCES[outcome].format(name=provider.name)}{_harm(connection)}", act)
     cause = explain(provider, None, code=connection.status_code)
     if not cause.is_known:
-        return State("", "Calls fail", f"The errors below say why.{_harm(connection)}", "probe")
+        return State("", _("Calls fail"), _("The errors below say why.{harm}").format(harm=_harm(connection)), "probe")
     return State("", cause.title, f"{cause.cause} {cause.remedy}{_harm(connection)}", "probe")
 
 
@@ -141,13 +162,13 @@ def _needs_reconnecting(connection: Connection, provider: Provider, now: datetim
     cause = explain(provider, None, code=connection.status_code)
     if not cause.is_known:
         cause = explain(provider, None, code="needs_reconnecting")
-    remedy = "Reconnect it yourself, or send the client a connect link. Its address, tokens and history stay."
-    return State("", "Needs reconnecting", f"{cause.cause} {remedy}{_harm(connection)}", _way_in(connection))
+    remedy = _("Reconnect it yourself, or send the client a connect link. Its address, tokens and history stay.")
+    return State("", _("Needs reconnecting"), f"{cause.cause} {remedy}{_harm(connection)}", _way_in(connection))
 
 
 def _paused(connection: Connection, provider: Provider, now: datetime) -> State:
-    text = "Every call is refused until somebody resumes it. The credential stays where it is."
-    return State("", "Paused", text + _harm(connection), "resume")
+    text = _("Every call is refused until somebody resumes it. The credential stays where it is.")
+    return State("", _("Paused"), text + _harm(connection), "resume")
 
 
 _STATES = {

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from dashboard.pages.client import tabs_for
 from dashboard.pages.connection.forms import TokenForm
@@ -29,7 +30,7 @@ def change(request: PageRequest, pk: UUID) -> HttpResponse:
     """Give a token another name, other connections or limits; they hold from the next call."""
     token = manageable_token(request, pk)
     if token.revoked_at is not None:
-        messages.error(request, f"{token.name} is revoked and cannot be changed. Make a new token.")
+        messages.error(request, _("{name} is revoked and cannot be changed. Make a new token.").format(name=token.name))
         return back_to_tokens(token)
     rows = Connection.objects.manageable_by(request.user).filter(client_id=token.client_id)
     form = TokenForm(
@@ -42,7 +43,10 @@ def change(request: PageRequest, pk: UUID) -> HttpResponse:
         except (BadTokenLimits, TokenNameTaken) as refused:
             form.add_error(None, f"{refused}.")
         else:
-            messages.success(request, f"{token.name} is changed. It holds from the next call; its text stays the same.")
+            messages.success(
+                request,
+                _("{name} is changed. It holds from the next call; its text stays the same.").format(name=token.name),
+            )
             return back_to_tokens(token)
     context = tabs_for(token.client, request.user, "client_tokens") | {"form": form, "token": token}
     return render_page(request, "dashboard/connection/token_change.html", context, status=422 if form.is_bound else 200)

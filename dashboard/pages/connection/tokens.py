@@ -12,6 +12,7 @@ from django.http import HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST
 
@@ -82,13 +83,13 @@ def roll(request: PageRequest, pk: UUID) -> HttpResponse:
     token, form = manageable_token(request, pk), RollForm(request.POST)
     connection = token.connections.select_related("client", "environment", "secret__current").first()
     if connection is None or not form.is_valid():
-        messages.error(request, "Choose how long the old one works. A token without a connection cannot be rolled.")
+        messages.error(request, _("Choose how long the old one works. A token without a connection cannot be rolled."))
         return back_to_tokens(token)
     hours = form.cleaned_data["hours"]
     try:
         secret = tokens.roll(token, actor=actor_of(request), now=timezone.now(), keep=timedelta(hours=hours))
     except BadTokenLimits as refused:
-        messages.error(request, f"Not rolled: {refused}.")
+        messages.error(request, _("Not rolled: {refused}.").format(refused=refused))
         return back_to_tokens(token)
     return _shown(request, connection, token, secret, is_rolled=True)
 
@@ -99,7 +100,7 @@ def revoke(request: PageRequest, pk: UUID) -> HttpResponse:
     """Make a token useless from the next call on."""
     token = manageable_token(request, pk)
     tokens.revoke(token, actor=actor_of(request), now=timezone.now())
-    messages.success(request, f"{token.name} is revoked. Calls with it are refused from now on.")
+    messages.success(request, _("{name} is revoked. Calls with it are refused from now on.").format(name=token.name))
     return back_to_tokens(token)
 
 
