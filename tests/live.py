@@ -101,7 +101,7 @@ class LiveKeylodge:
         """Tell whether the start has printed its last line."""
         return self.owner_link is not None or "Ctrl-C stops it" in self.output
 
-    def command(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    def command(self, *arguments: str, stdin: str = "", within_s: float = 60) -> subprocess.CompletedProcess[str]:
         """Run `./keylodge …` on this installation."""
         command = [sys.executable, str(ROOT / "manage.py"), *arguments]
         return subprocess.run(
@@ -111,7 +111,7 @@ class LiveKeylodge:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=within_s,
             check=False,
         )
 

@@ -15,7 +15,7 @@ from tests.faults.consents import make_consents
 from tests.faults.installation import SIGN_IN, Installation
 from tests.faults.wall_clock import WallClock
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.matrix]
 
 TWO_DAYS = timedelta(days=2)
 HUB = "/gateway/hub-one/account-info/v3/details"

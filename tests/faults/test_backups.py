@@ -1,4 +1,4 @@
-"""Promises R18 and R19: an older version keeps its hands off newer tables; a backup of a busy moment is whole."""
+"""Promise R19: a backup made while others write is whole."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.fake_upstream import FakeUpstream
 from tests.faults.installation import Installation
 from tests.live import ROOT, environment_for, free_port
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.matrix]
 
 PASSPHRASE = "a long enough passphrase"
 STORE_ON = """
@@ -23,17 +24,13 @@ from secrets_vault import vault
 from secrets_vault.actor import COMMAND
 from secrets_vault.models import Client
 from secrets_vault.secret import Secret
-client, until, number = Client.objects.get(slug="acme"), time.monotonic() + 60, 0
+client, until, number = Client.objects.get(slug="acme"), time.monotonic() + 300, 0
 print("writing", flush=True)
 while time.monotonic() < until:
     vault.store(actor=COMMAND, client=client, environment=None, kind="api_key", label=f"{given['who']} {number}",
                 fields={"api_key": Secret(f"key-{given['who']}-{number:06}")})
     number += 1
-"""
-FROM_THE_FUTURE = """
-from django.db import connection
-from django.db.migrations.recorder import MigrationRecorder
-MigrationRecorder(connection).record_applied("integrations", "0999_of_next_year")
+    time.sleep(0.05)
 """
 
 
@@ -65,6 +62,7 @@ def writers(installation):
     def call_on():
         while not is_over.is_set():
             installation.call()
+            time.sleep(0.05)
 
     caller = threading.Thread(target=call_on)
     caller.start()
@@ -98,7 +96,7 @@ def restored(installation, backup, home):
 def test_a_backup_made_while_others_write_restores_whole(installation, writers, tmp_path):
     rows = []
     for number in range(2):
-        made = installation.live.command("backup", str(tmp_path / f"{number}.age"))
+        made = installation.live.command("backup", str(tmp_path / f"{number}.age"), within_s=150)
         assert made.returncode == 0, made.stderr
         rows.append(json.loads(made.stdout)["rows"]["secrets_vault_storedsecret"])
     assert all(process.poll() is None for process in writers)
@@ -108,19 +106,3 @@ def test_a_backup_made_while_others_write_restores_whole(installation, writers, 
     assert (verified.returncode, json.loads(verified.stdout)["ok"]) == (0, True)
     found = {finding["check"]: finding for finding in json.loads(run("doctor").stdout)["findings"]}
     assert [found[check]["ok"] for check in ("tables", "vault", "secrets", "audit", "database")] == [True] * 5
-
-
-def test_tables_of_a_newer_version_are_left_alone(installation):
-    live = installation.live
-    assert live.get_json("/readyz")["ready"]
-    live.command("shell", "-v0", "--no-imports", "-c", FROM_THE_FUTURE)
-    with pytest.raises(OSError, match="503"):
-        live.get_json("/readyz")
-    assert installation.call()[0] == 200
-    live.stop()
-    for command in (["serve"], ["provision", str(installation.file)]):
-        refused = live.command(*command)
-        assert refused.returncode == 2
-        assert "newer Keylodge (integrations.0999_of_next_year)" in refused.stderr
-        assert "Traceback" not in refused.stderr
-    assert live.command("doctor").returncode == 1
