@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from django.utils.translation import gettext as _
+
 from secrets_vault.secret import Secret
 
 MAX_LENGTH = 1_000_000
@@ -111,7 +113,9 @@ def _read_quoted(lines: list[str], at: int, head: re.Match[str], parsed: Parsed,
     after = "" if closed is None else text[closed + 1 :].partition("\n")[0]
     if closed is None or (after.strip() and not COMMENT.fullmatch(after)):
         is_open = closed is None or end > at
-        reason = "a quotation mark is opened and not closed" if is_open else "there is text after the closing quote"
+        reason = (
+            _("a quotation mark is opened and not closed") if is_open else _("there is text after the closing quote")
+        )
         parsed.problems.append(Problem(at + 1, reason, Secret(lines[at])))
         return at + 1
     comment = after.strip().lstrip("#").strip()

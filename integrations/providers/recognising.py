@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from integrations.providers.loading import all_providers
 from integrations.providers.parts import KeyFormat
 from integrations.providers.shape import Provider
@@ -85,7 +87,7 @@ def _guess_of_name(provider: Provider, name: str) -> Guess:
     words = set(name.split("_"))
     side = "test" if words & TEST_WORDS else "live" if words & LIVE_WORDS else ""
     if "WEBHOOK" in words or "SIGNING" in words:
-        return Guess(provider.key, "webhook_secret", f"{provider.name} webhook secret", side)
+        return Guess(provider.key, "webhook_secret", _("{name} webhook secret").format(name=provider.name), side)
     if any(part in name for part in CLIENT_SECRET):
         return Guess(provider.key, "oauth_app", f"client secret of a {provider.name} app", side)
     if any(part in name for part in NOT_SECRET):
@@ -98,24 +100,27 @@ def _unclean(plain: str) -> Iterator[Warned]:
     """Yield what copying and pasting leaves behind."""
     bare = plain.strip()
     checks: list[tuple[Callable[[], bool], Warned]] = [
-        (lambda: not bare, Warned("empty", "There is nothing in it.", True)),
+        (lambda: not bare, Warned("empty", _("There is nothing in it."), True)),
         (
             lambda: plain != bare,
-            Warned("spaces", "It has spaces or line breaks at its ends; they are part of what would be sent."),
+            Warned("spaces", _("It has spaces or line breaks at its ends; they are part of what would be sent.")),
         ),
-        (lambda: "\n" in bare or "\r" in bare, Warned("line_break", "It has a line break in the middle.", True)),
-        (lambda: _has_invisible(bare), Warned("invisible", "It holds characters that cannot be seen or typed.", True)),
+        (lambda: "\n" in bare or "\r" in bare, Warned("line_break", _("It has a line break in the middle."), True)),
+        (
+            lambda: _has_invisible(bare),
+            Warned("invisible", _("It holds characters that cannot be seen or typed."), True),
+        ),
         (
             lambda: len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "\"'`",
-            Warned("quotes", "It is in quotation marks; they are part of what would be sent."),
+            Warned("quotes", _("It is in quotation marks; they are part of what would be sent.")),
         ),
         (
             lambda: bare.lower().startswith(("bearer ", "basic ", "token ")),
-            Warned("scheme", "It starts with the word that goes before a credential. Paste the credential alone."),
+            Warned("scheme", _("It starts with the word that goes before a credential. Paste the credential alone.")),
         ),
-        (lambda: bool(PLACEHOLDER.fullmatch(bare)), Warned("placeholder", "It looks like a placeholder.", True)),
-        (lambda: bare.startswith("klg_"), Warned("own_token", "It is a gateway token of Keylodge.", True)),
-        (lambda: 0 < len(bare) < SHORTEST, Warned("short", "It is very short for a credential.")),
+        (lambda: bool(PLACEHOLDER.fullmatch(bare)), Warned("placeholder", _("It looks like a placeholder."), True)),
+        (lambda: bare.startswith("klg_"), Warned("own_token", _("It is a gateway token of Keylodge."), True)),
+        (lambda: 0 < len(bare) < SHORTEST, Warned("short", _("It is very short for a credential."))),
     ]
     return (warned for holds, warned in checks if holds())
 
@@ -134,20 +139,33 @@ def _misplaced(provider: Provider, plain: str, environment: Environment | None) 
         return
     others = [other for other, shape in _shapes(plain) if shape.is_distinct and other.key != provider.key]
     if others:
-        words = f"It looks like a credential of {others[0].name}, not of {provider.name}."
+        words = _("It looks like a credential of {name}, not of {name2}.").format(
+            name=others[0].name, name2=provider.name
+        )
         yield Warned("other_provider", words, True)
     elif usual := [s for s in provider.key_formats if s.is_distinct and not s.is_dead and s.kind in provider.kinds]:
-        yield Warned("unusual_shape", f"{provider.name} usually gives a {usual[0].words}. It may still be right.")
+        yield Warned(
+            "unusual_shape",
+            _("{name} usually gives a {words}. It may still be right.").format(
+                name=provider.name, words=_(usual[0].words)
+            ),
+        )
 
 
 def _of_own_shape(shape: KeyFormat, environment: Environment | None) -> Iterator[Warned]:
     if shape.is_dead or not shape.is_secret or shape.kind == "other":
-        yield Warned("wrong_kind", f"It is a {shape.words}.", True)
+        yield Warned("wrong_kind", _("It is a {words}.").format(words=_(shape.words)), True)
     elif shape.kind in ("webhook_secret", "oauth_app", "oauth_tokens"):
-        yield Warned("wrong_kind", f"It is a {shape.words}, not an API key.", True)
+        yield Warned("wrong_kind", _("It is a {words}, not an API key.").format(words=_(shape.words)), True)
     if environment is None:
         return
     if shape.environment == "live" and not environment.is_production:
-        yield Warned("live_outside_production", f"It is a live key, and {environment.slug} is not production.", True)
+        yield Warned(
+            "live_outside_production",
+            _("It is a live key, and {slug} is not production.").format(slug=environment.slug),
+            True,
+        )
     if shape.environment == "test" and environment.is_production:
-        yield Warned("test_in_production", f"It is a test key, and {environment.slug} is production.", True)
+        yield Warned(
+            "test_in_production", _("It is a test key, and {slug} is production.").format(slug=environment.slug), True
+        )

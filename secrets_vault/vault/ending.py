@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from secrets_vault import audit, generation
 from secrets_vault.actor import Actor
@@ -19,7 +20,7 @@ def retire(version: SecretVersion, *, actor: Actor) -> None:
     with transaction.atomic():
         stored = lock(version.secret)
         if stored.current_id == version.pk:
-            raise BadInput("The current version cannot be retired. Store a new one, or delete the secret.")
+            raise BadInput(_("The current version cannot be retired. Store a new one, or delete the secret."))
         version.state, version.retired_at = State.RETIRED, timezone.now()
         version.save(update_fields=["state", "retired_at"])
         _tell("secret.retired", stored, actor=actor, details={"version": version.number})
@@ -41,7 +42,7 @@ def undelete(stored: StoredSecret, *, actor: Actor) -> None:
     with transaction.atomic():
         locked = StoredSecret.objects.select_for_update().get(pk=stored.pk)
         if locked.current_id is None and locked.last_number:
-            raise BadInput("The values of this secret were destroyed and cannot come back.")
+            raise BadInput(_("The values of this secret were destroyed and cannot come back."))
         if locked.deleted_at is not None:
             locked.deleted_at = None
             locked.save(update_fields=["deleted_at"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 
+from django.utils.translation import gettext as _
+
 from secrets_vault import keyring, keys
 from secrets_vault.envelope import Place, open_blob, seal
 from secrets_vault.errors import BadInput, NoValue
@@ -41,25 +43,31 @@ keys.on_forget(lately.LATELY.forget)
 def check_fields(kind: str, fields: Mapping[str, Secret]) -> None:
     """Raise BadInput unless these are fields that a secret of this kind has."""
     if not fields or len(fields) > MOST_FIELDS:
-        raise BadInput(f"A secret holds between 1 and {MOST_FIELDS} values, not {len(fields)}.")
+        raise BadInput(
+            _("A secret holds between 1 and {most_fields} values, not {n}.").format(
+                most_fields=MOST_FIELDS, n=len(fields)
+            )
+        )
     for name, value in fields.items():
         _check_field(kind, name, value)
     needed = ONE_OF_THESE.get(Kind(kind))
     if needed and needed not in fields:
-        raise BadInput(f"A {Kind(kind).label} needs the field {needed}.")
+        raise BadInput(_("A {label} needs the field {needed}.").format(label=Kind(kind).label, needed=needed))
 
 
 def _check_field(kind: str, name: str, value: Secret) -> None:
     if kind not in FREELY_NAMED and name not in FIELD_NAMES.get(kind, ()):
-        raise BadInput(f"A {Kind(kind).label} has no field named {name!r}.")
+        raise BadInput(_("A {label} has no field named {name}.").format(label=Kind(kind).label, name=f"{name!r}"))
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise BadInput(f"The name of a value has 1 to {LONGEST_NAME} printable characters.")
+        raise BadInput(
+            _("The name of a value has 1 to {longest_name} printable characters.").format(longest_name=LONGEST_NAME)
+        )
     if not isinstance(value, Secret):
         raise TypeError(f"the value of {name} must be a Secret")
     if not value and kind not in FREELY_NAMED:
-        raise BadInput(f"The {name} is empty.")
+        raise BadInput(_("The {name} is empty.").format(name=name))
     if len(value.expose_bytes()) > LONGEST_VALUE_BYTES:
-        raise BadInput(f"The value of {name} is longer than 256 KiB.")
+        raise BadInput(_("The value of {name} is longer than 256 KiB.").format(name=name))
 
 
 def masked_form(kind: str, name: str, value: Secret) -> str:
@@ -124,7 +132,7 @@ def open_fields(
     sealed = version.fields.all() if rows is None else rows
     opened = {row.name: open_field(stored, version, row) for row in sealed}
     if not opened:
-        raise NoValue("There is no value here: it is kept elsewhere, or was destroyed.")
+        raise NoValue(_("There is no value here: it is kept elsewhere, or was destroyed."))
     return opened
 
 

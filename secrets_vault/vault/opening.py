@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from secrets_vault import audit
 from secrets_vault.actor import Actor
@@ -61,7 +62,7 @@ def _show_to_a_person(
     # Names are printable (fields.py); PostgreSQL refuses to compare with a NUL.
     row = SecretField.objects.filter(version=chosen, name=field).first() if field.isprintable() else None
     if row is None:
-        raise NoValue(f"This version has no value named {field!r}.")
+        raise NoValue(_("This version has no value named {field}.").format(field=f"{field!r}"))
     # Durable: the event is committed before the value is opened, and no caller can roll it back.
     with transaction.atomic(durable=True):
         details = {"field": field, "version": chosen.number}
@@ -71,10 +72,10 @@ def _show_to_a_person(
 
 def _choose(stored: StoredSecret, version: SecretVersion | None) -> SecretVersion:
     if stored.deleted_at is not None:
-        raise NoValue("This secret was deleted.")
+        raise NoValue(_("This secret was deleted."))
     chosen = version or stored.current
     if chosen is None or chosen.secret_id != stored.pk:
-        raise NoValue("This secret has no such version.")
+        raise NoValue(_("This secret has no such version."))
     return chosen
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hmac import compare_digest
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from secrets_vault import audit, generation, keys
 from secrets_vault.actor import Actor
@@ -41,15 +42,21 @@ def one_spelling_of_host(host: str) -> str:
     """Return a host in lower case without a trailing dot. Raises BadInput for a URL, a path or nothing."""
     spelled = host.strip().rstrip(".").lower()
     if not spelled or any(mark in spelled for mark in "/@?# \\"):
-        raise BadInput(f"{host!r} is not a host. Write it as api.example.com or 127.0.0.1:9000.")
+        raise BadInput(
+            _("{host} is not a host. Write it as api.example.com or 127.0.0.1:9000.").format(host=f"{host!r}")
+        )
     return spelled
 
 
 def one_spelling_of_slot(slot: str) -> str:
     """Return a slot; header names are compared without case, query names with it."""
-    where, _, name = slot.strip().partition(":")
+    where, _colon, name = slot.strip().partition(":")
     if where not in SLOT_KINDS or not name:
-        raise BadInput(f"{slot!r} is not a place for a secret. Write header:authorization or query:api_key.")
+        raise BadInput(
+            _("{slot} is not a place for a secret. Write header:authorization or query:api_key.").format(
+                slot=f"{slot!r}"
+            )
+        )
     return f"{where}:{name.lower() if where == 'header' else name}"
 
 
@@ -73,17 +80,17 @@ def write_policy(stored: StoredSecret, policy: Policy) -> None:
 def check_policy(stored: StoredSecret, *, host: str, slot: str) -> None:
     """Return when the secret may be sent to this host in this slot, else raise PolicyRefused. Asks no database."""
     if stored.policy is None or stored.policy_mac is None:
-        raise PolicyRefused("This secret is not bound to any host, so it is sent nowhere.")
+        raise PolicyRefused(_("This secret is not bound to any host, so it is sent nowhere."))
     if not compare_digest(_mac(stored), bytes(stored.policy_mac)):
-        raise PolicyRefused("What this secret is bound to was changed outside Keylodge. Store the secret again.")
+        raise PolicyRefused(_("What this secret is bound to was changed outside Keylodge. Store the secret again."))
     try:
         spelled_host, spelled_slot = one_spelling_of_host(host), one_spelling_of_slot(slot)
     except BadInput as error:
         raise PolicyRefused(str(error)) from None
     if spelled_host not in stored.policy["hosts"]:
-        raise PolicyRefused("This secret is not bound to this host.")
+        raise PolicyRefused(_("This secret is not bound to this host."))
     if spelled_slot not in stored.policy["slots"]:
-        raise PolicyRefused("This secret is not bound to this place in the request.")
+        raise PolicyRefused(_("This secret is not bound to this place in the request."))
 
 
 def _mac(stored: StoredSecret) -> bytes:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from secrets_vault import audit, generation
 from secrets_vault.actor import Actor
@@ -163,7 +164,7 @@ def restore(stored: StoredSecret, number: int, *, actor: Actor, reason: str = ""
         locked = lock(stored)
         old = locked.versions.filter(number=number).first()
         if old is None:
-            raise NoValue(f"This secret has no version {number}.")
+            raise NoValue(_("This secret has no version {number}.").format(number=number))
         about: dict[str, Any] = {
             "made_on": old.made_on,
             "expires_at": old.expires_at,
@@ -192,7 +193,11 @@ def promote(version: SecretVersion, *, actor: Actor) -> None:
         locked = lock(version.secret)
         version.refresh_from_db(fields=["state"])
         if version.state not in (State.PENDING, State.VERIFIED):
-            raise BadInput(f"Version {version.number} is {version.get_state_display().lower()}, not waiting.")
+            raise BadInput(
+                _("Version {number} is {lower}, not waiting.").format(
+                    number=version.number, lower=version.get_state_display().lower()
+                )
+            )
         _make_current(locked, version)
         _tell("secret.promoted", locked, version, actor=actor)
     _show(version.secret, locked)
@@ -202,20 +207,20 @@ def lock(stored: StoredSecret, *, expected_current: UUID | None = None) -> Store
     """Return the secret's row, locked until the transaction ends. Raises NoValue when it was deleted."""
     locked = StoredSecret.objects.select_for_update().get(pk=stored.pk)
     if locked.deleted_at is not None:
-        raise NoValue("This secret was deleted. Undelete it first.")
+        raise NoValue(_("This secret was deleted. Undelete it first."))
     if expected_current is not None and locked.current_id != expected_current:
-        raise StaleVersion("Somebody stored a newer version meanwhile. Look at it before you store yours.")
+        raise StaleVersion(_("Somebody stored a newer version meanwhile. Look at it before you store yours."))
     return locked
 
 
 def _check_place(client: Client | None, environment: Environment | None) -> None:
     if environment is not None and (client is None or environment.client_id != client.pk):
-        raise BadInput("The environment belongs to another client.")
+        raise BadInput(_("The environment belongs to another client."))
 
 
 def _current_of(stored: StoredSecret) -> SecretVersion:
     if stored.current is None:
-        raise NoValue("This secret has no current version.")
+        raise NoValue(_("This secret has no current version."))
     return stored.current
 
 

@@ -171,7 +171,7 @@ class PastedConnection(AgeFields, NewConnection):
         super().__init__(*args, **kwargs)
         self.kind = kind
         self.warned: list[Warned] = []
-        values = {f"value_{name}": value_field(name, str(label)) for name, label in FIELDS_OF_KIND[kind]}
+        values = {f"value_{name}": value_field(name, label) for name, label in FIELDS_OF_KIND[kind]}
         self.fields.update(values)
         self.fields["owner_name"].initial = user.name
         parts = [f"var_{variable.name}" for variable in self.asked]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from dashboard.forms import PageForm
 from secrets_vault import vault
@@ -15,18 +17,20 @@ from secrets_vault.models import Environment, StoredSecret
 from secrets_vault.secret import Secret
 
 if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
     from secrets_vault.actor import Actor
     from secrets_vault.models import SecretVersion, User
 
 Kind = StoredSecret.Kind
 NOT_SHOWN = {"autocomplete": "off", "spellcheck": "false", "data-1p-ignore": "", "data-lpignore": "true"}
 
-FIELDS_OF_KIND: dict[str, tuple[tuple[str, str], ...]] = {
-    Kind.API_KEY: (("api_key", "API key"),),
-    Kind.BEARER: (("token", "Bearer token"),),
-    Kind.BASIC: (("username", "User name"), ("password", "Password")),
-    Kind.NOTE: (("note", "Note"),),
-    Kind.OAUTH_APP: (("client_secret", "Client secret"),),
+FIELDS_OF_KIND: dict[str, tuple[tuple[str, StrOrPromise], ...]] = {
+    Kind.API_KEY: (("api_key", gettext_lazy("API key")),),
+    Kind.BEARER: (("token", gettext_lazy("Bearer token")),),
+    Kind.BASIC: (("username", gettext_lazy("User name")), ("password", gettext_lazy("Password"))),
+    Kind.NOTE: (("note", gettext_lazy("Note")),),
+    Kind.OAUTH_APP: (("client_secret", gettext_lazy("Client secret")),),
 }
 
 
@@ -48,7 +52,7 @@ class SecretText(forms.Textarea):
         return ""
 
 
-def value_field(name: str, label: str) -> forms.CharField:
+def value_field(name: str, label: StrOrPromise) -> forms.CharField:
     """Return the form field for one value of a secret."""
     widget: forms.Widget = SecretInput()
     if name == "note":
@@ -63,24 +67,24 @@ class AgeFields(PageForm):
 
     made_on = forms.DateField(
         required=False,
-        label="Made on",
-        help_text="The day the provider made it, not today's.",
+        label=gettext_lazy("Made on"),
+        help_text=gettext_lazy("The day the provider made it, not today's."),
         widget=forms.DateInput(attrs={"type": "date"}),
     )
-    is_age_unknown = forms.BooleanField(required=False, label="Not known")
+    is_age_unknown = forms.BooleanField(required=False, label=gettext_lazy("Not known"))
 
     def clean_made_on(self) -> date | None:
         """Return the day. A day to come is a slip."""
         made_on: date | None = self.cleaned_data["made_on"]
         if made_on and made_on > timezone.localdate():
-            raise forms.ValidationError("This day has not come yet. When was the key made at the provider?")
+            raise forms.ValidationError(_("This day has not come yet. When was the key made at the provider?"))
         return made_on
 
     def clean(self) -> dict[str, Any]:
         """Ask for a day or for "not known"."""
         data = super().clean() or {}
         if "made_on" not in self.errors and not data.get("made_on") and not data.get("is_age_unknown"):
-            self.add_error("made_on", "When was it made? If nobody knows, tick “Not known”.")
+            self.add_error("made_on", _("When was it made? If nobody knows, tick “Not known”."))
         if data.get("is_age_unknown"):
             data["made_on"] = None
         return data
@@ -89,7 +93,9 @@ class AgeFields(PageForm):
 class ReplaceForm(AgeFields):
     """A new version of a stored secret."""
 
-    reason = forms.CharField(required=False, max_length=200, label="Why", help_text="For the audit trail.")
+    reason = forms.CharField(
+        required=False, max_length=200, label=gettext_lazy("Why"), help_text=gettext_lazy("For the audit trail.")
+    )
 
     def __init__(self, *args: Any, stored: StoredSecret, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -137,14 +143,25 @@ class SecretDetailsForm(PageForm):
     """What is known about a secret, never its value."""
 
     label = forms.CharField(max_length=120)
-    owner_name = forms.CharField(max_length=120, required=False, label="Owner", help_text="Who answers for it.")
+    owner_name = forms.CharField(
+        max_length=120, required=False, label=gettext_lazy("Owner"), help_text=gettext_lazy("Who answers for it.")
+    )
     where_used = forms.CharField(
-        max_length=300, required=False, label="Where it is used", help_text="Workflows, servers, people."
+        max_length=300,
+        required=False,
+        label=gettext_lazy("Where it is used"),
+        help_text=gettext_lazy("Workflows, servers, people."),
     )
     rotate_after_days = forms.IntegerField(
-        min_value=1, max_value=730, required=False, label="Rotate after days", help_text="Empty: the client's rule."
+        min_value=1,
+        max_value=730,
+        required=False,
+        label=gettext_lazy("Rotate after days"),
+        help_text=gettext_lazy("Empty: the client's rule."),
     )
-    rotate_on = forms.DateField(required=False, label="Or on a day", widget=forms.DateInput(attrs={"type": "date"}))
+    rotate_on = forms.DateField(
+        required=False, label=gettext_lazy("Or on a day"), widget=forms.DateInput(attrs={"type": "date"})
+    )
 
     def __init__(self, *args: Any, stored: StoredSecret, **kwargs: Any) -> None:
         kwargs["initial"] = {name: getattr(stored, name) for name in self.base_fields}

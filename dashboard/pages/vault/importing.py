@@ -10,6 +10,8 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from dashboard.forms import PageForm
 from dashboard.pages.vault.forms import AgeFields, SecretText, places
@@ -32,12 +34,14 @@ DRAFT_KEY = "vault.import"
 class PasteForm(PageForm):
     """The text, and whose it is."""
 
-    place = forms.ChoiceField(label="Client and environment")
+    place = forms.ChoiceField(label=gettext_lazy("Client and environment"))
     text = forms.CharField(
-        label="The .env file",
+        label=gettext_lazy("The .env file"),
         strip=False,
         max_length=1_000_000,
-        help_text="NAME=value lines. Quotes, export, comments and values over several lines are understood.",
+        help_text=gettext_lazy(
+            "NAME=value lines. Quotes, export, comments and values over several lines are understood."
+        ),
         widget=SecretText(rows=14),
     )
 
@@ -50,10 +54,10 @@ class SaveForm(AgeFields):
     """How to store what was read."""
 
     how = forms.ChoiceField(
-        label="Store as",
+        label=gettext_lazy("Store as"),
         choices=[
-            ("set", "One set, as the file is"),
-            ("each", "One secret for each value that looks like a credential"),
+            ("set", gettext_lazy("One set, as the file is")),
+            ("each", gettext_lazy("One secret for each value that looks like a credential")),
         ],
         initial="set",
         widget=forms.RadioSelect,
@@ -81,7 +85,7 @@ def paste(request: PageRequest) -> HttpResponse:
         if parsed.entries:
             request.session[DRAFT_KEY] = {"place": form.cleaned_data["place"], "text": form.cleaned_data["text"]}
             return HttpResponseRedirect(reverse("dashboard:secret_import_preview"))
-        form.add_error("text", "No NAME=value line was found. Is it an .env file?")
+        form.add_error("text", _("No NAME=value line was found. Is it an .env file?"))
     context = {"form": form, "has_place": bool(form.fields["place"].choices)}  # type: ignore[attr-defined]
     return render_page(request, "dashboard/vault/paste.html", context, status=422 if form.is_bound else 200)
 

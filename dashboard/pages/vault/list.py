@@ -8,6 +8,7 @@ from django import forms
 from django.db.models import Q
 from django.http import HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from dashboard.forms import FilterForm
 from dashboard.names import name_providers
@@ -28,17 +29,24 @@ class SecretFilter(FilterForm):
 
     q = forms.CharField(
         required=False,
-        label="Search",
-        widget=forms.TextInput(attrs={"type": "search", "placeholder": "Name, place or last four"}),
+        label=gettext_lazy("Search"),
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": gettext_lazy("Name, place or last four")}),
     )
     client = forms.ModelChoiceField(
-        queryset=StoredSecret.objects.none(), to_field_name="slug", required=False, empty_label="Every client"
+        queryset=StoredSecret.objects.none(),
+        to_field_name="slug",
+        required=False,
+        empty_label=gettext_lazy("Every client"),
     )
-    kind = forms.ChoiceField(required=False, choices=[("", "Every kind"), *SHOWN_KINDS])
+    kind = forms.ChoiceField(required=False, choices=[("", gettext_lazy("Every kind")), *SHOWN_KINDS])
     shown = forms.ChoiceField(
         required=False,
-        label="Show",
-        choices=[("", "In use"), ("deleted", "Deleted"), ("production", "Production only")],
+        label=gettext_lazy("Show"),
+        choices=[
+            ("", gettext_lazy("In use")),
+            ("deleted", gettext_lazy("Deleted")),
+            ("production", gettext_lazy("Production only")),
+        ],
     )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:

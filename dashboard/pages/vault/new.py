@@ -10,6 +10,8 @@ from django.db import transaction
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from dashboard.pages.vault.forms import FIELDS_OF_KIND, AgeFields, Kind, places, typed_fields, value_field
@@ -29,11 +31,11 @@ if TYPE_CHECKING:
     from secrets_vault.models import User
 
 TABS = (
-    (Kind.API_KEY, "API key"),
-    (Kind.BEARER, "Bearer token"),
-    (Kind.BASIC, "User and password"),
-    (Kind.NOTE, "Note"),
-    (Kind.ELSEWHERE, "Kept elsewhere"),
+    (Kind.API_KEY, gettext_lazy("API key")),
+    (Kind.BEARER, gettext_lazy("Bearer token")),
+    (Kind.BASIC, gettext_lazy("User and password")),
+    (Kind.NOTE, gettext_lazy("Note")),
+    (Kind.ELSEWHERE, gettext_lazy("Kept elsewhere")),
 )
 CALLABLE = (Kind.API_KEY, Kind.BEARER, Kind.BASIC)
 
@@ -41,13 +43,21 @@ CALLABLE = (Kind.API_KEY, Kind.BEARER, Kind.BASIC)
 class NewSecret(AgeFields):
     """One secret of one client and environment."""
 
-    place = forms.ChoiceField(label="Client and environment")
-    provider_key = forms.ChoiceField(label="Provider", required=False)
-    label = forms.CharField(max_length=120, required=False, help_text="Empty: the provider's name and the kind.")
-    owner_name = forms.CharField(max_length=120, required=False, label="Owner", help_text="Who answers for it.")
-    where_used = forms.CharField(max_length=300, required=False, label="Where it is used")
+    place = forms.ChoiceField(label=gettext_lazy("Client and environment"))
+    provider_key = forms.ChoiceField(label=gettext_lazy("Provider"), required=False)
+    label = forms.CharField(
+        max_length=120, required=False, help_text=gettext_lazy("Empty: the provider's name and the kind.")
+    )
+    owner_name = forms.CharField(
+        max_length=120, required=False, label=gettext_lazy("Owner"), help_text=gettext_lazy("Who answers for it.")
+    )
+    where_used = forms.CharField(max_length=300, required=False, label=gettext_lazy("Where it is used"))
     rotate_after_days = forms.IntegerField(
-        min_value=1, max_value=730, required=False, label="Rotate after days", help_text="Empty: the client's rule."
+        min_value=1,
+        max_value=730,
+        required=False,
+        label=gettext_lazy("Rotate after days"),
+        help_text=gettext_lazy("Empty: the client's rule."),
     )
 
     def __init__(self, *args: Any, user: User, kind: str, **kwargs: Any) -> None:
@@ -55,22 +65,22 @@ class NewSecret(AgeFields):
         self.kind, self.user = kind, user
         self.fields["place"].choices = places(user)  # type: ignore[attr-defined]
         providers = [(p.key, p.name) for p in all_providers() if kind not in CALLABLE or kind in p.kinds]
-        self.fields["provider_key"].choices = [("", "None, or another"), *providers]  # type: ignore[attr-defined]
+        self.fields["provider_key"].choices = [("", _("None, or another")), *providers]  # type: ignore[attr-defined]
         self.fields["owner_name"].initial = user.name
         for name, label in FIELDS_OF_KIND.get(kind, ()):
             self.fields[f"value_{name}"] = value_field(name, label)
         if kind == Kind.ELSEWHERE:
-            place_help = "Make, Zapier, a password manager, AWS …"
-            self.fields["elsewhere_place"] = forms.CharField(max_length=120, label="Kept in", help_text=place_help)
-            self.fields["elsewhere_url"] = forms.URLField(max_length=500, required=False, label="Link to it there")
+            place_help = _("Make, Zapier, a password manager, AWS …")
+            self.fields["elsewhere_place"] = forms.CharField(max_length=120, label=_("Kept in"), help_text=place_help)
+            self.fields["elsewhere_url"] = forms.URLField(max_length=500, required=False, label=_("Link to it there"))
         if kind in CALLABLE:
             self.fields["is_callable"] = forms.BooleanField(
                 required=False,
                 initial=True,
-                label="Try it now, and let automations call the provider with it through the gateway",
+                label=_("Try it now, and let automations call the provider with it through the gateway"),
             )
         if kind in CALLABLE and self.is_bound:  # nobody has been warned of an empty form
-            self.fields["is_warned"] = forms.BooleanField(required=False, label="Store it all the same")
+            self.fields["is_warned"] = forms.BooleanField(required=False, label=_("Store it all the same"))
         self.order_fields(self._order())
 
     def _order(self) -> list[str]:
@@ -83,7 +93,7 @@ class NewSecret(AgeFields):
         data = super().clean()
         self.warned = self._warnings(data)
         if self.warned and not data.get("is_warned") and not self.errors:
-            self.add_error("is_warned", "Read the warning. Paste the value once more: it is never written back.")
+            self.add_error("is_warned", _("Read the warning. Paste the value once more: it is never written back."))
         return data
 
     def _warnings(self, data: dict[str, Any]) -> list[Warned]:
@@ -126,7 +136,7 @@ def _store(request: PageRequest, form: NewSecret) -> HttpResponse:
     data, actor = form.cleaned_data, actor_of(request)
     environment = form.environment()
     if environment is None:
-        raise IntegrationError("Choose a client and environment.")
+        raise IntegrationError(_("Choose a client and environment."))
     about = {name: data[name] for name in ("owner_name", "where_used", "rotate_after_days", "made_on")}
     if form.kind == Kind.ELSEWHERE:
         stored = _store_elsewhere(form, environment, actor=actor, about=about)
@@ -143,7 +153,7 @@ def _store(request: PageRequest, form: NewSecret) -> HttpResponse:
             provider_key=data["provider_key"],
             **about,
         )
-    messages.success(request, f"{stored.label} is stored.")
+    messages.success(request, _("{label} is stored.").format(label=stored.label))
     return _see(request, stored)
 
 
@@ -183,13 +193,13 @@ def _store_and_try(
 
 def _tell(request: PageRequest, connection: Connection, result: connections.ProbeResult) -> None:
     say = messages.success if result.is_good else messages.warning
-    say(request, f"Stored, and tried with a harmless call: {result.sentence}")
+    say(request, _("Stored, and tried with a harmless call: {sentence}").format(sentence=result.sentence))
 
 
 def _label(form: NewSecret) -> str:
     given, key = form.cleaned_data["label"], form.cleaned_data["provider_key"]
-    kind = dict(TABS)[StoredSecret.Kind(form.kind)]
-    return given or (f"{get_provider(key).name} {kind}" if key else kind)
+    kind = str(dict(TABS)[StoredSecret.Kind(form.kind)])
+    return str(given) or (f"{get_provider(key).name} {kind}" if key else kind)
 
 
 def _see(request: PageRequest, stored: StoredSecret) -> HttpResponse:
@@ -202,9 +212,9 @@ def _see(request: PageRequest, stored: StoredSecret) -> HttpResponse:
 def _urge(request: PageRequest) -> None:
     """Offer the recovery kit until somebody took it, and a second factor until there is one."""
     if request.user.is_owner and not recovery_kit.was_made():
-        messages.info(request, "Take the recovery kit now (Settings, Backup): without it no backup opens.")
+        messages.info(request, _("Take the recovery kit now (Settings, Backup): without it no backup opens."))
     if not has_second_factor(request.user):
-        messages.warning(request, "Your password alone opens this. Add a passkey under Settings, Signing in.")
+        messages.warning(request, _("Your password alone opens this. Add a passkey under Settings, Signing in."))
 
 
 @require_POST

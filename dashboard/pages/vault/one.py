@@ -11,6 +11,7 @@ from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from dashboard.pages.vault.forms import ReplaceForm, SecretDetailsForm
@@ -75,7 +76,10 @@ def replace(request: PageRequest, pk: UUID) -> HttpResponse:
         except VaultError as refused:
             form.add_error(None, str(refused))
         else:
-            messages.success(request, f"{stored.label}: the new version is in use. The old one stays restorable.")
+            messages.success(
+                request,
+                _("{label}: the new version is in use. The old one stays restorable.").format(label=stored.label),
+            )
             return HttpResponseRedirect(reverse("dashboard:secret", args=[stored.pk]))
     context = {"form": form, "stored": stored}
     return render_page(request, "dashboard/vault/replace.html", context, status=422 if form.is_bound else 200)
@@ -87,7 +91,7 @@ def edit(request: PageRequest, pk: UUID) -> HttpResponse:
     form = SecretDetailsForm(request.POST or None, stored=stored)
     if request.method == "POST" and form.is_valid():
         vault.describe(stored, actor=actor_of(request), **form.cleaned_data)
-        messages.success(request, f"{stored.label} is saved.")
+        messages.success(request, _("{label} is saved.").format(label=stored.label))
         return HttpResponseRedirect(reverse("dashboard:secret", args=[stored.pk]))
     context = {"form": form, "stored": stored}
     return render_page(request, "dashboard/vault/edit.html", context, status=422 if form.is_bound else 200)
@@ -97,7 +101,9 @@ def edit(request: PageRequest, pk: UUID) -> HttpResponse:
 def restore(request: PageRequest, pk: UUID, number: int) -> HttpResponse:
     """Make an old version's values current again, as a new version."""
     stored = manageable_secret(request, pk)
-    return _do(request, stored, "restored", lambda: vault.restore(stored, number, actor=actor_of(request)))
+    return _do(
+        request, stored, _("{label} is restored."), lambda: vault.restore(stored, number, actor=actor_of(request))
+    )
 
 
 @require_POST
@@ -105,7 +111,7 @@ def promote(request: PageRequest, pk: UUID, number: int) -> HttpResponse:
     """Make a waiting version the current one."""
     stored = manageable_secret(request, pk)
     version: SecretVersion = get_object_or_404(stored.versions, number=number)
-    return _do(request, stored, "in use", lambda: vault.promote(version, actor=actor_of(request)))
+    return _do(request, stored, _("{label} is in use."), lambda: vault.promote(version, actor=actor_of(request)))
 
 
 @require_POST
@@ -115,16 +121,24 @@ def delete(request: PageRequest, pk: UUID) -> HttpResponse:
     stored = manageable_secret(request, pk)
     used_by = ", ".join(stored.connections.values_list("slug", flat=True)[:5])
     if used_by:
-        messages.error(request, f"{stored.label} is used by {used_by}. Disconnect there first.")
+        messages.error(
+            request,
+            _("{label} is used by {used_by}. Disconnect there first.").format(label=stored.label, used_by=used_by),
+        )
         return HttpResponseRedirect(reverse("dashboard:secret", args=[stored.pk]))
-    return _do(request, stored, "deleted. You can bring it back", lambda: vault.delete(stored, actor=actor_of(request)))
+    return _do(
+        request,
+        stored,
+        _("{label} is deleted. You can bring it back."),
+        lambda: vault.delete(stored, actor=actor_of(request)),
+    )
 
 
 @require_POST
 def undelete(request: PageRequest, pk: UUID) -> HttpResponse:
     """Bring a deleted secret back."""
     stored = manageable_secret(request, pk)
-    return _do(request, stored, "back", lambda: vault.undelete(stored, actor=actor_of(request)))
+    return _do(request, stored, _("{label} is back."), lambda: vault.undelete(stored, actor=actor_of(request)))
 
 
 def _do(request: PageRequest, stored: StoredSecret, words: str, act: object) -> HttpResponse:
@@ -133,5 +147,5 @@ def _do(request: PageRequest, stored: StoredSecret, words: str, act: object) -> 
     except VaultError as refused:
         messages.error(request, str(refused))
     else:
-        messages.success(request, f"{stored.label} is {words}.")
+        messages.success(request, words.format(label=stored.label))
     return HttpResponseRedirect(reverse("dashboard:secret", args=[stored.pk]))

@@ -9,6 +9,7 @@ from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST
 
@@ -45,11 +46,13 @@ def _answer(request: PageRequest, pk: UUID, *, how: object) -> HttpResponse:
     field, version = request.POST.get("field", ""), _version(request, stored)
     budget = login_limits.Budget(f"reveal:{request.user.pk}", MOST_IN_A_WINDOW)
     if not login_limits.take(budget, now=timezone.now()):
-        return _refuse(request, stored, "Too many values in a quarter of an hour. Wait a little.", status=429)
+        return _refuse(request, stored, _("Too many values in a quarter of an hour. Wait a little."), status=429)
     try:
         value = how(stored, field, actor=actor_of(request), version=version)  # type: ignore[operator]
     except Unreadable as refused:
-        words = f"This value is unreadable, and is left as it is. {refused} Store it again, or restore a backup."
+        words = _(
+            "This value is unreadable, and is left as it is. {refused} Store it again, or restore a backup."
+        ).format(refused=refused)
         return _refuse(request, stored, words, status=409)
     except VaultError as refused:
         return _refuse(request, stored, str(refused), status=409)
