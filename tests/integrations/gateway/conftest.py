@@ -33,6 +33,7 @@ class Answer:
     status: int = 0
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     chunks: list[bytes] = field(default_factory=list)
+    is_ended: bool = False
 
     @property
     def body(self) -> bytes:
@@ -107,7 +108,9 @@ class World:
             if message["type"] == "http.response.start":
                 answer.status, answer.headers = message["status"], list(message["headers"])
             else:
+                assert not answer.is_ended
                 answer.chunks.append(message["body"])
+                answer.is_ended = not message["more_body"]
                 if on_chunk is not None:
                     on_chunk(message["body"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import threading
 
 import pytest
 
@@ -25,6 +26,22 @@ def test_a_call_arrives_with_the_credential_and_leaves_a_row(world):
     assert call.secret_version == 1
     assert answer.header("x-keylodge-request-id") == str(call.pk)
     assert answer.header("x-keylodge-attempts") == "1"
+
+
+def test_an_answer_that_is_whole_goes_back_in_one_message_and_every_other_as_it_comes(world):
+    whole = world.call()
+    assert (whole.chunks, whole.is_ended) == ([b"ok"], True)
+    second = threading.Event()
+
+    def in_parts(sock, request):
+        sock.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n")
+        assert second.wait(5)  # the first part has arrived while there was no second
+        sock.sendall(b"3\r\ntwo\r\n0\r\n\r\n")
+
+    world.upstream.answers = [in_parts]
+    answer = world.call(on_chunk=lambda chunk: second.set())
+    assert (answer.chunks[0], answer.body, answer.is_ended) == (b"one", b"onetwo", True)
+    assert world.calls()[1].response_bytes == 6
 
 
 def test_a_used_token_says_when_and_from_where(world):
