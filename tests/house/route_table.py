@@ -177,6 +177,7 @@ STEP_UP = {
     "dashboard:connection_delete",
     "dashboard:token_new",
     "dashboard:token_roll",
+    "dashboard:token_change",
     "dashboard:audit_export",
     "dashboard:settings_backup",
     "dashboard:settings_kit",

@@ -174,8 +174,8 @@ FORMS = {
     ),
     "dashboard:settings": (
         None,
-        {"name": "New", "time_zone": "UTC"},
-        {"name", "wants_digest", "has_single_key_shortcuts"},
+        {"name": "New", "time_zone": "UTC", "language": "en"},
+        {"name", "language", "wants_digest", "has_single_key_shortcuts"},
     ),
     "dashboard:connection_rename": ("connection", {"label": "New"}, {"label", "version"}),
 }
@@ -279,7 +279,7 @@ def test_only_listed_addresses_are_public():
 
 PUBLIC_ADDRESSES = re.findall(
     r"\S+",
-    """readyz setup integrations:callback integrations:connect integrations:thanks
+    """readyz setup dashboard:language integrations:callback integrations:connect integrations:thanks
     account_login account_logout account_inactive account_signup account_email_verification_sent
     account_reset_password account_reset_password_done account_reset_password_from_key
     account_reset_password_from_key_done account_confirm_login_code account_confirm_email
