@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
 
 from dashboard.timeline import status_words
+from dashboard.words import thousands
 from integrations.errors import IntegrationError
 from integrations.providers.registry import get_provider
 
@@ -37,10 +39,11 @@ def described(call: Call) -> Any:
 def _reading_words(reading: Mapping[str, Any]) -> str:
     bucket = str(reading.get("bucket") or "limit").replace("_", " ").replace("-", " ")
     limit, remaining = reading.get("limit"), reading.get("remaining")
-    left = f"{remaining:,}" if isinstance(remaining, int) else "?"
-    words = f"{bucket}: {left} of {limit:,} left" if isinstance(limit, int) else f"{bucket}: {left} left"
+    left = thousands(remaining) if isinstance(remaining, int) else "?"
+    words = _("{bucket}: {left} of {limit} left") if isinstance(limit, int) else _("{bucket}: {left} left")
+    words = words.format(bucket=bucket, left=left, limit=thousands(limit) if isinstance(limit, int) else "")
     at = parse_datetime(str(reading.get("resets_at") or ""))
-    return f"{words}, reset at {timezone.localtime(at):%H:%M:%S}" if at else words
+    return _("{words}, reset at {time}").format(words=words, time=f"{timezone.localtime(at):%H:%M:%S}") if at else words
 
 
 def curl_of(call: Call, connection: Connection) -> str:

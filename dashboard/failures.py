@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db.models import Sum
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from integrations.models import CallHour
 
@@ -69,16 +71,23 @@ class Failures:
     @property
     def words(self) -> str:
         """Say what the chart shows, for who does not see it."""
-        span = "24 hours" if self.days == 1 else f"{self.days} days"
-        worst = f", most of them {self.peak.start:%-d %b, %H:%M}: {self.peak.failed}" if self.peak else ""
-        return f"Failed calls in the last {span}: {self.total}{worst}"
+        said = (
+            _("Failed calls in the last 24 hours: {n}")
+            if self.days == 1
+            else _("Failed calls in the last {days} days: {n}")
+        )
+        words = said.format(n=self.total, days=self.days)
+        if self.peak is None:
+            return words
+        when = date_format(self.peak.start, _("j M, H:i"))
+        return _("{words}, most of them {when}: {n}").format(words=words, when=when, n=self.peak.failed)
 
     @property
     def ticks(self) -> list[str]:
         """Return seven marks of the time axis."""
-        form = "%H:%M" if self.days == 1 else "%-d %b"
+        form = "H:i" if self.days == 1 else _("j M")
         starts = [self.columns[len(self.columns) * i // 6].start for i in range(6)]
-        return [*(f"{at:{form}}" for at in starts), f"{self.columns[-1].end:{form}}"]
+        return [date_format(at, form) for at in (*starts, self.columns[-1].end)]
 
     @property
     def with_failures(self) -> list[Column]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Case, ExpressionWrapper, F, FloatField, Max, Q, Sum, When
+from django.utils.translation import gettext as _
 
 from dashboard.day import HOURS, Hours, first_hour
 from dashboard.documented import providers_of
@@ -203,10 +204,10 @@ def use_of(connection_ids: Iterable[UUID], user: User, *, now: datetime) -> dict
     names = _token_names({token_id for tokens in by_token.values() for token_id in tokens}, user)
     for pk, tokens in by_token.items():
         counted = sorted(tokens.items(), key=lambda row: -row[1])[:5]
-        found[pk].tokens = [(names.get(token_id, "a token that is gone"), calls) for token_id, calls in counted]
+        found[pk].tokens = [(names.get(token_id, _("a token that is gone")), calls) for token_id, calls in counted]
     return found
 
 
 def _token_names(ids: set[UUID], user: User) -> dict[UUID, str]:
     rows = GatewayToken.objects.visible_to(user).filter(pk__in=ids - {NO_TOKEN})
-    return {NO_TOKEN: "no token", **dict(rows.values_list("pk", "name"))}
+    return {NO_TOKEN: _("no token"), **dict(rows.values_list("pk", "name"))}

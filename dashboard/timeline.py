@@ -9,6 +9,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from integrations.gateway.retry import IDEMPOTENT, MAX_ATTEMPTS
 from integrations.models.call import Outcome
@@ -17,19 +20,19 @@ if TYPE_CHECKING:
     from integrations.models import Call
 
 CODE_WORDS = {
-    "upstream_unreachable": "no connection",
-    "upstream_timeout": "no answer in time",
-    "upstream_invalid": "an answer that cannot be read",
-    "host_refused": "host refused",
-    "provider_gone": "provider not described",
+    "upstream_unreachable": gettext_lazy("no connection"),
+    "upstream_timeout": gettext_lazy("no answer in time"),
+    "upstream_invalid": gettext_lazy("an answer that cannot be read"),
+    "host_refused": gettext_lazy("host refused"),
+    "provider_gone": gettext_lazy("provider not described"),
 }
 PHASE_WORDS = {
-    "resolve": "while looking up the name",
-    "connect": "while connecting",
-    "tls": "while securing the connection",
-    "send": "while sending",
-    "head": "while waiting for the answer",
-    "body": "while reading the answer",
+    "resolve": gettext_lazy("while looking up the name"),
+    "connect": gettext_lazy("while connecting"),
+    "tls": gettext_lazy("while securing the connection"),
+    "send": gettext_lazy("while sending"),
+    "head": gettext_lazy("while waiting for the answer"),
+    "body": gettext_lazy("while reading the answer"),
 }
 
 
@@ -54,20 +57,20 @@ def steps_of(call: Call) -> list[Step]:
     events = list(call.timeline or ())
     steps = [_attempt(call, number, event, events) for number, event in enumerate(events, start=1)]
     if not steps and not call.attempts:
-        steps.append(Step(call.at, "bad", "Refused here", "Nothing was sent to the provider."))
+        steps.append(Step(call.at, "bad", _("Refused here"), _("Nothing was sent to the provider.")))
     return [*steps, _end(call)]
 
 
 def _attempt(call: Call, number: int, event: Mapping[str, Any], events: list[Any]) -> Step:
     status, took_ms, ended_ms = event.get("status"), _number(event.get("ms")), _number(event.get("at_ms"))
-    what = str(status) if status else CODE_WORDS.get(str(event.get("code")), str(event.get("code") or "no answer"))
+    what = str(status) if status else CODE_WORDS.get(str(event.get("code")), str(event.get("code") or _("no answer")))
     tone = "ok" if status and status < 400 else "bad"
     at = call.at + timedelta(milliseconds=max(0.0, ended_ms - took_ms))
     is_last = number == len(events)
     return Step(
         at,
         tone,
-        f"Attempt {number}: {what} in {milliseconds(took_ms)}",
+        _("Attempt {n}: {what} in {time}").format(n=number, what=what, time=milliseconds(took_ms)),
         " ".join(_reasons(call, event, is_last=is_last, number=number, tone=tone)),
     )
 
@@ -75,16 +78,18 @@ def _attempt(call: Call, number: int, event: Mapping[str, Any], events: list[Any
 def _reasons(call: Call, event: Mapping[str, Any], *, is_last: bool, number: int, tone: str) -> Iterator[str]:
     """Yield why it went on, or why it did not."""
     if phase := PHASE_WORDS.get(str(event.get("phase"))):
-        yield f"It broke {phase}."
+        yield _("It broke {phase}.").format(phase=phase)
     if event.get("refreshed"):
-        yield "The access token was refreshed, and the call made again."
+        yield _("The access token was refreshed, and the call made again.")
     if event.get("wait_ms") is not None:
         wait = milliseconds(_number(event["wait_ms"]))
         told = event.get("retry_after_s")
         yield (
-            f"The provider asked for {milliseconds(_number(told) * 1000)}; waited {wait}."
+            _("The provider asked for {told}; waited {wait}.").format(
+                told=milliseconds(_number(told) * 1000), wait=wait
+            )
             if told is not None
-            else f"Waited {wait}, a little longer each time."
+            else _("Waited {wait}, a little longer each time.").format(wait=wait)
         )
     elif is_last and tone == "bad":
         yield _why_ended(call, event, number=number)
@@ -92,22 +97,22 @@ def _reasons(call: Call, event: Mapping[str, Any], *, is_last: bool, number: int
 
 def _why_ended(call: Call, event: Mapping[str, Any], *, number: int) -> str:
     if event.get("gave_up") == "budget":
-        return "Not repeated: this connection’s share of repeats is used up for the minute."
+        return _("Not repeated: this connection’s share of repeats is used up for the minute.")
     if number >= MAX_ATTEMPTS:
-        return f"{MAX_ATTEMPTS} attempts are the most."
+        return _("{n} attempts are the most.").format(n=MAX_ATTEMPTS)
     if call.method not in IDEMPOTENT and event.get("status") not in (400, 401, 403, 404, 409, 422):
-        return f"Not repeated: a {call.method} may have taken effect, and could do so twice."
-    return "Not repeated: the answer would have been the same."
+        return _("Not repeated: a {method} may have taken effect, and could do so twice.").format(method=call.method)
+    return _("Not repeated: the answer would have been the same.")
 
 
 def _end(call: Call) -> Step:
     at = call.at + timedelta(milliseconds=call.total_ms)
     total = milliseconds(call.total_ms)
     if call.outcome == Outcome.CANCELLED:
-        return Step(at, "info", "The caller went away", f"It had waited {total}.")
-    got = status_words(call.status) if call.status else "no answer"
+        return Step(at, "info", _("The caller went away"), _("It had waited {total}.").format(total=total))
+    got = status_words(call.status) if call.status else _("no answer")
     tone = "ok" if call.outcome in (Outcome.OK, Outcome.RECOVERED) else "info"
-    return Step(at, tone, f"The caller got {got}", f"{total} after it asked.")
+    return Step(at, tone, _("The caller got {got}").format(got=got), _("{total} after it asked.").format(total=total))
 
 
 def status_words(status: int | None) -> str:
@@ -122,7 +127,7 @@ def status_words(status: int | None) -> str:
 
 def milliseconds(amount_ms: float) -> str:
     """Return "84 ms" or "2.1 s"."""
-    return f"{amount_ms:.0f} ms" if amount_ms < 1000 else f"{amount_ms / 1000:.1f} s"
+    return f"{amount_ms:.0f} ms" if amount_ms < 1000 else f"{number_format(amount_ms / 1000, 1)} s"
 
 
 def _number(value: Any) -> float:

@@ -17,6 +17,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from dashboard.documented import documented_of, providers_of
@@ -51,9 +52,9 @@ class LimitFilter(FilterForm):
         found = set(connections.values_list("provider_key", "environment__slug").distinct())
         names = provider_names({provider for provider, _ in found})
         clients = Client.objects.visible_to(user).filter(archived_at=None).order_by("name")
-        self.offer("client", "Every client", list(clients.values_list("slug", "name")))
-        self.offer("environment", "Every environment", sorted({(slug, slug) for _, slug in found}))
-        self.offer("provider", "Every provider", sorted(names.items(), key=lambda row: row[1].lower()))
+        self.offer("client", _("Every client"), list(clients.values_list("slug", "name")))
+        self.offer("environment", _("Every environment"), sorted({(slug, slug) for _, slug in found}))
+        self.offer("provider", _("Every provider"), sorted(names.items(), key=lambda row: row[1].lower()))
 
     def offer(self, name: str, every: str, choices: list[tuple[str, str]]) -> None:
         """Put the choices of a field."""
@@ -158,7 +159,7 @@ def slow_down(request: PageRequest, slug: str) -> HttpResponse:
     connection = get_object_or_404(Connection.objects.manageable_by(request.user), slug=slug)
     form = SlowDown(request.POST)
     if not form.is_valid():
-        messages.error(request, "The slow-down line is a whole number from 10 to 100 percent.")
+        messages.error(request, _("The slow-down line is a whole number from 10 to 100 percent."))
         return _back(request)
     percent = form.cleaned_data["percent"]
     with transaction.atomic():
@@ -169,7 +170,9 @@ def slow_down(request: PageRequest, slug: str) -> HttpResponse:
             details=details,
         )  # fmt: skip
         generation.bump()
-    messages.success(request, f"{connection}: the slow-down line is at {percent} %.")
+    messages.success(
+        request, _("{connection}: the slow-down line is at {percent} %.").format(connection=connection, percent=percent)
+    )
     return _back(request)
 
 

@@ -10,6 +10,8 @@ from uuid import UUID
 
 from django import forms
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from dashboard.forms import FilterForm
 from dashboard.moments import Span, span_of
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 STATUSES = ("2xx", "4xx", "400", "401", "403", "404", "409", "422", "429", "5xx", "500", "502", "503", "504", "none")
-OUTCOMES = [("", "Failed"), ("all", "All calls"), *((o.value, o.label) for o in Outcome)]
+OUTCOMES = [("", gettext_lazy("Failed")), ("all", gettext_lazy("All calls")), *((o.value, o.label) for o in Outcome)]
 # Without a time the list looks this far back: a search for a rare word must not read a year of calls.
 LOOK_BACK = timedelta(days=30)
 
@@ -45,12 +47,14 @@ class CallFilter(FilterForm):
     provider = forms.ChoiceField(required=False)
     connection = forms.ChoiceField(required=False)
     token = forms.ChoiceField(required=False)
-    status = forms.ChoiceField(required=False, choices=[("", "Every status"), *((s, s) for s in STATUSES)])
-    method = forms.ChoiceField(required=False, choices=[("", "Every method"), *((m, m) for m in METHODS)])
-    path = forms.CharField(label="Path contains", required=False, max_length=200)
-    id = forms.CharField(label="Request id", required=False, max_length=40)
+    status = forms.ChoiceField(
+        required=False, choices=[("", gettext_lazy("Every status")), *((s, s) for s in STATUSES)]
+    )
+    method = forms.ChoiceField(required=False, choices=[("", gettext_lazy("Every method")), *((m, m) for m in METHODS)])
+    path = forms.CharField(label=gettext_lazy("Path contains"), required=False, max_length=200)
+    id = forms.CharField(label=gettext_lazy("Request id"), required=False, max_length=40)
     group = forms.UUIDField(required=False, widget=forms.HiddenInput)
-    live = forms.BooleanField(label="Live", required=False)
+    live = forms.BooleanField(label=gettext_lazy("Live"), required=False)
 
     def clean_id(self) -> UUID | None:
         """Return the id. What is no id is said, not searched for."""
@@ -58,14 +62,14 @@ class CallFilter(FilterForm):
         try:
             return UUID(text) if text else None
         except ValueError:
-            raise forms.ValidationError("A request id looks like 0193a1b2-…, 36 characters.") from None
+            raise forms.ValidationError(_("A request id looks like 0193a1b2-…, 36 characters.")) from None
 
     def clean_when(self) -> Span | None:
         """Return the span of time. What cannot be read is said."""
         text = self.cleaned_data["when"].strip()
         span = span_of(text, now=timezone.localtime())
         if text and span is None:
-            raise forms.ValidationError("Not a time I understand. Try “14:03 yesterday”, “last 2 h” or “21 Nov”.")
+            raise forms.ValidationError(_("Not a time I understand. Try “14:03 yesterday”, “last 2 h” or “21 Nov”."))
         return span
 
 
@@ -91,14 +95,14 @@ class Known:
         mine = {pk: row for pk, row in self.connections.items() if not client or str(row[2]) == client}
         names = provider_names({row[1] for row in self.connections.values()})
         environments = sorted({row[3] for row in self.connections.values()})
-        _choose(form, "client", "Every client", [(str(pk), name) for pk, name in self.clients.items()])
-        _choose(form, "environment", "Every environment", [(slug, slug) for slug in environments])
-        _choose(form, "provider", "Every provider", sorted(names.items(), key=lambda row: row[1].lower()))
+        _choose(form, "client", _("Every client"), [(str(pk), name) for pk, name in self.clients.items()])
+        _choose(form, "environment", _("Every environment"), [(slug, slug) for slug in environments])
+        _choose(form, "provider", _("Every provider"), sorted(names.items(), key=lambda row: row[1].lower()))
         # Two thousand connections are no choice: they are offered once a client is chosen.
         offered = mine if client or len(mine) <= 100 else {}
-        _choose(form, "connection", "Every connection", sorted((str(pk), row[0]) for pk, row in offered.items()))
+        _choose(form, "connection", _("Every connection"), sorted((str(pk), row[0]) for pk, row in offered.items()))
         tokens = [(str(pk), name) for pk, name in self.tokens.items()]
-        _choose(form, "token", "Every token", tokens if len(tokens) <= 200 else [])
+        _choose(form, "token", _("Every token"), tokens if len(tokens) <= 200 else [])
 
     def connections_in(self, chosen: Mapping[str, Any]) -> list[UUID] | None:
         """Return the connections that provider and environment mean, or None when neither is asked for."""

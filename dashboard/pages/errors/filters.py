@@ -10,6 +10,8 @@ from uuid import UUID
 
 from django import forms
 from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from dashboard.forms import FilterForm
 from dashboard.names import provider_names
@@ -24,13 +26,18 @@ if TYPE_CHECKING:
 State = ErrorGroup.State
 MOST_COUNTED = 1_000
 DAYS = (("1", "24 hours"), ("7", "7 days"), ("30", "30 days"))
-WHO_WORDS = {"you": "you", "client": "the client", "provider": "the provider", "nobody": "nobody"}
+WHO_WORDS = {
+    "you": gettext_lazy("you"),
+    "client": gettext_lazy("the client"),
+    "provider": gettext_lazy("the provider"),
+    "nobody": gettext_lazy("nobody"),
+}
 STATE_CHOICES = [
-    ("", "Not settled"),
-    (State.CAME_BACK, "Came back"),
-    (State.SNOOZED, "Snoozed"),
-    (State.RESOLVED, "Resolved"),
-    ("all", "Every state"),
+    ("", gettext_lazy("Not settled")),
+    (State.CAME_BACK, gettext_lazy("Came back")),
+    (State.SNOOZED, gettext_lazy("Snoozed")),
+    (State.RESOLVED, gettext_lazy("Resolved")),
+    ("all", gettext_lazy("Every state")),
 ]
 
 
@@ -38,15 +45,18 @@ class GroupFilter(FilterForm):
     """Client, environment, provider, status, who must act, state; and how far back the chart goes."""
 
     q = forms.CharField(
-        label="Title or path", required=False, max_length=200, widget=forms.TextInput(attrs={"type": "search"})
+        label=gettext_lazy("Title or path"),
+        required=False,
+        max_length=200,
+        widget=forms.TextInput(attrs={"type": "search"}),
     )
     client = forms.ChoiceField(required=False)
     environment = forms.ChoiceField(required=False)
     provider = forms.ChoiceField(required=False)
     status = forms.ChoiceField(required=False)
-    who = forms.ChoiceField(label="Who must act", required=False)
+    who = forms.ChoiceField(label=gettext_lazy("Who must act"), required=False)
     state = forms.ChoiceField(required=False, choices=STATE_CHOICES)
-    days = forms.ChoiceField(label="Chart of", required=False, choices=DAYS)
+    days = forms.ChoiceField(label=gettext_lazy("Chart of"), required=False, choices=DAYS)
 
 
 def in_state(rows: VisibleQuerySet, state: str, *, now: datetime) -> VisibleQuerySet:
@@ -98,14 +108,14 @@ class Facets:
             slugs[self.environments.get(pk, "")] += count
         names = provider_names(self.providers)
         clients = ((pk, self.client_names.get(pk, ""), count) for pk, count in self.clients.items())
-        form.fields["client"].choices = _choices("Every client", clients)  # type: ignore[attr-defined]
-        form.fields["environment"].choices = _choices("Both", ((s, s, n) for s, n in slugs.items()))  # type: ignore[attr-defined]
+        form.fields["client"].choices = _choices(_("Every client"), clients)  # type: ignore[attr-defined]
+        form.fields["environment"].choices = _choices(_("Both"), ((s, s, n) for s, n in slugs.items()))  # type: ignore[attr-defined]
         providers = ((key, names[key], n) for key, n in self.providers.items())
-        form.fields["provider"].choices = _choices("Every provider", providers)  # type: ignore[attr-defined]
-        statuses = ((s or "none", str(s or "no answer"), n) for s, n in self.statuses.items())
-        form.fields["status"].choices = _choices("Every status", statuses)  # type: ignore[attr-defined]
+        form.fields["provider"].choices = _choices(_("Every provider"), providers)  # type: ignore[attr-defined]
+        statuses = ((s or "none", str(s or _("no answer")), n) for s, n in self.statuses.items())
+        form.fields["status"].choices = _choices(_("Every status"), statuses)  # type: ignore[attr-defined]
         who = ((w, WHO_WORDS.get(w, w), n) for w, n in self.who.items())
-        form.fields["who"].choices = _choices("Anybody", who)  # type: ignore[attr-defined]
+        form.fields["who"].choices = _choices(_("Anybody"), who)  # type: ignore[attr-defined]
 
 
 def _choices(every: str, found: Iterable[tuple[Any, str, int]]) -> list[tuple[str, str]]:

@@ -11,7 +11,10 @@ from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from dashboard.moments import span_of
@@ -23,13 +26,12 @@ State = ErrorGroup.State
 KEPT_IN_SESSION = "errors_settled"
 MOST = 200
 BULK = [
-    ("resolved", "Resolve"),
-    ("snooze:1", "Snooze an hour"),
-    ("snooze:24", "Snooze a day"),
-    ("snooze:168", "Snooze a week"),
-    ("open", "Open again"),
+    ("resolved", gettext_lazy("Resolve")),
+    ("snooze:1", gettext_lazy("Snooze an hour")),
+    ("snooze:24", gettext_lazy("Snooze a day")),
+    ("snooze:168", gettext_lazy("Snooze a week")),
+    ("open", gettext_lazy("Open again")),
 ]
-WORDS = {State.RESOLVED: "resolved", State.SNOOZED: "snoozed", State.OPEN: "open again"}
 
 
 @require_POST
@@ -43,7 +45,7 @@ def settling(request: PageRequest) -> HttpResponse:
         messages.error(request, str(unclear))
         return _back(request)
     if not groups:
-        messages.error(request, "Choose at least one error that you may settle.")
+        messages.error(request, _("Choose at least one error that you may settle."))
         return _back(request)
     before = settle(groups, state, actor=actor_of(request), now=now, until=until)
     if before:
@@ -59,7 +61,7 @@ def undo(request: PageRequest) -> HttpResponse:
     request.session.pop(KEPT_IN_SESSION, None)
     groups = list(ErrorGroup.objects.manageable_by(request.user).filter(pk__in=[UUID(pk) for pk in before]))
     done = take_back(groups, before, actor=actor_of(request), now=timezone.now())
-    messages.success(request, f"{_counted(len(done))} as before.")
+    messages.success(request, ngettext("{n} error as before.", "{n} errors as before.", len(done)).format(n=len(done)))
     return _back(request)
 
 
@@ -80,11 +82,11 @@ def _chosen(request: PageRequest) -> list[Any]:
 
 def _wanted(do: str, typed: str, *, now: datetime) -> tuple[str, datetime | None]:
     """Return the state and until when. Raises ValueError with what is wrong."""
-    action, _, hours = do.partition(":")
+    action, _colon, hours = do.partition(":")
     if action in (State.RESOLVED, State.OPEN):
         return action, None
     if action != "snooze":
-        raise ValueError("Choose what to do with the errors.")
+        raise ValueError(_("Choose what to do with the errors."))
     if hours.isdigit() and 0 < int(hours) <= 24 * 90:
         return State.SNOOZED, now + timedelta(hours=int(hours))
     return State.SNOOZED, _until(typed, now=now)
@@ -94,21 +96,25 @@ def _until(typed: str, *, now: datetime) -> datetime:
     """Return the moment typed into "snooze until": a date and time, or words."""
     span = span_of(typed, now=timezone.localtime(now))
     if span is None or not now < span.start <= now + timedelta(days=90):
-        raise ValueError("Snooze until when? Give a time within the next 90 days.")
+        raise ValueError(_("Snooze until when? Give a time within the next 90 days."))
     return span.start
 
 
 def _sentence(count: int, state: str, until: datetime | None) -> str:
-    ending = ""
     if state == State.RESOLVED:
-        ending = " It comes back when it is seen again." if count == 1 else " They come back when they are seen again."
-    elif until is not None:
-        ending = f" until {timezone.localtime(until):%-d %b, %H:%M}."
-    return f"{_counted(count)} {WORDS[State(state)]}{ending if until else '.' + ending}"
-
-
-def _counted(count: int) -> str:
-    return f"{count} error{'' if count == 1 else 's'}"
+        said = ngettext(
+            "{n} error resolved. It comes back when it is seen again.",
+            "{n} errors resolved. They come back when they are seen again.",
+            count,
+        )
+    elif state == State.SNOOZED and until is not None:
+        said = ngettext("{n} error snoozed until {when}.", "{n} errors snoozed until {when}.", count)
+    elif state == State.SNOOZED:
+        said = ngettext("{n} error snoozed.", "{n} errors snoozed.", count)
+    else:
+        said = ngettext("{n} error open again.", "{n} errors open again.", count)
+    when = date_format(timezone.localtime(until), _("j M, H:i")) if until is not None else ""
+    return said.format(n=count, when=when)
 
 
 def _back(request: PageRequest) -> HttpResponse:
