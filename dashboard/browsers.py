@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-UNKNOWN = "Unknown browser"
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, gettext_noop
+
+gettext_noop("A Python script")
+UNKNOWN = gettext_lazy("Unknown browser")
 
 # The first whose mark is in the User-Agent: Edge and Opera also say Chrome, Chrome also says Safari.
 NAMES = (
@@ -20,11 +24,11 @@ SYSTEMS = (
 
 def browser_words(user_agent: str) -> str:
     """Return "Chrome on Windows", with what is not known left out."""
-    name = _first(NAMES, user_agent)
+    name = _(_first(NAMES, user_agent))
     system = _first(SYSTEMS, user_agent)
     if not name and not system:
-        return UNKNOWN
-    return f"{name or UNKNOWN} on {system}" if system else name
+        return str(UNKNOWN)
+    return _("{name} on {system}").format(name=name or UNKNOWN, system=system) if system else name
 
 
 def _first(table: tuple[tuple[str, str], ...], user_agent: str) -> str:

@@ -15,11 +15,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from secrets import token_hex
+from typing import TYPE_CHECKING
 
 from django.db import DatabaseError, IntegrityError, connections, transaction
 from django.db.models import Q
 
 from integrations.models import Sweep
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 logger = logging.getLogger(__name__)
 
@@ -36,13 +40,13 @@ class Timetable:
 
     every_s: int
     work: Work
-    words: str
+    words: StrOrPromise
 
 
 TIMETABLE: dict[str, Timetable] = {}
 
 
-def sweep(name: str, *, every_s: int, words: str) -> Callable[[Work], Work]:
+def sweep(name: str, *, every_s: int, words: StrOrPromise) -> Callable[[Work], Work]:
     """Enter a function in the timetable under a name that never changes."""
 
     def enter(work: Work) -> Work:

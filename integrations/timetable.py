@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy
 
 from integrations import clock, mail, reminders, sandbox_control, watch
 from integrations.call_log import retention, settling
@@ -20,62 +21,62 @@ class BookDamaged(Exception):
     """The nightly check found an audit event that does not fit the chain."""
 
 
-@sweep("clock", every_s=60, words="Notices when the clock of this machine is set")
+@sweep("clock", every_s=60, words=gettext_lazy("Notices when the clock of this machine is set"))
 def watch_clock(now: datetime) -> int:
     """Compare it with one that nobody sets."""
     return clock.look(now)
 
 
-@sweep("mail", every_s=15, words="Sends the mails that wait under Messages")
+@sweep("mail", every_s=15, words=gettext_lazy("Sends the mails that wait under Messages"))
 def send_mail(now: datetime) -> int:
     """Send what is due."""
     return mail.send_due(now=now)
 
 
-@sweep("watch", every_s=60, words="Looks for connections whose calls fail, and for those that work again")
+@sweep("watch", every_s=60, words=gettext_lazy("Looks for connections whose calls fail, and for those that work again"))
 def watch_calls(now: datetime) -> int:
     """Tell of new and ended troubles."""
     return watch.look(now)
 
 
-@sweep("snoozes", every_s=60, words="Opens the errors whose snooze has ended")
+@sweep("snoozes", every_s=60, words=gettext_lazy("Opens the errors whose snooze has ended"))
 def wake_errors(now: datetime) -> int:
     """Open what was snoozed until now."""
     return settling.wake_snoozed(now)
 
 
-@sweep("rotation", every_s=600, words="Writes the Monday digest and what became overdue")
+@sweep("rotation", every_s=600, words=gettext_lazy("Writes the Monday digest and what became overdue"))
 def remind(now: datetime) -> int:
     """Write reminders."""
     return reminders.remind(now)
 
 
-@sweep("refresh", every_s=20, words="Replaces access tokens before they end")
+@sweep("refresh", every_s=20, words=gettext_lazy("Replaces access tokens before they end"))
 def refresh_tokens(now: datetime) -> int:
     """Refresh what is due."""
     return refresh_due(now=now)
 
 
-@sweep("probe", every_s=300, words="Tries each credential once a day")
+@sweep("probe", every_s=300, words=gettext_lazy("Tries each credential once a day"))
 def try_credentials(now: datetime) -> int:
     """Probe what is due."""
     return probe_due(now=now)
 
 
-@sweep("consents", every_s=3600, words="Forgets consents that ended a day ago")
+@sweep("consents", every_s=3600, words=gettext_lazy("Forgets consents that ended a day ago"))
 def forget_consents(now: datetime) -> int:
     """Delete their rows."""
     return forget_old(now=now)
 
 
-@sweep("people", every_s=3600, words="Forgets sessions and counters that are over")
+@sweep("people", every_s=3600, words=gettext_lazy("Forgets sessions and counters that are over"))
 def forget(now: datetime) -> int:
     """Delete what is over."""
     sessions.SessionStore.clear_expired()
     return login_limits.forget_old(now=now)
 
 
-@sweep("prune", every_s=3600, words="Forgets old calls, their bodies sooner, and tokens renewed long ago")
+@sweep("prune", every_s=3600, words=gettext_lazy("Forgets old calls, their bodies sooner, and tokens renewed long ago"))
 def prune(now: datetime) -> int:
     """Make room: calls 90 days, heads and bodies 7 days (`settings.py`)."""
     retention.ensure_partitions(now)
@@ -84,7 +85,7 @@ def prune(now: datetime) -> int:
     return gone + vault.forget_renewed()
 
 
-@sweep("audit", every_s=86_400, words="Verifies the audit trail, every night")
+@sweep("audit", every_s=86_400, words=gettext_lazy("Verifies the audit trail, every night"))
 def verify_book(now: datetime) -> int:
     """Check the whole chain; a break fails the sweep, which Today shows."""
     verification = audit.verify()
@@ -93,7 +94,7 @@ def verify_book(now: datetime) -> int:
     return verification.events
 
 
-@sweep("sandbox", every_s=20, words="Starts the sandbox again after a restart, if it was running")
+@sweep("sandbox", every_s=20, words=gettext_lazy("Starts the sandbox again after a restart, if it was running"))
 def keep_sandbox(now: datetime) -> int:
     """Bring it back at its old address, with the grants it gave."""
     return int(sandbox_control.keep_running())

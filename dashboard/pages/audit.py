@@ -16,6 +16,8 @@ from django.http import HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from dashboard.audit_words import AREAS, actions_saying, prefixes_of, words_of
@@ -40,15 +42,15 @@ class AuditFilter(FilterForm):
 
     q = forms.CharField(
         required=False,
-        label="Search",
-        widget=forms.TextInput(attrs={"type": "search", "placeholder": "Person, object or action"}),
+        label=gettext_lazy("Search"),
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": gettext_lazy("Person, object or action")}),
     )
     client = forms.ModelChoiceField(
-        queryset=Client.objects.none(), to_field_name="slug", required=False, empty_label="Every client"
+        queryset=Client.objects.none(), to_field_name="slug", required=False, empty_label=gettext_lazy("Every client")
     )
-    area = forms.ChoiceField(required=False, choices=[("", "Everything"), *AREAS.items()])
-    since = forms.DateField(required=False, label="From", widget=forms.DateInput(attrs={"type": "date"}))
-    until = forms.DateField(required=False, label="To", widget=forms.DateInput(attrs={"type": "date"}))
+    area = forms.ChoiceField(required=False, choices=[("", gettext_lazy("Everything")), *AREAS.items()])
+    since = forms.DateField(required=False, label=gettext_lazy("From"), widget=forms.DateInput(attrs={"type": "date"}))
+    until = forms.DateField(required=False, label=gettext_lazy("To"), widget=forms.DateInput(attrs={"type": "date"}))
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -127,11 +129,13 @@ def verify(request: PageRequest) -> HttpResponse:
     """Check the whole chain now and say how it stands."""
     found = audit.verify()
     if found.first_bad is None:
-        messages.success(request, f"All {found.events} events are as they were written.")
+        messages.success(request, _("All {n} events are as they were written.").format(n=found.events))
     else:
         messages.error(
             request,
-            f"Event {found.first_bad.seq} is not as it was written: {found.first_bad.why} "
-            "Somebody changed the database. Keep a copy of it and compare with your backups.",
+            _(
+                "Event {seq} is not as it was written: {why} Somebody changed the database. Keep a copy "
+                "of it and compare with your backups."
+            ).format(seq=found.first_bad.seq, why=found.first_bad.why),
         )
     return HttpResponseRedirect(reverse("dashboard:audit"))

@@ -8,6 +8,7 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from dashboard.paging import page_of
@@ -15,7 +16,7 @@ from dashboard.render import PageRequest, render_page
 from integrations.alerts import can_mail
 from integrations.models import Message
 
-BULK = [("read", "Mark as read")]
+BULK = [("read", gettext_lazy("Mark as read"))]
 
 
 def mailbox(request: PageRequest) -> HttpResponse:

@@ -14,6 +14,9 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from dashboard.csv import csv_response
@@ -28,25 +31,32 @@ from secrets_vault.rotation import BoardRow, Rule, State
 
 SHOWN_ROWS = 100
 RULES = {
-    Rule.DATE: "a date you set",
-    Rule.SECRET: "this secret's rule",
-    Rule.CLIENT: "the client's rule",
-    Rule.PROVIDER: "the provider's rule",
-    Rule.DEFAULT: "every 90 days",
-    Rule.EXPIRY: "it expires then",
-    Rule.AGE_UNKNOWN: "its age is not known",
+    Rule.DATE: gettext_lazy("a date you set"),
+    Rule.SECRET: gettext_lazy("this secret's rule"),
+    Rule.CLIENT: gettext_lazy("the client's rule"),
+    Rule.PROVIDER: gettext_lazy("the provider's rule"),
+    Rule.DEFAULT: gettext_lazy("every 90 days"),
+    Rule.EXPIRY: gettext_lazy("it expires then"),
+    Rule.AGE_UNKNOWN: gettext_lazy("its age is not known"),
 }
 TONES = {State.OVERDUE: "bad", State.DUE_SOON: "warn", State.FINE: "ok", State.SNOOZED: "info"}
-WORDS = {State.OVERDUE: "due", State.DUE_SOON: "due soon", State.FINE: "fine", State.SNOOZED: "snoozed"}
+WORDS = {
+    State.OVERDUE: gettext_lazy("due"),
+    State.DUE_SOON: gettext_lazy("due soon"),
+    State.FINE: gettext_lazy("fine"),
+    State.SNOOZED: gettext_lazy("snoozed"),
+}
 
 
 class BoardFilter(FilterForm):
     """Narrow the board by client and by state."""
 
     client = forms.ModelChoiceField(
-        queryset=Client.objects.none(), to_field_name="slug", required=False, empty_label="Every client"
+        queryset=Client.objects.none(), to_field_name="slug", required=False, empty_label=gettext_lazy("Every client")
     )
-    state = forms.ChoiceField(required=False, choices=[("", "Every state"), *((s.value, WORDS[s]) for s in State)])
+    state = forms.ChoiceField(
+        required=False, choices=[("", gettext_lazy("Every state")), *((s.value, WORDS[s]) for s in State)]
+    )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -56,7 +66,10 @@ class BoardFilter(FilterForm):
 class SnoozeForm(PageForm):
     """Until when, and why. A reason is not asked for."""
 
-    days = forms.ChoiceField(choices=[("7", "a week"), ("14", "two weeks"), ("30", "a month")], initial="7")
+    days = forms.ChoiceField(
+        choices=[("7", gettext_lazy("a week")), ("14", gettext_lazy("two weeks")), ("30", gettext_lazy("a month"))],
+        initial="7",
+    )
     reason = forms.CharField(max_length=200, required=False)
 
 
@@ -158,7 +171,7 @@ def snooze(request: PageRequest) -> HttpResponse:
     if request.POST.get("do") == "wake":
         return _wake(request)
     if not form.is_valid():
-        messages.error(request, "Choose for how long.")
+        messages.error(request, _("Choose for how long."))
         return _back(request)
     today = timezone.localdate()
     until = today + timedelta(days=int(form.cleaned_data["days"]))
@@ -170,14 +183,14 @@ def snooze(request: PageRequest) -> HttpResponse:
     except VaultError as refused:
         messages.error(request, str(refused))
         return _back(request)
-    messages.success(request, f"{_count(targets)} until {until:%-d %b %Y}. The age goes on counting.")
+    messages.success(request, _snoozed(targets, date_format(until, _("j M Y"))))
     return _back(request)
 
 
 def _wake(request: PageRequest) -> HttpResponse:
     for target in _targets(request):
         rotation.wake(target, actor=actor_of(request))
-    messages.success(request, "Awake again.")
+    messages.success(request, _("Awake again."))
     return _back(request)
 
 
@@ -192,10 +205,16 @@ def _targets(request: PageRequest) -> list[StoredSecret | Client]:
         return []
 
 
-def _count(targets: list[StoredSecret | Client]) -> str:
+def _snoozed(targets: list[StoredSecret | Client], until: str) -> str:
     if len(targets) == 1 and isinstance(targets[0], Client):
-        return f"Everything of {targets[0].name} is snoozed"
-    return f"{len(targets)} {'secret is' if len(targets) == 1 else 'secrets are'} snoozed"
+        said = _("Everything of {name} is snoozed until {until}. The age goes on counting.")
+        return said.format(name=targets[0].name, until=until)
+    said = ngettext(
+        "{n} secret is snoozed until {until}. The age goes on counting.",
+        "{n} secrets are snoozed until {until}. The age goes on counting.",
+        len(targets),
+    )
+    return said.format(n=len(targets), until=until)
 
 
 def _back(request: PageRequest) -> HttpResponse:

@@ -8,6 +8,8 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from dashboard.render import PageRequest, actor_of, render_page
@@ -19,7 +21,10 @@ from secrets_vault.access import can_manage
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
-SHOWN_KEYS = {"openai_api_key": "API key of OpenAI (sandbox)", "stripe_api_key": "API key of Stripe (sandbox)"}
+SHOWN_KEYS = {
+    "openai_api_key": gettext_lazy("API key of OpenAI (sandbox)"),
+    "stripe_api_key": gettext_lazy("API key of Stripe (sandbox)"),
+}
 
 
 @login_required
@@ -46,14 +51,14 @@ def _act(request: PageRequest) -> None:
     try:
         if wanted == "start":
             sandbox_control.start(actor)
-            messages.success(request, "The sandbox runs. Its three providers can be chosen when you connect.")
+            messages.success(request, _("The sandbox runs. Its three providers can be chosen when you connect."))
         elif wanted == "stop":
             sandbox_control.stop(actor)
-            messages.success(request, "The sandbox was stopped.")
+            messages.success(request, _("The sandbox was stopped."))
         elif wanted in TROUBLES:
             made = sandbox_control.trouble(wanted, actor=actor)
             messages.success(request, f"{made.words}. {made.next}")
         else:
-            messages.error(request, "Choose one of the buttons.")
+            messages.error(request, _("Choose one of the buttons."))
     except SandboxFailed as error:
         messages.error(request, str(error))

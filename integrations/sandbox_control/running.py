@@ -9,11 +9,13 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from integrations import outbound
 from integrations.errors import IntegrationError
@@ -35,6 +37,10 @@ _children: list[subprocess.Popen[str]] = []
 _guard = threading.Lock()
 
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+
 class SandboxFailed(IntegrationError):
     """The sandbox could not be started or does not answer. The message says what to do."""
 
@@ -45,45 +51,58 @@ class SandboxFailed(IntegrationError):
 class Trouble:
     """A trouble in plain words, what to look at next, and what the control URL is told."""
 
-    words: str
-    next: str
+    words: StrOrPromise
+    next: StrOrPromise
     asked: dict[str, Any] = field(repr=False)
 
 
 TROUBLES: dict[str, Trouble] = {
-    "well": Trouble("All well", "Calls work again. Today and Errors show what was.", {"clear": True}),
+    "well": Trouble(
+        gettext_lazy("All well"), gettext_lazy("Calls work again. Today and Errors show what was."), {"clear": True}
+    ),
     "busy": Trouble(
-        "Too busy (429)",
-        "Send a test call: Keylodge waits as long as it is asked to and tries again. Then look at Errors and Limits.",
+        gettext_lazy("Too busy (429)"),
+        gettext_lazy(
+            "Send a test call: Keylodge waits as long as it is asked to and tries again. Then look "
+            "at Errors and Limits."
+        ),
         {"status": 429, "retry_after_s": 2},
     ),
     "busy_once": Trouble(
-        "Too busy for one call (429)",
-        "Send a test call: it works at the second try. Its page shows both attempts.",
+        gettext_lazy("Too busy for one call (429)"),
+        gettext_lazy("Send a test call: it works at the second try. Its page shows both attempts."),
         {"status": 429, "retry_after_s": 2, "times": 1},
     ),
     "down": Trouble(
-        "Down (500)", "Send a test call, then look at Errors: who must act is the provider.", {"status": 500}
+        gettext_lazy("Down (500)"),
+        gettext_lazy("Send a test call, then look at Errors: who must act is the provider."),
+        {"status": 500},
     ),
-    "slow": Trouble("Slow (5 seconds)", "Send a test call and look at where its time went.", {"delay_s": 5}),
+    "slow": Trouble(
+        gettext_lazy("Slow (5 seconds)"),
+        gettext_lazy("Send a test call and look at where its time went."),
+        {"delay_s": 5},
+    ),
     "cut_off": Trouble(
-        "Cut off mid-answer",
-        "Send a test call: half an answer is an error, never a short answer.",
+        gettext_lazy("Cut off mid-answer"),
+        gettext_lazy("Send a test call: half an answer is an error, never a short answer."),
         {"reset_mid_body": True},
     ),
     "quota": Trouble(
-        "OpenAI’s quota is spent",
-        "Send a test call to OpenAI (sandbox): a spent quota is not tried again.",
+        gettext_lazy("OpenAI’s quota is spent"),
+        gettext_lazy("Send a test call to OpenAI (sandbox): a spent quota is not tried again."),
         {"provider": "openai", "status": 429, "code": "insufficient_quota"},
     ),
     "missing_scope": Trouble(
-        "The next consent gives less than was asked for",
-        "Reconnect HubSpot (sandbox): the missing right is named at once.",
+        gettext_lazy("The next consent gives less than was asked for"),
+        gettext_lazy("Reconnect HubSpot (sandbox): the missing right is named at once."),
         {"missing_scope": "crm.objects.contacts.read"},
     ),
     "withdrawn": Trouble(
-        "Withdraw the grant",
-        "Send a test call: the connection needs reconnecting. Today has the link that mends it, Messages the mail.",
+        gettext_lazy("Withdraw the grant"),
+        gettext_lazy(
+            "Send a test call: the connection needs reconnecting. Today has the link that mends it, Messages the mail."
+        ),
         {"revoke": True},
     ),
 }
@@ -151,7 +170,7 @@ def trouble(kind: str, *, provider: str = "", actor: Actor) -> Trouble:
     wanted = TROUBLES[kind]
     known = _recorded()
     if not known:
-        raise SandboxFailed("The sandbox is not running. Start it first.")
+        raise SandboxFailed(_("The sandbox is not running. Start it first."))
     _control(known, "POST", {"clear": True})
     _control(known, "POST", ({"provider": provider} if provider else {}) | wanted.asked)
     with transaction.atomic():
@@ -179,8 +198,8 @@ def _control(known: dict[str, Any], method: str, asked: dict[str, Any] | None = 
         if answer.status == 200:
             return json.loads(answer.body)
     except (outbound.OutboundError, ValueError) as error:
-        raise SandboxFailed("The sandbox does not answer. Start it again.") from error
-    raise SandboxFailed("Another program answers at the sandbox's address. Stop it, or stop the sandbox here.")
+        raise SandboxFailed(_("The sandbox does not answer. Start it again.")) from error
+    raise SandboxFailed(_("Another program answers at the sandbox's address. Stop it, or stop the sandbox here."))
 
 
 def _launch(*, port: int) -> dict[str, Any]:
@@ -205,7 +224,7 @@ def _launch(*, port: int) -> dict[str, Any]:
         child.kill()
         child.wait()
         where = f"port {port} is used by another program" if port else "it ended at once"
-        raise SandboxFailed(f"The sandbox could not be started: {where}.")
+        raise SandboxFailed(_("The sandbox could not be started: {where}.").format(where=where))
     _children.append(child)
     line: dict[str, Any] = json.loads(first)
     return line

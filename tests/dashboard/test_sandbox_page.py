@@ -35,9 +35,9 @@ def test_start_trouble_and_stop_by_button(browser_of, olive):
     assert found.keys["stripe_api_key"] in page
     assert found.keys["client_secret"] not in page
     for trouble in TROUBLES.values():
-        assert trouble.words in page
+        assert str(trouble.words) in page
     page = browser.post("/sandbox/", {"do": "down"}, follow=True).content.decode()
-    assert TROUBLES["down"].next in page
+    assert str(TROUBLES["down"].next) in page
     assert status().troubles["hubspot"]["status"] == 500
     browser.post("/sandbox/", {"do": "well"})
     assert status().troubles == {}

@@ -18,8 +18,8 @@ CONSTANT = re.compile(r'(?<![\w|:])"([^"]*)"')
 SAID = re.compile(
     r"{%\s*(?:include|badge|ago|local_time|icon|gauge|sparkline|histogram|hour_bars|rotation_strip)\b.*?%}"
 )
-NAMED = re.compile(r'\b(?:icon|id|button_id|target|tone|name|value|style|key)="[^"]*"')
-ICON = re.compile(r'(?<=") "[a-z0-9-]+"(?= *%})')
+NAMED = re.compile(r'\b(?:icon|id|tab|url|other_url|button_id|target|tone|name|value|style|key)="[^"]*"')
+ICON = re.compile(r'(?<={% badge)(.*["\w]) "[a-z0-9-]+"(?= *%})')
 TRANSLATED = re.compile(r'_\("[^"]*"\)')
 WORD = re.compile(r"[A-Za-z]{2,}")
 SHOWN = ("title", "aria-label", "placeholder", "alt", "data-l", "aria-description", "data-words")
@@ -67,7 +67,7 @@ def unwrapped(source: str) -> list[str]:
 def _constants(tag: str) -> list[str]:
     """Return a tag's constants but for its first, the template, the tone or the icon, and others that are names."""
     plain = re.sub(r'"[^"]*"', "", NAMED.sub("", tag), count=1)
-    rest = ICON.sub("", TRANSLATED.sub('""', plain))
+    rest = ICON.sub(r"\1", TRANSLATED.sub('""', plain))
     return CONSTANT.findall(rest)
 
 

@@ -13,7 +13,7 @@ from tools.messages import PLURAL, ROOMS, ROOT, german, missing, po_file, room_o
 
 MADE = [room for room in ROOMS if po_file(room).exists()]
 # Rooms of which every template is wrapped; a room joins when it is done.
-WHOLE: tuple[str, ...] = ("frame", "today_clients", "connecting", "connection", "vault", "calls_errors_limits")
+WHOLE: tuple[str, ...] = tuple(room for room in ROOMS if room != "integrations")
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}|</?\w+[^>]*>|&\w+;")
 
 

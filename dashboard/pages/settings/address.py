@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpResponse
+from django.utils.translation import gettext as _
 
 from dashboard.pages.owner import owner_only
 from dashboard.render import PageRequest, render_page
@@ -45,29 +46,37 @@ def examine() -> Finding:
     if not settings.IS_HTTPS:
         return Finding(
             "warn",
-            "Only this computer can reach this address",
-            "Make, Zapier, clients and senders of webhooks cannot. The README's “On a small rented server, "
-            "six steps” gives you an https address.",
+            _("Only this computer can reach this address"),
+            _(
+                "Make, Zapier, clients and senders of webhooks cannot. The README's “On a small rented "
+                "server, six steps” gives you an https address."
+            ),
         )
     try:
         answer = outbound.send("GET", f"{settings.KEYLODGE_PUBLIC_URL}/healthz", deadline_s=10)
     except outbound.HostRefused:
         return Finding(
             "warn",
-            f"{host} leads to a private address",
-            "Within your own network that works; Make, Zapier and clients outside cannot reach it.",
+            _("{host} leads to a private address").format(host=host),
+            _("Within your own network that works; Make, Zapier and clients outside cannot reach it."),
         )
     except (outbound.OutboundError, ssl.SSLError) as problem:
         return Finding(
             "bad",
-            f"{host} did not answer",
-            f"Check that its DNS entry names this server, that ports 80 and 443 are open, and that the proxy "
-            f"in front has a certificate ({getattr(problem, 'code', 'tls')}).",
+            _("{host} did not answer").format(host=host),
+            _(
+                "Check that its DNS entry names this server, that ports 80 and 443 are open, and that "
+                "the proxy in front has a certificate ({code})."
+            ).format(code=getattr(problem, "code", "tls")),
         )
     if answer.status == 200 and answer.body.strip() == MEANT_FOR_US:
-        return Finding("ok", "The address works", f"{host} leads here, over https, with a valid certificate.")
+        return Finding(
+            "ok",
+            _("The address works"),
+            _("{host} leads here, over https, with a valid certificate.").format(host=host),
+        )
     return Finding(
         "bad",
-        f"Something else answers at {host}",
-        f"It said {answer.status}. Does the proxy pass everything on to Keylodge?",
+        _("Something else answers at {host}").format(host=host),
+        _("It said {status}. Does the proxy pass everything on to Keylodge?").format(status=answer.status),
     )

@@ -9,6 +9,8 @@ from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST
 
@@ -30,11 +32,11 @@ class BackupForm(PageForm):
         min_length=12,
         max_length=500,
         strip=False,
-        help_text="At least 12 characters. Without it nobody opens the file; Keylodge does not keep it.",
+        help_text=gettext_lazy("At least 12 characters. Without it nobody opens the file; Keylodge does not keep it."),
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
     again = forms.CharField(
-        label="The passphrase again",
+        label=gettext_lazy("The passphrase again"),
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
@@ -43,7 +45,7 @@ class BackupForm(PageForm):
         """Compare the two."""
         data = super().clean() or {}
         if data.get("passphrase") and data.get("again") and data["passphrase"] != data["again"]:
-            self.add_error("again", "The two are not the same.")
+            self.add_error("again", _("The two are not the same."))
         return data
 
 

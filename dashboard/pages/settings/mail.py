@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from dashboard.pages.owner import owner_only
@@ -42,22 +43,26 @@ def send_test(request: PageRequest) -> HttpResponse:
     """Send a mail to oneself now and say how it went."""
     person = request.user
     try:
-        deliver(person.email, "Keylodge: a test", "If you read this, Keylodge can reach you.\n")
+        deliver(person.email, "Keylodge: a test", _("If you read this, Keylodge can reach you.\n"))
     except (OSError, SMTPException) as problem:
         messages.error(request, why(problem))
     else:
-        messages.success(request, f"Sent to {person.email}. Look into your inbox, and into spam.")
+        messages.success(request, _("Sent to {email}. Look into your inbox, and into spam.").format(email=person.email))
     return HttpResponseRedirect(reverse("dashboard:settings_mail"))
 
 
 def why(problem: Exception) -> str:
     """Return what went wrong and what to do, without anything the server said: it may repeat a password."""
     if isinstance(problem, SMTPAuthenticationError):
-        return "The mail server refused the user name or password in EMAIL_URL."
+        return _("The mail server refused the user name or password in EMAIL_URL.")
     if isinstance(problem, SMTPRecipientsRefused):
-        return "The mail server refused your address. Is DEFAULT_FROM_EMAIL a sender it allows?"
+        return _("The mail server refused your address. Is DEFAULT_FROM_EMAIL a sender it allows?")
     if isinstance(problem, TimeoutError):
-        return "The mail server did not answer. Are host and port in EMAIL_URL right, and does the firewall let us out?"
+        return _(
+            "The mail server did not answer. Are host and port in EMAIL_URL right, and does the firewall let us out?"
+        )
     if isinstance(problem, ConnectionRefusedError):
-        return "Nothing listens at the host and port in EMAIL_URL."
-    return f"The mail was not sent ({type(problem).__name__}). Check EMAIL_URL and start Keylodge again."
+        return _("Nothing listens at the host and port in EMAIL_URL.")
+    return _("The mail was not sent ({code}). Check EMAIL_URL and start Keylodge again.").format(
+        code=type(problem).__name__
+    )

@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from dashboard.forms import PageForm
 from dashboard.names import provider_names
@@ -34,7 +35,7 @@ class RulesForm(PageForm):
                 min_value=rotation_days.SHORTEST,
                 max_value=rotation_days.LONGEST,
                 initial=decided.get(key),
-                help_text=f"Days. Empty: {advice}, as advised.",
+                help_text=_("Days. Empty: {advice}, as advised.").format(advice=advice),
             )
 
     def days(self) -> dict[str, int | None]:
@@ -53,7 +54,7 @@ def rules(request: PageRequest) -> HttpResponse:
     form = RulesForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         rotation_days.choose(form.days(), actor=actor_of(request))
-        messages.success(request, "Saved. A client's or a secret's own rule still comes first.")
+        messages.success(request, _("Saved. A client's or a secret's own rule still comes first."))
         return HttpResponseRedirect(reverse("dashboard:settings_rotation"))
     context = {"tab": "rotation", "form": form, "default": DEFAULT_DAYS}
     return render_page(request, "dashboard/settings/rotation.html", context, status=422 if form.is_bound else 200)

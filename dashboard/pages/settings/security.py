@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from dashboard.browsers import browser_words
@@ -41,6 +42,6 @@ def end_session(request: PageRequest) -> HttpResponse:
     else:
         ended = sessions.end_one(request.user.pk, request.POST.get("which", ""))
         if not ended:
-            raise Http404("No such session.")
+            raise Http404(_("No such session."))
     messages.success(request, f"{ended} {'session' if ended == 1 else 'sessions'} ended.")
     return HttpResponseRedirect(reverse("dashboard:settings_security"))
