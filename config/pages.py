@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 from a2wsgi import WSGIMiddleware
@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 THREADS = 12
 HASHED = ("/accounts/", "/setup/")  # forms that take a password
 AT_THE_HASHER = 4
+MAILED = ("/accounts/password/reset/", "/accounts/email/")  # forms that send a mail before they answer
+AT_THE_MAIL_SERVER = 2
 MAX_BODY_BYTES = 8 * 1024 * 1024
 BODY_WITHIN_S = 60.0
 
@@ -39,11 +41,14 @@ class Pages:
     A password is hashed for a quarter of a second, four at a time (`secrets_vault/people/passwords.py`).
     The forms that take one wait for their turn here, where waiting costs no thread: a crowd that signs
     in, or somebody who only pretends to, would otherwise hold every thread and keep all others waiting.
+    The forms that anyone can have a mail sent by stand in a line of their own: a mail server that hangs
+    takes ten seconds of each, and must keep nobody from signing in.
     """
 
     def __init__(self, wsgi: Any) -> None:
         self._app: Any = WSGIMiddleware(wsgi, workers=THREADS)
         self._at_the_hasher = asyncio.Semaphore(AT_THE_HASHER)
+        self._at_the_mail_server = asyncio.Semaphore(AT_THE_MAIL_SERVER)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read the body, then let a thread answer."""
@@ -57,8 +62,17 @@ class Pages:
         except BodyCutShort:
             await problem(send, 400, code="body_cut_short", title="The body was shorter than it said.")
         else:
-            async with self._at_the_hasher if may_hash(scope) else nullcontext():
+            async with self._line_of(scope):
                 await self._answer(scope, body, send)
+
+    def _line_of(self, scope: Scope) -> AbstractAsyncContextManager[None]:
+        """Return what a request waits for before it gets a thread."""
+        if scope["method"] not in ("GET", "HEAD"):
+            if scope["path"] in MAILED:
+                return self._at_the_mail_server
+            if scope["path"].startswith(HASHED):
+                return self._at_the_hasher
+        return nullcontext()
 
     async def _answer(self, scope: Scope, body: bytes, send: Send) -> None:
         started = False
@@ -74,11 +88,6 @@ class Pages:
             logger.exception("a page failed outside Django")
             if not started:
                 await problem(send, 500, code="internal_error", title="Something broke on our side.")
-
-
-def may_hash(scope: Scope) -> bool:
-    """Tell whether a request may bring a password to the hasher."""
-    return scope["method"] not in ("GET", "HEAD") and scope["path"].startswith(HASHED)
 
 
 async def read_body(scope: Scope, receive: Receive) -> bytes:

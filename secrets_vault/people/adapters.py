@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +24,8 @@ from secrets_vault.people import login_limits
 from secrets_vault.people.known_device import is_known_device
 from secrets_vault.people.language import writing_to
 from secrets_vault.people.middleware import address_of
+
+logger = logging.getLogger(__name__)
 
 SEED_ROW = UUID(int=0)
 ASKED_FOR_BY_ANYONE = ("account/email/password_reset_key", "account/email/unknown_account")
@@ -81,12 +84,16 @@ class AccountAdapter(DefaultAccountAdapter):
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send a mail of ours; of those that anyone can ask for, a few in a quarter of an hour.
 
-        Beyond that nothing is sent and nothing is said: the page reads the same either way.
+        Beyond that nothing is sent and nothing is said: the page reads the same either way. So it does when
+        the mail server refuses or does not answer; the log says that.
         """
         if template_prefix in ASKED_FOR_BY_ANYONE and not self._may_be_mailed(email):
             return
-        with self._in_the_language_of(context):
-            super().send_mail(template_prefix, email, context)
+        try:
+            with self._in_the_language_of(context):
+                super().send_mail(template_prefix, email, context)
+        except OSError as refused:  # SMTPException is one
+            logger.warning("mail not sent", extra={"mail": template_prefix, "code": type(refused).__name__})
 
     def _in_the_language_of(self, context: dict[str, Any]) -> AbstractContextManager[None]:
         """Return the context to write in: the person's own language, else that of the page that asked."""

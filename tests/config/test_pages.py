@@ -78,13 +78,21 @@ def test_an_error_outside_django_is_an_answer_of_ours():
     assert b"secret value" not in body
 
 
-def test_forms_that_wait_for_the_hasher_hold_no_thread_from_others():
-    hashed, is_busy, let_go = [], threading.Event(), threading.Event()
+@pytest.mark.parametrize(
+    ("crowded", "other", "most"),
+    [
+        ("/accounts/login/", "/vault/new/", pages.AT_THE_HASHER),
+        ("/accounts/password/reset/", "/vault/new/", pages.AT_THE_MAIL_SERVER),
+        ("/accounts/password/reset/", "/accounts/login/", pages.AT_THE_MAIL_SERVER),
+    ],
+)
+def test_forms_that_wait_in_a_line_hold_no_thread_from_others(crowded, other, most):
+    waited, is_busy, let_go = [], threading.Event(), threading.Event()
 
     def slow_at_the_door(environ, start_response):
-        if environ["PATH_INFO"] == "/accounts/login/":
-            hashed.append(1)
-            if len(hashed) >= min(pages.AT_THE_HASHER, pages.THREADS):
+        if environ["PATH_INFO"] == crowded:
+            waited.append(1)
+            if len(waited) >= most:
                 is_busy.set()
             assert let_go.wait(20)
         start_response("200 OK", [])
@@ -103,18 +111,18 @@ def test_forms_that_wait_for_the_hasher_hold_no_thread_from_others():
             about = {"type": "http", "method": "POST", "query_string": b"", "http_version": "1.1"}
             await app({**about, "path": path, "headers": [], "scheme": "http"}, receive, send)
 
-        crowd = [asyncio.create_task(ask("/accounts/login/")) for _ in range(50)]
+        crowd = [asyncio.create_task(ask(crowded)) for _ in range(50)]
         try:
             async with asyncio.timeout(10):
                 await asyncio.to_thread(is_busy.wait)
-                await ask("/vault/new/")
-            at_once = len(hashed)
+                await ask(other)
+            at_once = len(waited)
         finally:
             let_go.set()
         await asyncio.gather(*crowd)
         return at_once, statuses
 
     at_once, statuses = asyncio.run(story())
-    assert at_once == pages.AT_THE_HASHER < pages.THREADS
-    assert statuses[0] == ("/vault/new/", 200)
+    assert at_once == most < pages.THREADS
+    assert statuses[0] == (other, 200)
     assert len(statuses) == 51

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from functools import partial
+from smtplib import SMTPServerDisconnected
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -68,3 +69,17 @@ def test_a_new_password_signs_nobody_in_and_leaves_the_second_factor_standing(ad
     assert choose(browser, link)
     assert browser.get("/vault/").url.startswith("/accounts/login/")
     assert signs_in(NEW) == "/accounts/2fa/authenticate/"
+
+
+@pytest.mark.parametrize(
+    "broken", [SMTPServerDisconnected("Connection unexpectedly closed"), TimeoutError("timed out")]
+)
+def test_a_mail_server_that_does_not_answer_changes_nothing_on_the_page(ada, monkeypatch, caplog, broken):
+    def refuse(self, messages):
+        raise broken
+
+    monkeypatch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", refuse)
+    for email in (ada.email, "nobody@example.com"):
+        answer = Browser().post("/accounts/password/reset/", {"email": email})
+        assert (answer.status_code, answer.headers["Location"]) == (302, "/accounts/password/reset/done/")
+    assert [record.message for record in caplog.records if "mail" in record.message] == ["mail not sent"] * 2
