@@ -21,6 +21,7 @@ from dashboard.names import name_providers
 from dashboard.navigation import OPEN_STATES
 from dashboard.words import ago_words, thousands
 from integrations.alerts import can_mail
+from integrations.causes.saying import in_words
 from integrations.models import ClientLink, Connection, ErrorGroup, Sweep
 from integrations.sweeps import newest_run
 from integrations.timetable import BookDamaged
@@ -272,7 +273,7 @@ def _error_need(group: ErrorGroup, connection: LightConnection, *, now: datetime
         n=thousands(group.count), path=f"{group.method} {group.path_template}"
     )
     when = ago_words(group.last_seen_at, now=now)
-    return _need_of(connection, "warn", group.title, text, routes, _("See error"), when)
+    return _need_of(connection, "warn", in_words(group.title), text, routes, _("See error"), when)
 
 
 def link_needs(user: User, *, now: datetime) -> Iterator[Waiting]:

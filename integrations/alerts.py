@@ -125,7 +125,8 @@ def _tell_of_app(app: OAuthApp, kind: str, user: User, *, now: datetime, is_play
         "may_change": may_change,
         "url": page_url(f"/oauth-apps/{app.pk}/" if may_change else "/connections/"),
     }
-    subject, body = compose(kind, context)
+    with writing_to(user):
+        subject, body = compose(kind, context)
     key = f"{kind}:{app.pk}:{now.isoformat()}:{user.pk}"
     say(user, kind, dedupe_key=key, subject=subject, body=body, client=app.for_client, now=now, is_play=is_play)
 

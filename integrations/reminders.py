@@ -6,6 +6,8 @@ from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from django.utils.translation import gettext as _
+
 from integrations import rotation_days
 from integrations.alerts import compose, page_url, say
 from secrets_vault import rotation
@@ -70,7 +72,7 @@ def _by_client(rows: list[BoardRow]) -> list[tuple[str, list[BoardRow]]]:
     """Group the rows by client, the client with the soonest date first."""
 
     def name(row: BoardRow) -> str:
-        return row.stored.client.name if row.stored.client else "Your agency"
+        return row.stored.client.name if row.stored.client else _("Your agency")
 
     groups = [(who, list(group)) for who, group in groupby(sorted(rows, key=name), key=name)]
     return sorted(groups, key=lambda group: min(row.due.on for row in group[1]))

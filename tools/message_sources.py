@@ -19,7 +19,13 @@ CALLS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("npgettext", "npgettext_lazy"), ("context", "id", "plural")),
 }
 # Which words of a table a person reads: (beginning of the path, names of its keys; "*" for every value below a name).
-TABLES: tuple[tuple[str, tuple[str, ...]], ...] = ()
+TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("integrations/causes/rows/", ("title", "cause", "remedy", "cause_without")),
+    (
+        "integrations/providers/catalogue/",
+        ("words", "notes", "label", "per", "needs", "redirect_rule", "app_steps", "scope_words", "what"),
+    ),
+)
 
 
 @dataclass(frozen=True)

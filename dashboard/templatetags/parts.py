@@ -17,8 +17,10 @@ from django.utils.translation import ngettext
 from dashboard import words
 from dashboard.audit_words import detail_words, words_of
 from dashboard.words import STATUS_TONES, TONE_ICONS, ago_words, last_provider_word, short_environment
+from integrations.causes.saying import in_words
 
 register = template.Library()
+register.filter("in_words", in_words)
 
 MASKED = re.compile(r"(\*{4}[\w-]{0,4}|\[(?:masked|withheld)[^\]\n]{0,60}\])")
 

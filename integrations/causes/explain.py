@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext_noop
+
 from integrations.limits.signals import error_codes
 from integrations.providers.registry import catalogue
 from integrations.providers.shape import Provider
@@ -72,7 +74,7 @@ def explain(provider: Provider | str, status: int | None, body_excerpt_masked: s
 
 def _whose(provider: Provider | str) -> tuple[str, str]:
     known = provider if isinstance(provider, Provider) else catalogue().get(provider)
-    return (known.errors_like or known.key, known.name) if known else ("generic", "The provider")
+    return (known.errors_like or known.key, known.name) if known else ("generic", NAMELESS)
 
 
 @cache
@@ -116,13 +118,19 @@ def _cause(row: Row, found: str, *, name: str, status: int | None) -> Cause:
     return Cause(row.code, fill(row.title)[:200], fill(sentence), fill(row.remedy), row.who, row.is_known)
 
 
+NAMELESS = gettext_noop("The provider")
+UNKNOWN = (
+    gettext_noop("Unknown cause ({status})"),
+    gettext_noop("Unknown cause"),
+    gettext_noop("{provider} answered {status}. Unknown cause: nothing in the answer is known to Keylodge."),
+    gettext_noop(
+        "{provider} gave no answer that can be read. Unknown cause: nothing in the answer is known to Keylodge."
+    ),
+    gettext_noop("Read the answer below. If it names a request id, the provider's support can look it up."),
+)
+
+
 def _unknown(name: str, status: int | None) -> Cause:
-    answered = f"answered {status}" if status else "gave no answer that can be read"
-    return Cause(
-        "unknown",
-        f"Unknown cause ({status})" if status else "Unknown cause",
-        f"{name} {answered}. Unknown cause: nothing in the answer is known to Keylodge.",
-        "Read the answer below. If it names a request id, the provider's support can look it up.",
-        "you",
-        is_known=False,
-    )
+    title, cause = (UNKNOWN[0], UNKNOWN[2]) if status else (UNKNOWN[1], UNKNOWN[3])
+    filled = {"provider": name, "status": str(status or "")}
+    return Cause("unknown", title.format(**filled), cause.format(**filled), UNKNOWN[4], "you", is_known=False)

@@ -16,7 +16,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
@@ -31,6 +31,7 @@ from integrations.oauth.views import bind_browser, browser_secret_of
 from integrations.providers.gone import shown_provider
 from integrations.status import record
 from secrets_vault.actor import Actor
+from secrets_vault.people.language import code_of
 
 TRIES = 20
 TRIES_WITHIN = timedelta(minutes=10)
@@ -107,7 +108,7 @@ def _page(request: HttpRequest, link: ClientLink, template: str, **more: Any) ->
         "page_language": language,
         "connection": connection,
         "provider": provider,
-        "scopes": _scopes(link, provider),
+        "scopes": _scopes(link, provider, language),
         "account": connection.expected_account_id or (connection.account_id and _account_of(connection)),
     }
     return render(request, template, context | more)
@@ -118,7 +119,7 @@ def _account_of(connection: Connection) -> str:
     return connection.account_name or connection.account_id or connection.expected_account_id
 
 
-def _scopes(link: ClientLink, provider: Any) -> list[str]:
+def _scopes(link: ClientLink, provider: Any, language: str) -> list[str]:
     """Return in plain words what is asked for; nothing when the consent could not begin anyway."""
     connection = link.connection
     if connection.oauth_app is None:
@@ -127,7 +128,8 @@ def _scopes(link: ClientLink, provider: Any) -> list[str]:
         asked = to_ask_for(connection, connection.oauth_app, oauth_facts(provider), chosen=None)
     except IntegrationError:
         return []
-    return [provider.words_for_scope(scope) for scope in asked.all]
+    with translation.override(code_of(language)):
+        return [provider.words_for_scope(scope) for scope in asked.all]
 
 
 def _notice(request: HttpRequest, name: str, *, status: int, link: ClientLink | None = None) -> HttpResponse:

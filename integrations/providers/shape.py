@@ -10,6 +10,8 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
+from django.utils.translation import gettext
+
 from integrations.errors import IntegrationError
 from integrations.providers import templates
 from integrations.providers.parts import (
@@ -130,7 +132,7 @@ class Provider:
 
     def words_for_scope(self, scope: str) -> str:
         """Return what a scope allows, in plain words; the scope itself where we have none."""
-        return self.scope_words.get(scope, scope)
+        return gettext(self.scope_words[scope]) if scope in self.scope_words else scope
 
     def reach_of(self, scopes: Iterable[str]) -> Reach:
         """Return the paths that these scopes open, as a gateway token writes them, and the scopes we have none for.

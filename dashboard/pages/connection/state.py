@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from dashboard.words import STATUS_TONES, ago_words
-from integrations.causes import explain
+from integrations.causes import Cause, explain
+from integrations.causes.saying import in_words
 from integrations.connections.probing import SENTENCES
 from integrations.models import CallHour, Connection, OAuthFlow
 from integrations.providers.gone import is_gone
@@ -129,7 +130,10 @@ def _connected(connection: Connection, provider: Provider, now: datetime) -> Sta
     if connection.refresh_failures:
         cause = explain(provider, None, code="refresh_failing")
         return State(
-            "warn", _("It works, but renewing the access just failed"), f"{cause.cause} {cause.remedy}", "probe"
+            "warn",
+            _("It works, but renewing the access just failed"),
+            _said(cause),
+            "probe",
         )
     if connection.probed_at is None:
         return State("", _("Connected"), _("Nobody has tried it with a call from here yet."), "probe")
@@ -155,7 +159,11 @@ def _failing(connection: Connection, provider: Provider, now: datetime) -> State
     cause = explain(provider, None, code=connection.status_code)
     if not cause.is_known:
         return State("", _("Calls fail"), _("The errors below say why.{harm}").format(harm=_harm(connection)), "probe")
-    return State("", cause.title, f"{cause.cause} {cause.remedy}{_harm(connection)}", "probe")
+    return State("", in_words(cause.title), f"{_said(cause)}{_harm(connection)}", "probe")
+
+
+def _said(cause: Cause) -> str:
+    return f"{in_words(cause.cause)} {in_words(cause.remedy)}"
 
 
 def _needs_reconnecting(connection: Connection, provider: Provider, now: datetime) -> State:
@@ -163,7 +171,9 @@ def _needs_reconnecting(connection: Connection, provider: Provider, now: datetim
     if not cause.is_known:
         cause = explain(provider, None, code="needs_reconnecting")
     remedy = _("Reconnect it yourself, or send the client a connect link. Its address, tokens and history stay.")
-    return State("", _("Needs reconnecting"), f"{cause.cause} {remedy}{_harm(connection)}", _way_in(connection))
+    return State(
+        "", _("Needs reconnecting"), f"{in_words(cause.cause)} {remedy}{_harm(connection)}", _way_in(connection)
+    )
 
 
 def _paused(connection: Connection, provider: Provider, now: datetime) -> State:
