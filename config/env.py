@@ -241,7 +241,8 @@ def databases(read: environ.FileAwareEnv, home: Path) -> dict[str, dict[str, obj
 def _sqlite(path: Path, synchronous: str) -> dict[str, object]:
     pragmas = f"PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous}; PRAGMA secure_delete=ON"
     options = {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": pragmas}
-    return {"ENGINE": "django.db.backends.sqlite3", "NAME": str(path), "CONN_MAX_AGE": None, "OPTIONS": options}
+    kept = {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+    return {"ENGINE": "config.sqlite", "NAME": str(path), **kept, "OPTIONS": options}
 
 
 def caches(read: environ.FileAwareEnv) -> dict[str, dict[str, object]]:

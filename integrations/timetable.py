@@ -13,7 +13,7 @@ from integrations.connections import probe_due
 from integrations.oauth.flow import forget_old
 from integrations.oauth.refresh import refresh_due
 from integrations.sweeps import sweep
-from secrets_vault import audit, vault
+from secrets_vault import audit, leftovers, vault
 from secrets_vault.people import login_limits, sessions
 
 
@@ -82,7 +82,9 @@ def prune(now: datetime) -> int:
     retention.ensure_partitions(now)
     gone = retention.drop_old(timedelta(days=settings.KEYLODGE_KEEP_CALLS_DAYS), now=now)
     gone += retention.blank_bodies(timedelta(days=settings.KEYLODGE_KEEP_BODIES_DAYS), now=now)
-    return gone + vault.forget_renewed()
+    gone += vault.forget_renewed()
+    leftovers.wipe()
+    return gone
 
 
 @sweep("audit", every_s=86_400, words=gettext_lazy("Verifies the audit trail, every night"))

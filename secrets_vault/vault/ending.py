@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from secrets_vault import audit, generation
+from secrets_vault import audit, generation, leftovers
 from secrets_vault.actor import Actor
 from secrets_vault.errors import BadInput
 from secrets_vault.models import SecretField, SecretVersion, StoredSecret
@@ -61,6 +61,7 @@ def destroy(stored: StoredSecret, *, actor: Actor, reason: str) -> None:
         locked.deleted_at = now
         locked.save(update_fields=["current", "policy", "policy_mac", "deleted_at"])
         _tell("secret.destroyed", locked, actor=actor, details={"reason": reason, "values": count})
+        transaction.on_commit(leftovers.wipe, robust=True)
     stored.refresh_from_db()
 
 

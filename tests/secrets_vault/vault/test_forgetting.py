@@ -41,3 +41,12 @@ def test_versions_of_a_key_that_a_person_stored_are_kept():
     stored = make("api_key", "api_key", 14)
     assert vault.forget_renewed(kept=5, at_once=5) == 0
     assert stored.versions.count() == 14
+
+
+def test_a_destroyed_value_is_wiped_from_the_log_of_the_database(monkeypatch, django_capture_on_commit_callbacks):
+    wiped = []
+    monkeypatch.setattr("secrets_vault.leftovers.wipe", lambda: wiped.append(SecretField.objects.count()))
+    stored = make("api_key", "api_key", 2)
+    with django_capture_on_commit_callbacks(execute=True):
+        vault.destroy(stored, actor=SYSTEM, reason="left")
+    assert wiped == [0]

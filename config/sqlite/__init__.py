@@ -1,0 +1,1 @@
+"""SQLite, with connections that are kept open."""
