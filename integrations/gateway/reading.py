@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 DATABASE = "default"
 BUSY_S = 0.25
 WITHIN_S = 3.0
+ANSWERED_S = 2 * WITHIN_S
 
 Rows = list[tuple[Any, ...]]
 
@@ -161,17 +162,24 @@ class PostgresReader:
         """Return the rows; raises Unavailable."""
         import psycopg
 
-        async with self._one_at_a_time:
-            was_open = self._open is not None
-            try:
-                return await self._asked(token_hash, slug)
-            except (psycopg.Error, OSError, TimeoutError) as error:
-                if not was_open:
-                    raise Unavailable("the database cannot be reached") from error
-            try:  # the server may have been started anew since the last call
-                return await self._asked(token_hash, slug)
-            except (psycopg.Error, OSError, TimeoutError) as error:
-                raise Unavailable("the database cannot be reached") from error
+        try:
+            # The wait for one's turn counts: behind a server that is silent, calls would else wait one after the other.
+            async with asyncio.timeout(ANSWERED_S), self._one_at_a_time:
+                return await self._asked_once_more(token_hash, slug)
+        except (psycopg.Error, OSError, TimeoutError) as error:
+            raise Unavailable("the database cannot be reached") from error
+
+    async def _asked_once_more(self, token_hash: bytes, slug: str) -> Rows:
+        """Ask again over a new connection where the kept one fails: the server may have been started anew since."""
+        import psycopg
+
+        was_open = self._open is not None
+        try:
+            return await self._asked(token_hash, slug)
+        except (psycopg.Error, OSError, TimeoutError):
+            if not was_open:
+                raise
+        return await self._asked(token_hash, slug)
 
     async def _asked(self, token_hash: bytes, slug: str) -> Rows:
         import psycopg

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import sqlite3
 from datetime import UTC, datetime
 
@@ -287,3 +288,22 @@ def test_a_server_that_is_gone_is_unavailable(world):
             await reader.rows(bytes(32), "acme-fake")
 
     asyncio.run(story())
+
+
+def test_a_silent_server_keeps_no_call_waiting_for_those_before_it(monkeypatch):
+    pytest.importorskip("psycopg")
+    monkeypatch.setattr("integrations.gateway.reading.WITHIN_S", 0.4)
+    monkeypatch.setattr("integrations.gateway.reading.ANSWERED_S", 0.8)
+
+    async def story(silent):
+        host, port = silent.getsockname()
+        reader = PostgresReader({"host": host, "port": str(port), "dbname": "x", "user": "x"})
+        started = asyncio.get_running_loop().time()
+        calls = (reader.rows(bytes([n]) * 32, "acme-fake") for n in range(20))
+        ends = await asyncio.gather(*calls, return_exceptions=True)
+        return ends, asyncio.get_running_loop().time() - started
+
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as silent:
+        ends, took_s = asyncio.run(story(silent))
+    assert {type(end) for end in ends} == {Unavailable}
+    assert took_s < 4  # one after the other they would take eight
