@@ -16,6 +16,7 @@ from secrets_vault.people.language import writing_to
 from secrets_vault.rotation import BoardRow, State
 
 READ_AT = time(7)  # the digest is there before the working day
+DEMO_KEY = "demo:"  # begins the key of what belongs to the demo but to no one client of it
 SHOWN = (State.OVERDUE, State.DUE_SOON)
 
 
@@ -25,14 +26,21 @@ def remind(now: datetime) -> int:
     The digest of a week is written once, from Monday 07:00 in the person's zone on: after
     downtime it is caught up on the next day that Keylodge runs, and never doubled.
     """
-    written, days = 0, rotation_days.by_provider()
-    for user in User.objects.filter(is_active=True):
-        local = now.astimezone(_zone_of(user))
-        rows = [row for row in rotation.board(user, local.date(), provider_days=days) if _is_real(row)]
-        with writing_to(user):
-            written += _digest(user, rows, local=local, now=now)
-            written += sum(_overdue(user, row, now=now) for row in rows if _became_overdue(row))
-    return written
+    return sum(_remind(user, now=now, is_demo=False) for user in User.objects.filter(is_active=True))
+
+
+def remind_of_demo(now: datetime) -> int:
+    """Write to the owners what they would be told if the demo's clients were real; kept here, mailed to nobody."""
+    return sum(_remind(user, now=now, is_demo=True) for user in User.objects.filter(is_active=True, is_owner=True))
+
+
+def _remind(user: User, *, now: datetime, is_demo: bool) -> int:
+    local = now.astimezone(_zone_of(user))
+    board = rotation.board(user, local.date(), provider_days=rotation_days.by_provider())
+    rows = [row for row in board if _is_of_demo(row) == is_demo]
+    with writing_to(user):
+        written = _digest(user, rows, local=local, now=now, is_demo=is_demo)
+        return written + sum(_overdue(user, row, now=now) for row in rows if _became_overdue(row))
 
 
 def _zone_of(user: User) -> ZoneInfo:
@@ -42,9 +50,9 @@ def _zone_of(user: User) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
-def _is_real(row: BoardRow) -> bool:
+def _is_of_demo(row: BoardRow) -> bool:
     client = row.stored.client
-    return client is None or not client.is_demo
+    return client is not None and client.is_demo
 
 
 def _became_overdue(row: BoardRow) -> bool:
@@ -52,15 +60,16 @@ def _became_overdue(row: BoardRow) -> bool:
     return row.due.state == State.OVERDUE and row.due.rule != rotation.Rule.AGE_UNKNOWN
 
 
-def _digest(user: User, rows: list[BoardRow], *, local: datetime, now: datetime) -> int:
+def _digest(user: User, rows: list[BoardRow], *, local: datetime, now: datetime, is_demo: bool) -> int:
     shown = [row for row in rows if row.due.state in SHOWN]
     monday = local.date() - timedelta(days=local.weekday())
     if not user.wants_digest or not shown or local < datetime.combine(monday, READ_AT, local.tzinfo):
         return 0
     context = {"user": user, "groups": _by_client(shown), "monday": monday, "url": page_url("/rotations/")}
     subject, body = compose("rotation_digest", context)
-    key = f"digest:{_week(monday)}:{user.pk}"
-    return int(say(user, "rotation_digest", dedupe_key=key, subject=subject, body=body, now=now) is not None)
+    key = f"{DEMO_KEY if is_demo else ''}digest:{_week(monday)}:{user.pk}"
+    said = say(user, "rotation_digest", dedupe_key=key, subject=subject, body=body, now=now, is_play=is_demo)
+    return int(said is not None)
 
 
 def _week(monday: date) -> str:

@@ -11,11 +11,12 @@ from django.db import transaction
 
 from dashboard.demo_data.calls import CALLER_IP, Caller, make_calls
 from dashboard.demo_data.stories import AGES, CLIENT_NAMES, SCOPES, SERVICES, TROUBLES, Service
+from integrations import alerts, reminders
 from integrations.models import Connection, GatewayToken, Message
 from integrations.providers.registry import get_provider
 from secrets_vault import audit, vault
 from secrets_vault.actor import COMMAND, Actor
-from secrets_vault.models import Client, Environment, StoredSecret, User
+from secrets_vault.models import Client, Environment, StoredSecret
 from secrets_vault.secret import Secret
 from secrets_vault.vault import Policy
 
@@ -61,7 +62,7 @@ def make(size: Size = Size(), *, now: datetime, seed: int = 1, prefix: str = "de
                 status = Status(TROUBLES.get((number % len(CLIENT_NAMES), turn), Status.CONNECTED))
                 callers.append(_caller(client, turn, dice, age_days=age_days, status=status, now=now))
             audit.record("demo.made", actor=COMMAND, client=client, subject=client)
-        messages = _messages(callers, now=now)
+        messages = _tell(callers, now=now)
     found = make_calls(callers, dice, calls=size.calls, days=size.days, now=now)
     for pk, (uses, last_at) in found.tokens.items():
         used = {"use_count": uses, "last_used_at": last_at, "last_used_ip": CALLER_IP}
@@ -155,26 +156,11 @@ def _values(service: Service, dice: random.Random) -> dict[str, Secret]:
     return {name: Secret("DEMO" + "".join(dice.choices(LETTERS, k=32))) for name in service.fields}
 
 
-def _messages(callers: list[Caller], *, now: datetime) -> int:
-    """Keep messages as they would have been sent. Their state is "kept": no mail ever leaves."""
-    owner = User.objects.filter(is_owner=True).first()
-    made = []
-    for caller in callers[:8]:
-        connection = caller.connection
-        about = {"kind": "rotation_due", "subject": f"[{DEMO}] {connection.label} is due for rotation"}
+def _tell(callers: list[Caller], *, now: datetime) -> int:
+    """Write the messages that such clients would bring their consultant; return how many. No mail ever leaves."""
+    before = Message.objects.count()
+    for connection in (caller.connection for caller in callers):
         if connection.status == Status.NEEDS_RECONNECTING:
-            about = {"kind": "needs_reconnecting", "subject": f"[{DEMO}] {connection.label} needs reconnecting"}
-        made.append(
-            Message(
-                dedupe_key=f"demo:{connection.pk}",
-                user=owner,
-                to=owner.email if owner else "demo@demo.invalid",
-                client=connection.client,
-                body=f"This is a demo message about {connection.slug}. Nothing needs to be done.",
-                state=Message.State.KEPT,
-                due_at=now,
-                **about,
-            )
-        )
-    Message.objects.bulk_create(made)
-    return len(made)
+            alerts.needs_reconnecting(connection, code="invalid_grant", now=connection.status_since or now)
+    reminders.remind_of_demo(now)
+    return Message.objects.count() - before

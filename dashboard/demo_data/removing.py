@@ -6,6 +6,7 @@ from django.db import transaction
 
 from integrations.models import Call, CallHour, ClientLink, Connection, ErrorGroup, GatewayToken, LimitReading, Message
 from integrations.models.router import calls_alias
+from integrations.reminders import DEMO_KEY
 from secrets_vault import audit, generation
 from secrets_vault.actor import COMMAND
 from secrets_vault.models import Client, KeyTerm, StoredSecret
@@ -27,6 +28,7 @@ def remove(*, prefix: str = "") -> int:
     with transaction.atomic():
         for owned in BELONGING:
             owned.objects.filter(client__in=ids).delete()
+        Message.objects.filter(dedupe_key__startswith=DEMO_KEY).delete()
         clients.delete()
         if ids:
             audit.record("demo.removed", actor=COMMAND, details={"clients": len(ids)})

@@ -24,8 +24,9 @@ from integrations.models import (
     Message,
 )
 from integrations.models.call import FAILED_OUTCOMES, Outcome
+from integrations.reminders import remind
 from secrets_vault import audit, rotation
-from secrets_vault.models import Client, KeyTerm, SecretField, StoredSecret
+from secrets_vault.models import Client, KeyTerm, SecretField, SecretVersion, StoredSecret
 from tests.factories import make_client, make_user
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -45,7 +46,31 @@ def test_the_demo_has_a_month_of_calls_with_failures_of_every_kind():
     first, last = Call.objects.order_by("at").first(), Call.objects.order_by("at").last()
     assert (last.at - first.at).days >= 29
     assert LimitReading.objects.count() == Connection.objects.exclude(provider_key="stripe").count()
-    assert Message.objects.exists()
+
+
+def test_its_messages_say_what_its_pages_show():
+    olive = make_user(is_owner=True)
+    made = make(Size(calls=50), now=NOW)
+    kinds = list(Message.objects.order_by("kind").values_list("kind", flat=True))
+    overdue = [
+        row for row in rotation.board(olive, NOW.date()) if row.due.days_left < 0 and row.due.age_days is not None
+    ]
+    broken = Connection.objects.filter(status="needs_reconnecting")
+    assert kinds == [
+        *["needs_reconnecting"] * len(broken), "rotation_digest", *["rotation_overdue"] * len(overdue),
+    ]  # fmt: skip
+    assert made.messages == len(kinds) > 2
+    assert set(Message.objects.values_list("user", flat=True)) == {olive.pk}
+
+
+def test_the_real_digest_of_the_week_comes_beside_that_of_the_demo():
+    make_user(is_owner=True)
+    make(Size(calls=50), now=NOW)
+    stored = StoredSecret.objects.filter(label__contains="Stripe").first()
+    Client.objects.filter(pk=stored.client_id).update(is_demo=False)
+    SecretVersion.objects.filter(secret=stored).update(made_on=NOW.date() - timedelta(days=89))
+    remind(NOW)
+    assert Message.objects.filter(kind="rotation_digest").count() == 2
 
 
 def test_hours_and_groups_add_up_to_the_calls():
@@ -106,10 +131,12 @@ def test_everything_is_marked_as_a_demo():
         assert "DEMO" in name
 
 
-def test_nothing_of_the_demo_is_mailed_refreshed_or_probed():
+def test_nothing_of_the_demo_is_mailed_refreshed_or_probed(settings):
+    settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
+    make_user(is_owner=True)
     make(Size(calls=50), now=NOW)
     assert set(Message.objects.values_list("state", flat=True)) == {"kept"}
-    assert not AlertEpisode.objects.exists()
+    assert set(AlertEpisode.objects.values_list("kind", flat=True)) == {"needs_reconnecting"}
     assert not Connection.objects.exclude(refresh_due_at=None, probe_due_at=None).exists()
 
 
@@ -127,6 +154,7 @@ def test_the_same_seed_tells_the_same_story():
 
 def test_removing_takes_every_row_and_nothing_else():
     kept = make_client("real")
+    make_user(is_owner=True)
     make(Size(calls=300), now=NOW)
     assert run(remove=True) == {"removed_clients": 6}
     assert list(Client.objects.all()) == [kept]
@@ -138,6 +166,7 @@ def test_removing_takes_every_row_and_nothing_else():
         Connection,
         GatewayToken,
         Message,
+        AlertEpisode,
         StoredSecret,
         SecretField,
     ):
