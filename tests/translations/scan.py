@@ -21,6 +21,7 @@ SAID = re.compile(
 NAMED = re.compile(r'\b(?:icon|id|tab|url|other_url|button_id|target|tone|name|value|style|key)="[^"]*"')
 ICON = re.compile(r'(?<={% badge)(.*["\w]) "[a-z0-9-]+"(?= *%})')
 TRANSLATED = re.compile(r'_\("[^"]*"\)')
+FILTER = re.compile(r'\|(?:yesno|default|default_if_none):"([^"]* [^"]*|\([^"]*|[a-z]+,[a-z]+)"')
 WORD = re.compile(r"[A-Za-z]{2,}")
 SHOWN = ("title", "aria-label", "placeholder", "alt", "data-l", "aria-description", "data-words")
 # Names, and what a machine reads: the same in every language.
@@ -61,6 +62,7 @@ def unwrapped(source: str) -> list[str]:
     parser = Texts()
     parser.feed(TAG.sub(" ", source))
     said = [word for tag in SAID.findall(source) for word in _constants(tag)]
+    said += FILTER.findall(source)
     return [" ".join(text.split()) for text in [*parser.found, *said] if _is_read(text)]
 
 

@@ -77,6 +77,7 @@ def test_no_text_of_a_template_stands_outside_the_tags(room):
         ('{% badge "warn" "age unknown" "circle-help" %}', ["age unknown"]),
         ('{% badge "warn" _("age unknown") "circle-help" %}', []),
         ("<th>Age</th><code>make run</code> HubSpot · {{ name }}", ["Age"]),
+        ('{{ row.name|default:"not known" }}{{ row.is_demo|yesno:"demo,sandbox" }}', ["not known", "demo,sandbox"]),
         ("{% comment %}Inputs: name.{% endcomment %}{# a note #}", []),
     ],
 )

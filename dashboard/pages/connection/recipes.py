@@ -62,7 +62,7 @@ def _openai(base: str, token: str) -> Recipe:
         "openai",
         "OpenAI libraries",
         _("Change these two, and nothing else in the program."),
-        (("Base URL", base), ("API key", token)),
+        ((_("Base URL"), base), (_("API key"), token)),
         f'from openai import OpenAI\n\nclient = OpenAI(base_url="{base}", api_key="{token}")\n'
         "print(client.models.list())\n",
     )
