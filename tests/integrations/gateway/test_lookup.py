@@ -100,7 +100,7 @@ CHANGES = {
         lambda: KeyTerm.objects.update(state="destroyed", wrapped_key=None),
         "credential_unreadable",
     ),
-    "the provider is gone": (lambda: CustomProvider.objects.all().delete(), "host_refused"),
+    "the provider is gone": (lambda: CustomProvider.objects.all().delete(), "provider_gone"),
     "the private host is closed": (close_the_host, "host_refused"),
 }
 
