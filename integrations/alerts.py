@@ -53,7 +53,7 @@ def say(
                 user=user,
                 to=user.email,
                 client=client,
-                subject=subject[:200],
+                subject=one_line(subject),
                 body=body,
                 state=state,
                 due_at=now or timezone.now(),
@@ -61,6 +61,11 @@ def say(
     except IntegrityError:
         return None
     return message
+
+
+def one_line(subject: str) -> str:
+    """Return a subject as one line: a name in it may hold what ends a line, and such a mail cannot be sent."""
+    return " ".join(subject.split())[:200]
 
 
 def _is_play(client: Client | None) -> bool:

@@ -178,3 +178,15 @@ def test_a_name_with_markup_reaches_a_mail_as_plain_text(connection):
     connection.client.name = "<script>alert(1)</script> & Co"
     alerts.needs_reconnecting(connection, code="x", now=NOW)
     assert "<script>alert(1)</script> & Co" in Message.objects.get().body
+
+
+@CAN_MAIL
+@pytest.mark.parametrize("end", ["\r", "\r\n", "\n", "\u2028", "\x0b"])
+def test_a_name_that_ends_a_line_holds_up_no_mail(connection, end):
+    make_user("Olga", is_owner=True)
+    Connection.objects.filter(pk=connection.pk).update(label=f"Shop{end}Bcc: evil@example.com")
+    alerts.needs_reconnecting(Connection.objects.get(), code="invalid_grant", now=NOW)
+    assert mail.send_due(now=NOW) == 1
+    sent = outbox.outbox[0].message()
+    assert sent["Bcc"] is None
+    assert len(sent["Subject"].splitlines()) == 1
