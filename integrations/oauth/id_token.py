@@ -98,7 +98,7 @@ def verify(id_token: Secret, expected: Expected, *, now: datetime, send: Send) -
 def _header_of(token: str) -> Mapping[str, Any]:
     try:
         header = jws.extract_compact(token.encode(), registry=LENIENT).protected
-    except (JoseError, ValueError, TypeError):
+    except (JoseError, ValueError, TypeError, RecursionError):
         raise IdTokenRefused("malformed") from None
     if not isinstance(header, dict):
         raise IdTokenRefused("malformed")
@@ -160,7 +160,9 @@ def _check_times(claims: Mapping[str, Any], now_s: float) -> None:
 
 def _seconds(claims: Mapping[str, Any], name: str) -> float | None:
     value = claims.get(name)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value < 2**53 else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(value) if abs(value) < 2**53 else None
 
 
 def _check_nonce(claims: Mapping[str, Any], wanted: bytes) -> None:
