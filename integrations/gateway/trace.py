@@ -71,14 +71,12 @@ class Trace:
             self.response_body += chunk[: most - len(self.response_body)]
 
     def judge_watched(self, provider: Provider) -> None:
-        """Say whether a watched answer meant a limit, after it has gone back; forget its body if it did not."""
+        """Say whether a watched answer meant a limit."""
         if not self.is_watched or self.status is None:
             return
         is_whole = self.response_bytes <= LOOKED_AT_BYTES
         body = _plain(bytes(self.response_body), self.response_headers) if is_whole else b""
         self.is_limit = is_limit(self.status, (), body, provider=provider)
-        if not self.is_limit:
-            self.response_body.clear()
 
     def record(self) -> CallRecord:
         """Return what the call log needs. Only for a call whose token was found."""
@@ -109,7 +107,8 @@ class Trace:
             request_headers=self.request_headers,
             request_body=self.request_body,
             response_headers=self.response_headers,
-            response_body=bytes(self.response_body),
+            # Looked at for a limit, and none was said: of a success nothing is kept, even if it broke off.
+            response_body=b"" if self.is_watched and not self.is_limit else bytes(self.response_body),
             timeline=self.timeline,
             readings=self.readings,
             secret_id=credential.secret_id if credential else None,

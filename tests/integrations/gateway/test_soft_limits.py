@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import threading
 
 import pytest
 
 from integrations.models import CallHour
+from integrations.outbound import OutboundError
 from tests.integrations.gateway.test_behaviour import answered, world_with
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "calls"])
@@ -77,3 +79,17 @@ def test_a_watched_answer_is_streamed_as_it_comes(slack):
     answer = slack.call(on_chunk=lambda chunk: first_seen.set())
     assert answer.body == LIMITED
     assert slack.calls()[0].outcome == "limited"
+
+
+def test_of_a_watched_answer_that_breaks_off_nothing_is_kept(slack):
+    def cut(sock, request):
+        sock.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{"ok":true,"messages":[{"text":"of a person"}')
+        sock.close()
+
+    slack.upstream.answers = [cut]
+    with contextlib.suppress(OutboundError):  # the caller's connection is cut
+        slack.call()
+    row = slack.calls()[0]
+    assert row.status == 200
+    assert row.outcome != "ok"
+    assert "person" not in row.response_body
