@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import random
+import re
+import time
+
 import pytest
 
 from integrations.gateway.target import is_allowed, is_refused, joined, split_path
@@ -161,3 +165,26 @@ def test_a_target_is_base_path_raw_path_and_raw_query():
 )
 def test_the_slug_is_the_first_segment(raw, found):
     assert split_path(raw) == found
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern"),
+    [
+        (b"/crm/" + b"/objects/" * 400 + b"/x/" * 1200, "/crm/*/objects/*/x/*/y"),
+        (b"/" + b"a" * 8000, "/*a*a*a*a*a*b"),
+    ],
+)
+def test_no_path_takes_longer_than_its_length_to_judge(path, pattern):
+    begun = time.thread_time()
+    assert not is_allowed(path, (pattern,))
+    assert is_allowed(path + pattern.rpartition("*")[2].encode(), (pattern,))
+    assert time.thread_time() - begun < 1  # a regular expression needs seven seconds, or for ever
+
+
+def test_patterns_say_the_same_as_the_regular_expressions_they_stand_for():
+    chance = random.Random(7)
+    for _ in range(20_000):
+        path = bytes(chance.choices(b"/ab", k=chance.randrange(9)))
+        pattern = "".join(chance.choices("/ab**", k=chance.randrange(1, 8)))
+        wanted = re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), (path or b"/").decode()) is not None
+        assert is_allowed(path, (pattern,)) is wanted, (path, pattern)
