@@ -48,7 +48,12 @@ class CallFilter(FilterForm):
     connection = forms.ChoiceField(required=False)
     token = forms.ChoiceField(required=False)
     status = forms.ChoiceField(
-        required=False, choices=[("", gettext_lazy("Every status")), *((s, s) for s in STATUSES)]
+        required=False,
+        choices=[
+            ("", gettext_lazy("Every status")),
+            *((s, s) for s in STATUSES[:-1]),
+            ("none", gettext_lazy("no answer")),
+        ],
     )
     method = forms.ChoiceField(required=False, choices=[("", gettext_lazy("Every method")), *((m, m) for m in METHODS)])
     path = forms.CharField(label=gettext_lazy("Path contains"), required=False, max_length=200)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 State = ErrorGroup.State
 MOST_COUNTED = 1_000
-DAYS = (("1", "24 hours"), ("7", "7 days"), ("30", "30 days"))
+DAYS = (("1", gettext_lazy("24 hours")), ("7", gettext_lazy("7 days")), ("30", gettext_lazy("30 days")))
 WHO_WORDS = {
     "you": gettext_lazy("you"),
     "client": gettext_lazy("the client"),
