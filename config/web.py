@@ -33,8 +33,6 @@ def serve() -> None:
         log_dictconfig={"loggers": {}},
     )
     logging.getLogger("_granian").setLevel(logging.ERROR)
-    gc.collect()
-    gc.freeze()  # what is loaded by now stays for good: the collector need not look at it again
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(server))
 
