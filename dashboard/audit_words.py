@@ -7,6 +7,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from secrets_vault.actor import COMMAND
+
 WORDS = {
     "backup.made": gettext_lazy("Made a backup"),
     "backup.restored": gettext_lazy("Restored a backup"),
@@ -107,6 +109,7 @@ AREAS = {
     "sandbox": gettext_lazy("Sandbox and demo"),
 }
 _TOGETHER = {"sandbox": ("sandbox", "demo"), "client": ("client", "environment"), "backup": ("backup", "recovery_kit")}
+_NAMELESS = {"command": gettext_lazy("Command line"), "client_link": gettext_lazy("Connect link")}
 _PLAIN = {None: gettext_lazy("none"), True: gettext_lazy("yes"), False: gettext_lazy("no")}
 
 
@@ -118,6 +121,11 @@ def prefixes_of(area: str) -> tuple[str, ...]:
 def words_of(action: str) -> str:
     """Return what an action says on a page; one from a newer version is shown as the book spells it."""
     return str(WORDS.get(action, "")) or action.replace(".", ", ").replace("_", " ")
+
+
+def who_words(kind: str, label: str) -> str:
+    """Return who did it: a person's or a token's own name as it is, a command in the reader's language."""
+    return str(_NAMELESS.get(kind, kind)) if label in ("", COMMAND.label) else label
 
 
 def actions_saying(text: str) -> list[str]:

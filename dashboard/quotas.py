@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from dashboard.day import HOURS, Hours, first_hour
 from dashboard.documented import providers_of
 from dashboard.pages.calls.filters import id_at
+from dashboard.words import bucket_words
 from integrations.limits import documented_limits
 from integrations.models import Call, CallHour, GatewayToken, LimitReading
 from integrations.models.call import NO_TOKEN
@@ -49,7 +50,7 @@ class Quota:
     @property
     def words(self) -> str:
         """Return the bucket as a person reads it."""
-        return self.bucket.replace("_", " ").replace("-", " ").capitalize()
+        return bucket_words(self.bucket)
 
     @property
     def used(self) -> int | None:

@@ -12,6 +12,7 @@ from django.db.models import ExpressionWrapper, F, FloatField, Max, Q
 
 from dashboard.health import lightly
 from dashboard.names import name_providers
+from dashboard.words import bucket_words
 from integrations.models import Connection, LimitReading
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Tight:
     @property
     def bucket_words(self) -> str:
         """Return the bucket's name as a person reads it."""
-        return self.reading.bucket.replace("_", " ").replace("-", " ").capitalize()
+        return bucket_words(self.reading.bucket)
 
 
 def current(rows: QuerySet[LimitReading], now: datetime) -> QuerySet[Any]:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 TONE_ICONS = {"ok": "circle-check", "warn": "triangle-alert", "bad": "octagon-alert", "info": "circle-alert"}
 
@@ -16,6 +17,16 @@ STATUS_TONES = {
     "failing": "bad",
     "needs_reconnecting": "bad",
     "paused": "warn",
+}
+
+BUCKETS = {
+    "burst": gettext_lazy("Burst"),
+    "second": gettext_lazy("Second"),
+    "minute": gettext_lazy("Minute"),
+    "daily": gettext_lazy("Daily"),
+    "average": gettext_lazy("Average"),
+    "requests": gettext_lazy("Requests"),
+    "user": gettext_lazy("User"),
 }
 
 SHORT_ENVIRONMENTS = {"production": "prod", "staging": "stg", "development": "dev"}
@@ -34,6 +45,11 @@ def short_environment(slug: str) -> str:
 def last_provider_word(key: str) -> str:
     """Return something to make a monogram from when only the provider's key is known."""
     return key.removeprefix("custom-").replace("_", " ").replace("-", " ").title()
+
+
+def bucket_words(bucket: str) -> str:
+    """Return the name of a limit's bucket as a person reads it; one we have no word for as the provider calls it."""
+    return str(BUCKETS.get(bucket, "")) or bucket.replace("_", " ").replace("-", " ").capitalize()
 
 
 def ago_words(at: datetime, *, now: datetime) -> str:

@@ -48,7 +48,9 @@ class AuditFilter(FilterForm):
     client = forms.ModelChoiceField(
         queryset=Client.objects.none(), to_field_name="slug", required=False, empty_label=gettext_lazy("Every client")
     )
-    area = forms.ChoiceField(required=False, choices=[("", gettext_lazy("Everything")), *AREAS.items()])
+    area = forms.ChoiceField(
+        required=False, label=gettext_lazy("Area"), choices=[("", gettext_lazy("Everything")), *AREAS.items()]
+    )
     since = forms.DateField(required=False, label=gettext_lazy("From"), widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(required=False, label=gettext_lazy("To"), widget=forms.DateInput(attrs={"type": "date"}))
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from dashboard import words
-from dashboard.audit_words import detail_words, words_of
+from dashboard.audit_words import detail_words, who_words, words_of
 from dashboard.words import STATUS_TONES, TONE_ICONS, ago_words, last_provider_word, short_environment
 from integrations.causes.saying import in_words
 
@@ -173,6 +173,12 @@ def act_words(event: object) -> SafeString:
     """Return what an event of the book says, in plain words; its own name is in the title."""
     action = str(getattr(event, "action", ""))
     return format_html('<span title="{}">{}</span>', action, words_of(action))
+
+
+@register.simple_tag
+def actor_words(event: object) -> str:
+    """Return who did what an event of the book tells."""
+    return who_words(str(getattr(event, "actor_kind", "")), str(getattr(event, "actor_label", "")))
 
 
 @register.filter
