@@ -16,4 +16,11 @@ import django  # noqa: E402  # reads the settings
 
 django.setup()
 
+from django.conf import settings  # noqa: E402
+
+# In memory, as Django does it by itself for its own backend; pytest-xdist would give ours a file per worker.
+for database in settings.DATABASES.values():
+    if database["ENGINE"] == "config.sqlite":
+        database.setdefault("TEST", {})["NAME"] = ":memory:"
+
 pytest_plugins = ["tests.live", "tests.browser"]
