@@ -165,9 +165,16 @@ def test_oauth_facts_are_those_of_the_golden_requests(key: str) -> None:
 @pytest.mark.parametrize("key", [key for key in KEYS if get_provider(key).oauth])
 def test_only_what_nobody_confirms_has_no_golden_request(key: str) -> None:
     provider, tables = get_provider(key), golden(key)
+    assert provider.oauth is not None
     assert "authorize" in tables
     assert ("token" in tables) == provider.is_confirmed("oauth.token_auth_method")
     assert ("refresh" in tables) == provider.is_confirmed("oauth.refresh")
+    assert ("revoke" in tables) == (bool(provider.oauth.revoke_url) and provider.is_confirmed("oauth.revoke_url"))
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_only_a_probe_that_nobody_confirms_has_no_golden_request(key: str) -> None:
+    assert ("probe" in golden(key)) == get_provider(key).is_confirmed("probe")
 
 
 def test_pkce_is_left_out_only_where_the_vendors_page_refuses_it() -> None:
