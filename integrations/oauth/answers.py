@@ -111,6 +111,16 @@ def _cleaned(table: dict[str, Any], *, failed: bool) -> dict[str, Any]:
     return table
 
 
+def says_no(answer: Answer) -> bool:
+    """Return whether an answer is a refusal: by its status, or with status 200 by `"ok": false` as Slack says it."""
+    if not 200 <= answer.status_code < 300:
+        return True
+    try:
+        return answer.json().get("ok") is False
+    except UnreadableAnswer:
+        return False  # what a confirmed revocation answers is of no account (RFC 7009 section 2.2)
+
+
 def code_of(answer: Answer) -> str:
     """Return the error code of a failed answer that Authlib did not read (revocation, introspection)."""
     try:

@@ -71,7 +71,11 @@ def give_back(
     send: Send = outbound.send,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Revocation:
-    """Revoke a pair of tokens. Ending the refresh token ends the grant; the access token is tried for good measure."""
+    """Revoke a pair of tokens. The first outcome counts; the other token is tried for good measure.
+
+    Ending the refresh token ends the grant. Where the token itself is the credential only an access token is one, and
+    that it has died of age says nothing about the refresh token.
+    """
     try:
         server = authorization_server(connection, send=send)
     except (IntegrationError, VaultError) as error:  # the app, the secret or the provider's description is gone
@@ -80,20 +84,27 @@ def give_back(
         return Revocation(False, "no_revoke_url")
     if connection.secret is not None:
         vault.check_policy(connection.secret, host=bound_host(server.facts.revoke_url), slot=REVOKE_SLOT)
+    pairs = [(refresh_token, "refresh_token"), (access_token, "access_token")]
+    is_bearer = server.facts.revoke_style == "bearer"
+    dead_is_done = not (is_bearer and refresh_token is not None)
     outcomes = [
-        _tell(lambda token=token, hint=hint: server.revoke(token, hint=hint, now=now), sleep=sleep)  # type: ignore[misc]
-        for token, hint in ((refresh_token, "refresh_token"), (access_token, "access_token"))
+        _tell(
+            lambda token=token, hint=hint: server.revoke(token, hint=hint, now=now),  # type: ignore[misc]
+            dead_is_done=dead_is_done,
+            sleep=sleep,
+        )
+        for token, hint in (reversed(pairs) if is_bearer else pairs)
         if token is not None
     ]
     return outcomes[0] if outcomes else Revocation(True)
 
 
-def _tell(ask: Callable[[], None], *, sleep: Callable[[float], None]) -> Revocation:
+def _tell(ask: Callable[[], None], *, dead_is_done: bool, sleep: Callable[[float], None]) -> Revocation:
     for attempt in range(ATTEMPTS):
         try:
             ask()
-        except GrantDead:
-            return Revocation(True)  # what no longer exists needs no ending (RFC 7009 section 2.2)
+        except GrantDead as error:  # what no longer exists needs no ending (RFC 7009 section 2.2)
+            return Revocation(dead_is_done, "" if dead_is_done else error.code)
         except BadMinute as error:
             refused: GrantRefused = error
             if attempt < ATTEMPTS - 1:

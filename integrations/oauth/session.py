@@ -18,7 +18,16 @@ from authlib.oauth2.auth import TokenAuth
 from authlib.oauth2.client import OAuth2Client
 
 from integrations import outbound
-from integrations.oauth.answers import Answer, Grant, ProviderError, UnreadableAnswer, code_of, read_grant, refusal
+from integrations.oauth.answers import (
+    Answer,
+    Grant,
+    ProviderError,
+    UnreadableAnswer,
+    code_of,
+    read_grant,
+    refusal,
+    says_no,
+)
 from integrations.oauth.errors import BadMinute
 from integrations.providers.parts import OAuthFacts
 from secrets_vault.secret import Secret
@@ -170,7 +179,7 @@ class AuthorizationServer:
             answer = tell()
         except outbound.OutboundError as error:
             raise BadMinute(error.code) from None
-        if not 200 <= answer.status_code < 300:
+        if says_no(answer):
             raise self._refusal(client, code_of(answer), now)
         return answer
 

@@ -84,7 +84,22 @@ def test_a_providers_own_way_signs_with_the_token_itself(reachable, ada):
         return outbound.Answer(200, (), b"{}")
 
     assert revoke(read(connection.pk), now=NOW, send=send).done
-    assert all(value.startswith("Bearer ") for value in sent)
+    tokens = vault.use(connection.secret, actor=SYSTEM, purpose="test")
+    assert sent == [f"Bearer {tokens[name].expose()}" for name in ("access_token", "refresh_token")]
+
+
+@pytest.mark.parametrize("error", ["not_allowed_token_type", "token_revoked"])
+def test_a_refusal_with_status_200_is_no_confirmation(reachable, ada, error):
+    connection = make_connection(reachable.line, user=ada, oauth={"revoke_style": "bearer"})
+    connected(reachable, connection, ada)
+    answer = outbound.Answer(200, (), f'{{"ok": false, "error": "{error}"}}'.encode())
+    outcome = revoke(read(connection.pk), now=NOW, send=lambda *a, **k: answer, sleep=lambda _: None)
+    assert (outcome.done, outcome.code) == (False, error)
+
+
+def test_an_answer_that_is_no_json_still_confirms(live):
+    answer = outbound.Answer(200, (), b"<html>")
+    assert revoke(live, now=NOW, send=lambda *a, **k: answer).done
 
 
 def test_everything_of_one_client_ends_in_one_act(reachable, live, ada):
