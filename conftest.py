@@ -4,6 +4,7 @@ and not in pyproject.toml: pytest-django reads that before any conftest, and wou
 
 import os
 import tempfile
+from typing import cast
 
 from tests.engines import forget_the_developers_environment, start_engines
 
@@ -21,6 +22,6 @@ from django.conf import settings  # noqa: E402
 # In memory, as Django does it by itself for its own backend; pytest-xdist would give ours a file per worker.
 for database in settings.DATABASES.values():
     if database["ENGINE"] == "config.sqlite":
-        database.setdefault("TEST", {})["NAME"] = ":memory:"
+        cast("dict[str, str]", database.setdefault("TEST", {}))["NAME"] = ":memory:"
 
 pytest_plugins = ["tests.live", "tests.browser"]
