@@ -31,7 +31,8 @@ ROLL_KEEPS = timedelta(days=1)
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SHAPE = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{RANDOM_LENGTH + CHECKSUM_LENGTH}}}\Z")
 _METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,16}\Z")
-LIMITS = ("methods", "paths", "per_minute", "per_day", "expires_at", "ip_ranges", "max_uses")
+LIMITS = ("methods", "paths", "per_minute", "per_day", "min_gap_s", "expires_at", "ip_ranges", "max_uses")
+SHORTEST_GAP_S, LONGEST_GAP_S = 0.01, 86_400
 
 
 class BadTokenLimits(IntegrationError):
@@ -51,8 +52,8 @@ def make(
 ) -> tuple[GatewayToken, Secret]:
     """Return a new token and its text, which is shown once and kept nowhere.
 
-    `limits`: methods, paths, per_minute, per_day, expires_at, ip_ranges, max_uses. Raises
-    BadTokenLimits and TokenNameTaken.
+    `limits`: methods, paths, per_minute, per_day, min_gap_s (seconds), expires_at, ip_ranges, max_uses.
+    Raises BadTokenLimits and TokenNameTaken.
     """
     chosen = list(connections)
     _check(client, name, chosen, limits)
@@ -189,6 +190,9 @@ def _recorded(limits: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    """Return a limit as the book keeps it: text, whole numbers and lists."""
+    if isinstance(value, float):
+        return f"{value:g}"
     return value.isoformat(sep=" ") if isinstance(value, datetime) else value
 
 
@@ -202,6 +206,9 @@ def _check(client: Client, name: str, connections: list[Connection], limits: dic
     for count in ("per_minute", "per_day", "max_uses"):
         if limits.get(count) is not None and limits[count] < 1:
             raise BadTokenLimits(f"{count}: at least 1, or none")
+    gap_s = limits.get("min_gap_s")
+    if gap_s is not None and not SHORTEST_GAP_S <= gap_s <= LONGEST_GAP_S:
+        raise BadTokenLimits(f"min_gap_s: {SHORTEST_GAP_S} to {LONGEST_GAP_S} seconds, or none")
     if not all(_METHOD.match(method) for method in limits.get("methods") or ()):
         raise BadTokenLimits("methods: words such as GET")
     if not all(_is_path(path) for path in limits.get("paths") or ()):

@@ -15,6 +15,7 @@ from config.provision.lines import Path, places
 from config.provision.problems import BadFile, Document
 from config.provision.sources import Sources, take_secret
 from config.provision.table import Table
+from integrations import tokens
 from secrets_vault.secret import Secret
 
 KINDS = ("api_key", "bearer", "basic", "oauth2")
@@ -213,6 +214,7 @@ def _token(table: Table) -> TokenSpec | None:
         "paths": _each(table, "paths", _is_pattern, "must start with / or *, in ASCII without spaces"),
         "ip_ranges": _each(table, "ip_ranges", _is_network, "must be addresses or ranges such as 192.0.2.0/24"),
         "expires_at": table.take_moment("expires_at"),
+        "min_gap_s": table.take_seconds("min_gap_s", least=tokens.SHORTEST_GAP_S, most=tokens.LONGEST_GAP_S),
     } | {key: table.take_count(key) for key in ("per_minute", "per_day", "max_uses")}
     table.finish()
     if name is None or not connections:

@@ -11,7 +11,6 @@ from config.provision.problems import Document
 
 NOT_BUILT = {
     "webhook_endpoint": "webhook endpoints are",
-    "min_gap_s": "a least time between calls is",
     "key": "signing keys (jwt_bearer) are",
     "claims": "claims (jwt_bearer) are",
 }
@@ -74,6 +73,15 @@ class Table:
         number: int | None = self.take(name, int, "a whole number")
         if number is not None and not 1 <= number <= most:
             self.refuse(name, f"must be between 1 and {most:,}")
+            return None
+        return number
+
+    def take_seconds(self, name: str, *, least: float, most: float) -> float | None:
+        """Return a number of seconds, whole or with a fraction."""
+        kind = float if isinstance(self.values.get(name), float) else int
+        number: float | None = self.take(name, kind, "a number of seconds")
+        if number is not None and not least <= number <= most:
+            self.refuse(name, f"must be between {least:,} and {most:,} seconds")
             return None
         return number
 

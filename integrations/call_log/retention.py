@@ -70,7 +70,7 @@ def drop_old(keep: timedelta, *, now: datetime, sleep: Callable[[float], None] =
     """Forget calls older than `keep`; return how many days (PostgreSQL) or rows (SQLite) went."""
     oldest = now - keep
     CallHour.objects.filter(hour__lt=oldest - timedelta(days=400)).delete()
-    TokenWindow.objects.exclude(window="uses").filter(starts_at__lt=now - timedelta(days=2)).delete()
+    TokenWindow.objects.exclude(window__in=("uses", "gap")).filter(starts_at__lt=now - timedelta(days=2)).delete()
     if connections[calls_alias()].vendor == "postgresql":
         return _drop_partitions(oldest.astimezone(UTC).date()) + _delete_slices(_id_at(oldest), sleep=sleep)
     return _delete_slices(_id_at(oldest), sleep=sleep)

@@ -121,6 +121,7 @@ class _OwnRight(Lookup):
             paths=(),
             per_minute=None,
             per_day=None,
+            min_gap_s=None,
             max_uses=None,
             expires_at=None,
             networks=(),

@@ -56,21 +56,30 @@ class Forwarder:
         content = await body.first()
         trace.request_body = body.kept
         places, budget = self.bulkhead.of(route.connection_id)
-        async with EndedWithCaller(body), places:
-            budget.called(time.monotonic())
-            attempts = Attempts(
-                self.caller,
-                trace,
-                way,
-                partition=str(route.connection_id),
-                carriers=found.slots,
-                rest=rest,
-                query=query,
-                body=content,
-                is_body_kept=not isinstance(content, Upload),
-                renewed=lambda tried: self._renewed(trace, tried),
-            )
-            await relay(await attempts.until_one_stands(budget), trace=trace, way=way, send=send)
+        async with EndedWithCaller(body):
+            way = await self._in_its_turn(trace, way, found, rest=rest)
+            async with places:
+                budget.called(time.monotonic())
+                attempts = Attempts(
+                    self.caller,
+                    trace,
+                    way,
+                    partition=str(route.connection_id),
+                    carriers=found.slots,
+                    rest=rest,
+                    query=query,
+                    body=content,
+                    is_body_kept=not isinstance(content, Upload),
+                    renewed=lambda tried: self._renewed(trace, tried),
+                )
+                await relay(await attempts.until_one_stands(budget), trace=trace, way=way, send=send)
+
+    async def _in_its_turn(self, trace: Trace, way: Way, found: carried.Carried, *, rest: bytes) -> Way:
+        """Wait for the token's turn. What was true before a wait is asked again: the token may be revoked by now."""
+        if trace.route is None or not await self.throttle.wait_for_turn(trace.route.token):
+            return way
+        trace.route = await self.lookup.route(trace.token_text, trace.route.slug)
+        return await self._with_living_token(trace, judged(trace.route, found, trace=trace, rest=rest))
 
     async def _with_living_token(self, trace: Trace, way: Way) -> Way:
         """Return the way with an access token that has not ended."""

@@ -42,7 +42,7 @@ TABLES: dict[str, tuple[type[Model], tuple[str, ...]]] = {
     alias: (model, tuple(field.attname for field in model._meta.concrete_fields if field.attname in names.split()))
     for alias, model, names in (
         ("t", GatewayToken, "id client_id name token_hash previous_hash previous_expires_at methods paths"
-         " per_minute per_day expires_at ip_ranges max_uses revoked_at"),
+         " per_minute per_day min_gap_s expires_at ip_ranges max_uses revoked_at"),
         ("c", Connection, "id slug client_id environment_id provider_key kind secret_id variables status"
          " access_expires_at"),
         ("s", StoredSecret, "id client_id environment_id kind label current_id policy policy_mac deleted_at"),

@@ -45,6 +45,7 @@ class TokenFacts:
     paths: tuple[str, ...]
     per_minute: int | None
     per_day: int | None
+    min_gap_s: float | None
     max_uses: int | None
     expires_at: datetime | None
     networks: tuple[IPv4Network | IPv6Network, ...]
@@ -115,6 +116,7 @@ def token_facts(row: GatewayToken, *, is_previous: bool) -> TokenFacts:
         paths=tuple(row.paths),
         per_minute=row.per_minute,
         per_day=row.per_day,
+        min_gap_s=row.min_gap_s,
         max_uses=row.max_uses,
         expires_at=min(ends, default=None),
         networks=tuple(ip_network(text) for text in row.ip_ranges),

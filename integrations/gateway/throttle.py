@@ -1,4 +1,4 @@
-"""A gateway token's own limits: addresses, calls per minute and day, uses in all.
+"""A gateway token's own limits: addresses, calls per minute and day, uses in all, a least time between two calls.
 
 Web processes take calls from a shared row in blocks, by conditional update: together they never pass
 the limit, and most calls touch no database. What is left of a block when its window ends is forgotten.
@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from typing import Any
 from uuid import UUID
 
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError
 from django.db.models import F
 
 from integrations.gateway.problems import Problem
@@ -24,6 +24,8 @@ from integrations.models import TokenWindow
 ALL_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 WINDOWS = {"minute": timedelta(minutes=1), "day": timedelta(days=1)}
 BLOCKS = 20
+LONGEST_WAIT_S = 30.0  # what a call waits for its turn; longer is the caller's to wait
+TRIES = 100
 
 InThread = Callable[..., Awaitable[Any]]
 
@@ -63,6 +65,23 @@ class Throttle:
         for window, limit in (("minute", token.per_minute), ("day", token.per_day), ("uses", token.max_uses)):
             if limit is not None:
                 await self._take_one(token.id, window, limit=limit)
+
+    async def wait_for_turn(self, token: TokenFacts) -> bool:
+        """Wait until the call may go, where the token leaves a least time between two; tell whether it waited.
+
+        Raises Problem token_limited, with the time until a turn is free, when that is over half a minute away.
+        """
+        if token.min_gap_s is None:
+            return False
+        try:
+            wait_s = await self._in_thread(take_turn, token.id, gap_s=token.min_gap_s, now=self._now())
+        except DatabaseError:
+            raise Problem("unavailable", retry_after_s=1) from None
+        if wait_s > LONGEST_WAIT_S:
+            raise Problem("token_limited", retry_after_s=wait_s)
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
+        return bool(wait_s > 0)
 
     async def _take_one(self, token_id: UUID, window: str, *, limit: int) -> None:
         now = self._now()
@@ -112,3 +131,23 @@ def lease_block(token_id: UUID, window: str, *, starts_at: datetime, limit: int)
         if free.update(leased=F("leased") + block):
             return block
     return 0
+
+
+def take_turn(token_id: UUID, *, gap_s: float, now: datetime) -> float:
+    """Take the next free turn; return the seconds until it comes. Over LONGEST_WAIT_S none was taken.
+
+    The row's number is when the next turn is free, in ms since 1970: whoever moves it on has the turn. One further
+    ahead than we ever set it was set before the clock was put back, and counts as free.
+    """
+    row, _ = TokenWindow.objects.get_or_create(token_id=token_id, window="gap", starts_at=ALL_TIME)
+    now_ms, gap_ms = int(now.timestamp() * 1000), round(gap_s * 1000)
+    for _try in range(TRIES):
+        is_plausible = row.leased <= now_ms + LONGEST_WAIT_S * 1000 + gap_ms
+        turn_ms = max(now_ms, row.leased) if is_plausible else now_ms
+        wait_s = (turn_ms - now_ms) / 1000
+        if wait_s > LONGEST_WAIT_S:
+            return wait_s
+        if TokenWindow.objects.filter(pk=row.pk, leased=row.leased).update(leased=turn_ms + gap_ms):
+            return wait_s
+        row.refresh_from_db(fields=["leased"])
+    raise OperationalError("too many calls ask for their turn at once")

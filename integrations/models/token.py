@@ -25,6 +25,7 @@ class GatewayToken(models.Model):
     paths = models.JSONField(default=list)
     per_minute = models.PositiveIntegerField(null=True, blank=True)
     per_day = models.PositiveIntegerField(null=True, blank=True)
+    min_gap_s = models.FloatField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     ip_ranges = models.JSONField(default=list)
     max_uses = models.PositiveIntegerField(null=True, blank=True)

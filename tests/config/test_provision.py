@@ -150,6 +150,14 @@ def test_what_the_file_does_not_name_is_left_alone(apply):
     assert (token.per_minute, token.per_day) == (100, 7)
 
 
+@pytest.mark.parametrize(("written", "kept"), [("2", 2.0), ("0.25", 0.25)])
+def test_a_least_time_between_calls_is_whole_or_a_fraction_and_applied_once(apply, written, kept):
+    text = STATIC.replace("per_minute = 100", f"min_gap_s = {written}")
+    apply(text)
+    assert GatewayToken.objects.get().min_gap_s == kept
+    assert apply(text)["changed"] == []
+
+
 def test_changed_limits_days_and_names_are_applied(apply):
     apply(STATIC)
     text = STATIC.replace("per_minute = 100", "per_minute = 5").replace("= 60", "= 30").replace("Acme Ltd", "Acme GmbH")
@@ -270,7 +278,10 @@ def test_a_secret_may_come_from_a_file_beside_the_file(apply, tmp_path):
         ('["GET", "POST"]', '["get it"]', 18, "client.gateway_token.methods", "GET"),
         ('["/v1/*"]', '["v1/*"]', 19, "client.gateway_token.paths", "start with"),
         ("per_minute = 100", "per_minute = 0", 20, "client.gateway_token.per_minute", "between"),
-        ("per_minute = 100", "min_gap_s = 5", 20, "client.gateway_token.min_gap_s", "not built"),
+        ("per_minute = 100", "min_gap_s = 0", 20, "client.gateway_token.min_gap_s", "between"),
+        ("per_minute = 100", "min_gap_s = nan", 20, "client.gateway_token.min_gap_s", "between"),
+        ("per_minute = 100", 'min_gap_s = "5"', 20, "client.gateway_token.min_gap_s", "a number of seconds"),
+        ("per_minute = 100", "min_gap_s = true", 20, "client.gateway_token.min_gap_s", "a number of seconds"),
         ("per_minute = 100", 'ip_ranges = ["home"]', 20, "client.gateway_token.ip_ranges", "addresses"),
         ("per_minute = 100", "expires_at = 2026-12-31T00:00:00", 20, "client.gateway_token.expires_at", "offset"),
         ("per_minute = 100", '[[client.webhook_endpoint]]\nslug = "x"', 20, "client.webhook_endpoint", "not built"),

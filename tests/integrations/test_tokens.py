@@ -189,6 +189,8 @@ def test_a_token_only_holds_connections_of_its_client(acme):
         {"per_minute": 0},
         {"per_day": -1},
         {"max_uses": 0},
+        {"min_gap_s": 0},
+        {"min_gap_s": float("nan")},
         {"methods": ["GET POST"]},
         {"paths": ["crm/*"]},
         {"paths": ["/a b"]},

@@ -21,11 +21,13 @@ from integrations.gateway.target import is_refused
 from integrations.models import Connection, GatewayToken
 from integrations.providers.gone import shown_provider
 from integrations.providers.reach import Reach
+from integrations.tokens import LONGEST_GAP_S, SHORTEST_GAP_S
 
 PATH = re.compile(r"/[\x21-\x22\x24-\x7e]*\Z")  # printable ASCII without a space and without "#"
 PATTERN = re.compile(r"[/*][\x21-\x7e]*\Z")
 MOST_BODY = 64 * 1024
 DEFAULT_PER_MINUTE = 100
+AS_TYPED = ("paths", "per_minute", "per_day", "min_gap_s", "max_uses", "ip_ranges")  # limits that need no more work
 
 
 class RenameForm(PageForm):
@@ -118,6 +120,14 @@ class TokenForm(PageForm):
     per_day = forms.IntegerField(
         label=gettext_lazy("Calls a day"), required=False, min_value=1, max_value=1_000_000_000
     )
+    min_gap_s = forms.FloatField(
+        label=gettext_lazy("Least seconds between two calls"),
+        required=False,
+        min_value=SHORTEST_GAP_S,
+        max_value=LONGEST_GAP_S,
+        widget=forms.NumberInput(attrs={"step": "any"}),
+        help_text=gettext_lazy("A call waits up to 30 seconds for its turn; else it is told when to come back."),
+    )
     max_uses = forms.IntegerField(
         label=gettext_lazy("Calls in all"), required=False, min_value=1, max_value=2_000_000_000
     )
@@ -200,7 +210,7 @@ class TokenForm(PageForm):
 
     def limits(self) -> dict[str, Any]:
         """Return what `tokens.make` takes. The last day counts whole, in the zone of who made the token."""
-        chosen = {name: self.cleaned_data[name] for name in ("paths", "per_minute", "per_day", "max_uses", "ip_ranges")}
+        chosen = {name: self.cleaned_data[name] for name in AS_TYPED}
         methods = self.cleaned_data["methods"]
         chosen["methods"] = [] if len(methods) == len(METHODS) else methods
         day = self.cleaned_data["ends_on"]

@@ -62,6 +62,7 @@ def as_it_is(token: GatewayToken) -> dict[str, Any]:
         "paths": "\n".join(token.paths),
         "per_minute": token.per_minute,
         "per_day": token.per_day,
+        "min_gap_s": token.min_gap_s,
         "max_uses": token.max_uses,
         "ends_on": ends,
         "ip_ranges": "\n".join(token.ip_ranges),

@@ -116,7 +116,7 @@ def test_a_token_is_changed_and_keeps_its_text(manager, acme, connection, upstre
         url,
         {
             "name": "lead intake", "connections": [str(other.pk)], "methods": ["GET"], "paths": "/crm/*",
-            "per_minute": "30", "ends_on": "2099-12-31", "ip_ranges": "203.0.113.0/24",
+            "per_minute": "30", "min_gap_s": "0.5", "ends_on": "2099-12-31", "ip_ranges": "203.0.113.0/24",
         },
     )  # fmt: skip
     token = tokens.find(text.expose())
@@ -125,6 +125,8 @@ def test_a_token_is_changed_and_keeps_its_text(manager, acme, connection, upstre
         "lead intake", ["GET"], ["/crm/*"], ["203.0.113.0/24"],
     )  # fmt: skip
     assert (token.per_minute, token.per_day, token.max_uses) == (30, None, None)
+    assert token.min_gap_s == 0.5
+    assert "0.50 s apart" in manager.get(reverse("dashboard:client_tokens", args=["acme"])).content.decode()
     assert list(token.connections.all()) == [other]
     event = AuditEvent.objects.get(action="token.changed")
     assert (event.actor_label, event.details["per_day"]) == ("Ada", {"old": 50, "new": None})
@@ -146,7 +148,14 @@ def test_what_the_form_shows_is_kept_as_it_was(manager, acme, connection):
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("name", "other"), ("paths", "crm"), ("per_day", "0"), ("connections", ""), ("ends_on", "2020-01-01")],
+    [
+        ("name", "other"),
+        ("paths", "crm"),
+        ("per_day", "0"),
+        ("min_gap_s", "0"),
+        ("connections", ""),
+        ("ends_on", "2020-01-01"),
+    ],
 )
 def test_a_change_that_means_nothing_changes_nothing(manager, acme, connection, token, field, value):
     tokens.make(acme, "other", [connection], actor=SYSTEM)

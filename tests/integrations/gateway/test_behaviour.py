@@ -6,13 +6,15 @@ import asyncio
 import json
 import time
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from uuid import uuid4
 
 import pytest
 
 from integrations import tokens
 from integrations.gateway.problems import Problem
 from integrations.gateway.refreshing import Refresher
-from integrations.gateway.throttle import Throttle
+from integrations.gateway.throttle import Throttle, take_turn
 from integrations.models import Connection, CustomProvider, LimitReading
 from integrations.oauth.errors import NeedsReconnecting
 from integrations.oauth.refresh import RefreshResult
@@ -77,6 +79,55 @@ def test_calls_a_minute_a_day_and_in_all_are_limited(world):
     limit(world, per_day=None, max_uses=2)
     assert [a.status for a in world.run(five)] == [200, 200, 429, 429, 429]
     assert [a.status for a in world.run(five)] == [429] * 5
+
+
+def test_calls_of_a_token_keep_their_distance(world):
+    gap_s, arrivals = 0.3, []
+
+    def note(sock, request):
+        arrivals.append(time.monotonic())
+        sock.sendall(OK)
+
+    async def four(gateway):
+        return await asyncio.gather(*(world.ask(gateway) for _ in range(4)))
+
+    limit(world, min_gap_s=gap_s)
+    world.upstream.answers = [note]
+    assert [answer.status for answer in world.run(four)] == [200] * 4
+    assert min(later - earlier for earlier, later in pairwise(sorted(arrivals))) > gap_s * 0.8
+    assert max(arrivals) - min(arrivals) < gap_s * 3 + 5
+
+
+def test_a_turn_too_far_away_is_the_callers_to_wait_for(world):
+    limit(world, min_gap_s=600)
+    assert world.call().status == 200
+    refused = world.call()
+    assert code(refused) == (429, "token_limited")
+    assert 590 <= int(refused.header("retry-after")) <= 601
+    assert len(world.upstream.requests) == 1
+
+
+def test_a_token_revoked_while_its_call_waits_sends_nothing(world):
+    async def story(gateway):
+        first = await world.ask(gateway)
+        waiting = asyncio.create_task(world.ask(gateway))
+        await asyncio.sleep(0.3)
+        await gateway.lookup.in_thread(tokens.revoke, world.token, actor=SYSTEM, now=datetime.now(UTC))
+        return first.status, code(await waiting)
+
+    limit(world, min_gap_s=2)
+    assert world.run(story) == (200, (401, "token_invalid"))
+    assert len(world.upstream.requests) == 1
+
+
+def test_a_turn_set_by_a_clock_that_was_put_back_holds_nobody():
+    token_id = uuid4()
+    tomorrow, now = datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 11, 22, tzinfo=UTC)
+    assert take_turn(token_id, gap_s=5, now=tomorrow) == 0
+    assert take_turn(token_id, gap_s=5, now=now) == 0
+    assert take_turn(token_id, gap_s=5, now=now) == 5
+    assert [take_turn(token_id, gap_s=25, now=now) for _ in range(2)] == [10, 35]
+    assert take_turn(token_id, gap_s=25, now=now) == 35, "a turn that is too far away is not taken"
 
 
 def test_a_changed_token_holds_from_the_next_call_of_a_running_gateway(world):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from tests.fake_upstream import FakeUpstream
+from tests.fake_upstream import OK, FakeUpstream
 from tests.integrations.gateway.test_processes import SETUP, shell
 from tests.live import LiveKeylodge
 
@@ -68,6 +70,27 @@ def asked(live, text: str) -> list[int]:
     """Make forty calls, four at a time."""
     with ThreadPoolExecutor(4) as threads:
         return sorted(threads.map(lambda _: ask(live, text), range(CALLS)))
+
+
+def test_calls_of_two_processes_keep_their_distance(live, upstream):
+    gap_s, calls, arrivals = 0.4, 10, []
+
+    def note(sock, request):
+        arrivals.append(time.monotonic())
+        sock.sendall(OK)
+
+    text, before = shell(live, LIMITED, json.dumps({"min_gap_s": gap_s})), switches(live)
+    upstream.answers = [note]
+    try:
+        with ThreadPoolExecutor(calls) as threads:
+            statuses = list(threads.map(lambda _: ask(live, text), range(calls)))
+    finally:
+        upstream.answers = [OK]
+    assert statuses == [200] * calls
+    between = [later - earlier for earlier, later in pairwise(sorted(arrivals))]
+    assert sum(between) > gap_s * (calls - 1) * 0.95
+    assert min(between) > gap_s / 2, between  # two processes wake on a busy machine
+    assert min(after - earlier for after, earlier in zip(switches(live), before, strict=True)) > 1
 
 
 @pytest.mark.parametrize("window", ["per_minute", "per_day", "max_uses"])
