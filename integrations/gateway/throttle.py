@@ -59,6 +59,7 @@ class Throttle:
         self._in_thread = in_thread
         self._now = now
         self._leases: dict[tuple[UUID, str], _Lease] = {}
+        self._asking: dict[UUID, asyncio.Lock] = {}
 
     async def take(self, token: TokenFacts) -> None:
         """Count one call; raises Problem token_limited with the time until the window ends."""
@@ -74,7 +75,8 @@ class Throttle:
         if token.min_gap_s is None:
             return False
         try:
-            wait_s = await self._in_thread(take_turn, token.id, gap_s=token.min_gap_s, now=self._now())
+            async with self._asking.setdefault(token.id, asyncio.Lock()):  # else they would only race each other
+                wait_s = await self._in_thread(take_turn, token.id, gap_s=token.min_gap_s, now=self._now())
         except DatabaseError:
             raise Problem("unavailable", retry_after_s=1) from None
         if wait_s > LONGEST_WAIT_S:
