@@ -15,7 +15,7 @@ from tests.dashboard.connecting.test_described import described
 from tests.factories import make_client
 from tests.proving import prove
 
-pytestmark = pytest.mark.django_db(databases=["default", "calls"])
+pytestmark = pytest.mark.django_db
 PAGE = "/connections/acme-fake/"
 
 

@@ -9,7 +9,7 @@ import pytest
 from integrations.models import CustomProvider
 from secrets_vault import generation
 
-pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "calls"])
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_the_answer_says_what_is_so(world):

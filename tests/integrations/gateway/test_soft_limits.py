@@ -12,7 +12,7 @@ from integrations.models import CallHour
 from integrations.outbound import OutboundError
 from tests.integrations.gateway.test_behaviour import answered, world_with
 
-pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "calls"])
+pytestmark = pytest.mark.django_db(transaction=True)
 SLACK = [{"status": 200, "any_of": ["ratelimited", "rate_limited"], "false_at": "ok"}]
 LIMITED = b'{"ok":false,"error":"ratelimited"}'
 
