@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -26,17 +27,22 @@ def remind(now: datetime) -> int:
     The digest of a week is written once, from Monday 07:00 in the person's zone on: after
     downtime it is caught up on the next day that Keylodge runs, and never doubled.
     """
-    return sum(_remind(user, now=now, is_demo=False) for user in User.objects.filter(is_active=True))
+    return _remind_all(User.objects.filter(is_active=True), now=now, is_demo=False)
 
 
 def remind_of_demo(now: datetime) -> int:
     """Write to the owners what they would be told if the demo's clients were real; kept here, mailed to nobody."""
-    return sum(_remind(user, now=now, is_demo=True) for user in User.objects.filter(is_active=True, is_owner=True))
+    return _remind_all(User.objects.filter(is_active=True, is_owner=True), now=now, is_demo=True)
 
 
-def _remind(user: User, *, now: datetime, is_demo: bool) -> int:
+def _remind_all(users: Iterable[User], *, now: datetime, is_demo: bool) -> int:
+    days = rotation_days.by_provider()
+    return sum(_remind(user, days, now=now, is_demo=is_demo) for user in users)
+
+
+def _remind(user: User, days: rotation.ProviderDays, *, now: datetime, is_demo: bool) -> int:
     local = now.astimezone(_zone_of(user))
-    board = rotation.board(user, local.date(), provider_days=rotation_days.by_provider())
+    board = rotation.board(user, local.date(), provider_days=days)
     rows = [row for row in board if _is_of_demo(row) == is_demo]
     with writing_to(user):
         written = _digest(user, rows, local=local, now=now, is_demo=is_demo)
