@@ -7,12 +7,11 @@ from collections.abc import Callable
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connections
-from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
 from secrets_vault import keys
-from secrets_vault.commands import newer_migrations
+from secrets_vault.commands import tables_of
 from secrets_vault.errors import VaultError
 
 
@@ -26,13 +25,8 @@ def database_answers() -> bool:
 
 def tables_are_current() -> bool:
     """Tell whether every migration has run, and none of a newer version."""
-    for alias in settings.DATABASES:
-        if newer_migrations(alias):
-            return False
-        executor = MigrationExecutor(connections[alias])
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-            return False
-    return True
+    tables = (tables_of(alias) for alias in settings.DATABASES)
+    return not any(found.waiting or found.newer for found in tables)
 
 
 def keys_open() -> bool:

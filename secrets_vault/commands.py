@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -15,7 +17,6 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import OperationalError, ProgrammingError, connections
 from django.db.migrations.executor import MigrationExecutor
-from django.db.migrations.loader import MigrationLoader
 
 from secrets_vault import keys
 from secrets_vault.errors import VaultError
@@ -67,36 +68,44 @@ class KeylodgeCommand(BaseCommand):
 
 def prepare() -> None:
     """Bring the tables up to date and open the keys, making both on a first start."""
-    refuse_newer_tables()
-    for alias in settings.DATABASES:
-        if migrations_waiting(alias):
+    tables = {alias: tables_of(alias) for alias in settings.DATABASES}
+    refuse_newer(tables.values())
+    for alias, found in tables.items():
+        if found.waiting:
             call_command("migrate", database=alias, interactive=False, verbosity=0)
     keys.initialise()
 
 
-def migrations_waiting(alias: str) -> int:
-    """Return how many migrations one database has not seen."""
+@dataclass(frozen=True)
+class Tables:
+    """How far the tables of one database are: how many migrations wait, and which a newer Keylodge has run."""
+
+    waiting: int
+    newer: list[str]
+
+
+def tables_of(alias: str) -> Tables:
+    """Return how far one database is. The migrations on disk are read once for it, which takes a while."""
     executor = MigrationExecutor(connections[alias])
-    return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    loader = executor.loader
+    known = set(loader.disk_migrations)
+    for migration in loader.disk_migrations.values():
+        known.update(migration.replaces)
+    unknown = sorted(set(loader.applied_migrations) - known)
+    return Tables(
+        waiting=len(executor.migration_plan(loader.graph.leaf_nodes())),
+        newer=[f"{app}.{name}" for app, name in unknown if app in OURS],
+    )
 
 
-def refuse_newer_tables() -> None:
+def refuse_newer(tables: Iterable[Tables]) -> None:
     """Raise ImproperlyConfigured when a newer Keylodge has changed the tables: this one does not know what they mean.
 
     Django itself would say nothing and begin to write.
     """
-    unknown = [name for alias in settings.DATABASES for name in newer_migrations(alias)]
+    unknown = [name for found in tables for name in found.newer]
     if unknown:
         raise ImproperlyConfigured(
             f"This database was last used by a newer Keylodge ({unknown[0]}). "
             "Start that version again, or restore a backup from before it into an empty home."
         )
-
-
-def newer_migrations(alias: str) -> list[str]:
-    """Return the migrations of ours that this database has seen and this version does not have."""
-    loader = MigrationLoader(connections[alias])
-    known = set(loader.disk_migrations)
-    for migration in loader.disk_migrations.values():
-        known.update(migration.replaces)
-    return [f"{app}.{name}" for app, name in sorted(set(loader.applied_migrations) - known) if app in OURS]

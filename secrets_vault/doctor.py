@@ -14,7 +14,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from secrets_vault import audit, generation, keys, row_checks, wrapping_key
-from secrets_vault.commands import migrations_waiting, newer_migrations
+from secrets_vault.commands import tables_of
 from secrets_vault.errors import VaultError
 from secrets_vault.models import AuditEvent, User
 
@@ -44,10 +44,11 @@ def examine() -> list[Finding]:
 
 
 def _tables() -> Finding:
-    newer = [name for alias in settings.DATABASES for name in newer_migrations(alias)]
+    tables = [tables_of(alias) for alias in settings.DATABASES]
+    newer = [name for found in tables for name in found.newer]
     if newer:
         return Finding("tables", False, f"a newer Keylodge has changed them ({newer[0]})", "Start that version again.")
-    waiting = sum(migrations_waiting(alias) for alias in settings.DATABASES)
+    waiting = sum(found.waiting for found in tables)
     todo = "Start Keylodge once with `make run`: it brings the tables up to date." if waiting else ""
     return Finding("tables", not waiting, f"{waiting} migrations are waiting" if waiting else "up to date", todo)
 

@@ -67,4 +67,4 @@ def test_an_unexpected_error_is_not_swallowed():
 @pytest.mark.django_db
 def test_a_prepared_command_finds_tables_and_keys_as_they_are():
     commands.prepare()
-    assert commands.migrations_waiting("default") == 0
+    assert commands.tables_of("default").waiting == 0

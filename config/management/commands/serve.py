@@ -14,7 +14,7 @@ from django.db import connections
 
 from config.run import Child, Supervisor, is_address_here, port_is_free, wait_until_open
 from secrets_vault import keys
-from secrets_vault.commands import refuse_newer_tables
+from secrets_vault.commands import refuse_newer, tables_of
 from secrets_vault.models import StoredSecret, User
 from secrets_vault.people import setup_link
 
@@ -73,7 +73,7 @@ def hold_home(home: Path) -> IO[str]:
 def prepare(home: Path) -> None:
     """Bring the tables up to date and open the keys, before anything listens."""
     try:
-        refuse_newer_tables()
+        refuse_newer(tables_of(alias) for alias in settings.DATABASES)
     except ImproperlyConfigured as newer:
         raise CommandError(str(newer), returncode=2) from None
     for alias in settings.DATABASES:
