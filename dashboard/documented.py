@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from integrations.limits import fitting_limits
 from integrations.models import CustomProvider
 from integrations.providers.parts import Limit
 from integrations.providers.reading import BadFacts
@@ -26,10 +27,4 @@ def providers_of(keys: Iterable[str]) -> dict[str, Provider]:
 
 def documented_of(provider: Provider | None, *, kind: str, is_production: bool) -> list[Limit]:
     """Return the limits that the provider's pages name for a kind of credential, live or for tests."""
-    mode = "live" if is_production else "test"
-    limits = provider.limits if provider else ()
-    return [
-        limit
-        for limit in limits
-        if (not limit.kinds or kind in limit.kinds) and (not limit.environment or limit.environment == mode)
-    ]
+    return fitting_limits(provider, kind=kind, environment="live" if is_production else "test") if provider else []

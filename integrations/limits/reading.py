@@ -12,6 +12,7 @@ from pathlib import Path
 
 from integrations.limits import ietf, units
 from integrations.limits.quota import Reading
+from integrations.providers.parts import Limit
 from integrations.providers.shape import Provider
 
 Headers = Mapping[str, str] | Iterable[tuple[bytes, bytes]]
@@ -64,12 +65,20 @@ def documented_limits(provider: Provider, *, kind: str = "", environment: str = 
     Where several rows name one bucket, the first that fits counts: the facts list the smallest plan first.
     """
     readings: dict[str, Reading] = {}
-    for limit in provider.limits:
-        fits_kind = not kind or not limit.kinds or kind in limit.kinds
-        fits_mode = not environment or not limit.environment or environment == limit.environment
-        if fits_kind and fits_mode and limit.bucket not in readings:
+    for limit in fitting_limits(provider, kind=kind, environment=environment):
+        if limit.bucket not in readings:
             readings[limit.bucket] = Reading(limit.bucket, limit.limit, None, limit.window_s, None, "documented")
     return list(readings.values())
+
+
+def fitting_limits(provider: Provider, *, kind: str = "", environment: str = "") -> list[Limit]:
+    """Return the rows of the facts that hold for a kind of credential in live or test mode."""
+    return [
+        limit
+        for limit in provider.limits
+        if (not kind or not limit.kinds or kind in limit.kinds)
+        and (not environment or not limit.environment or environment == limit.environment)
+    ]
 
 
 def fold(headers: Headers, *, only: frozenset[str] | None = None) -> dict[str, str]:
