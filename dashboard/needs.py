@@ -23,7 +23,7 @@ from dashboard.words import ago_words, thousands
 from integrations.alerts import can_mail
 from integrations.causes.saying import in_words
 from integrations.models import ClientLink, Connection, ErrorGroup, Sweep
-from integrations.sweeps import newest_run
+from integrations.sweeps import QUIET_AFTER, newest_run
 from integrations.timetable import BookDamaged
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from secrets_vault.rotation import BoardRow
 
 Status = Connection.Status
-SILENCE = timedelta(minutes=5)
 NEARLY_PERCENT = 90
 DAMAGED = BookDamaged.__name__  # a sweep that failed keeps the name of its error
 MOST = 200
@@ -102,10 +101,10 @@ def url_of(name: str, *args: object, fallback: str = "") -> str:
 
 def background_needs(user: User, *, now: datetime) -> Iterator[Waiting]:
     """Warn the owner when no background work has run for five minutes: nothing is refreshed or reminded then."""
-    if not user.is_owner or now - user.joined_at < SILENCE:
+    if not user.is_owner or now - user.joined_at < QUIET_AFTER:
         return
     last = newest_run(now)
-    if last is None or now - last > SILENCE:
+    if last is None or now - last > QUIET_AFTER:
         yield Waiting(0, partial(_background_need, last, now=now))
 
 
