@@ -9,8 +9,8 @@ from smtplib import SMTPException
 
 from django.conf import settings
 from django.core.mail import EmailMessage, mailers
-from django.db.models import Q
 
+from integrations import wall_clock
 from integrations.models import Message
 
 logger = logging.getLogger(__name__)
@@ -23,15 +23,13 @@ WAITS = (
     timedelta(hours=2),
     timedelta(hours=6),
 )
-# A time further ahead than we ever set one was written by a clock that has since been put back.
-SKEW = timedelta(minutes=5)
 
 
 def send_due(*, now: datetime, limit: int = 50) -> int:
     """Send the messages that are due, oldest first; return how many went out."""
     owner = token_hex(8)
-    free = Q(lease_until=None) | Q(lease_until__lt=now) | Q(lease_until__gt=now + LEASE + SKEW)
-    is_time = Q(due_at__lte=now) | Q(due_at__gt=now + WAITS[-1] + SKEW)
+    free = wall_clock.is_free("lease_until", now, lease=LEASE)
+    is_time = wall_clock.has_come("due_at", now, at_most=WAITS[-1])
     due = Message.objects.filter(free, is_time, state=Message.State.QUEUED).order_by("due_at")
     sent = 0
     for message in list(due[:limit]):

@@ -18,8 +18,8 @@ from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from django.db import DatabaseError, IntegrityError, connections, transaction
-from django.db.models import Q
 
+from integrations import wall_clock
 from integrations.models import Sweep
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ def _make_missing_rows(now: datetime) -> None:
 def _claim(name: str, entry: Timetable, *, owner: str, now: datetime) -> bool:
     """Take the lease."""
     every, lease = timedelta(seconds=entry.every_s), timedelta(seconds=LEASE_S)
-    is_due = Q(due_at__lte=now) | Q(due_at__gt=now + every + SKEW)
-    is_free = Q(lease_until=None) | Q(lease_until__lt=now) | Q(lease_until__gt=now + lease + SKEW)
+    is_due = wall_clock.has_come("due_at", now, at_most=every, skew=SKEW)
+    is_free = wall_clock.is_free("lease_until", now, lease=lease, skew=SKEW)
     row = Sweep.objects.filter(is_due, is_free, name=name)
     lease_until = now + lease
     return bool(row.update(lease_owner=owner, lease_until=lease_until, started_at=now, every_s=entry.every_s))

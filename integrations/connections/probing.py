@@ -10,11 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
-from integrations import outbound
+from integrations import outbound, wall_clock
 from integrations.errors import IntegrationError
 from integrations.models import Connection
 from integrations.oauth.account import account_in
@@ -34,7 +33,6 @@ logger = logging.getLogger(__name__)
 
 EVERY = timedelta(days=1)
 SOON = timedelta(minutes=15)
-SKEW = timedelta(minutes=5)  # a date further ahead than we ever set one is of a clock that has since been put back
 SWEEP_S = 120.0  # so that other sweeps get their turn, whatever the providers do
 SENTENCES = {
     "works": gettext_lazy("It works."),
@@ -166,7 +164,7 @@ def _follow(row: Connection, result: ProbeResult, *, actor: Actor, now: datetime
 def probe_due(*, now: datetime, limit: int = 50, send: Send = outbound.send) -> int:
     """Try the credentials that nobody has tried for a day; return how many. For the sweep."""
     tried = [Status.CONNECTED, Status.UNTESTED, Status.FAILING]
-    is_time = Q(probe_due_at__lte=now) | Q(probe_due_at__gt=now + EVERY + SKEW)
+    is_time = wall_clock.has_come("probe_due_at", now, at_most=EVERY)
     due = Connection.objects.filter(is_time, status__in=tried, is_demo=False).order_by("probe_due_at")
     done, began = 0, time.monotonic()
     for row in list(due[:limit]):

@@ -16,12 +16,10 @@ from django.db.models import Q
 
 from integrations.models import Connection
 from integrations.oauth.session import TIMEOUT_S
+from integrations.wall_clock import SKEW
 
 # Longer than the token call's own deadline (15 s) and the commit after it, on a machine that is busy.
 LEASE = timedelta(seconds=45)
-# A lease that ends later than this beyond any could be was written by a clock that has since been put back. Less
-# would take a lease from its holder: two callers never have quite the same time.
-SKEW = timedelta(minutes=5)
 LONGEST_WAIT = timedelta(hours=1)  # after a failed refresh: a Retry-After is followed so far (`answers.py`)
 SECOND = "second-"
 
