@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import logging
+import logging.config
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
@@ -9,6 +12,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from config.log_lines import logging_config
 from secrets_vault import keys
 
 
@@ -22,6 +26,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for mark in item.iter_markers("django_db"):
             mark.kwargs.setdefault("databases", "__all__")
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """Yield what the configured handler of every process writes, at the level that DEBUG asks for."""
+    root, stream = logging.getLogger(), io.StringIO()
+    handlers, level = root.handlers[:], root.level
+    config = logging_config("DEBUG")
+    config["handlers"]["console"]["stream"] = stream
+    logging.config.dictConfig(config)
+    yield stream
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(autouse=True)

@@ -8,9 +8,6 @@ its note, as a careless library does.
 from __future__ import annotations
 
 import inspect
-import io
-import logging
-import logging.config
 import re
 import sys
 from base64 import b64encode
@@ -23,7 +20,6 @@ import pytest
 from django.core import mail
 from django.urls import resolve
 
-from config.log_lines import logging_config
 from integrations import tokens
 from integrations.models import Message
 from secrets_vault import vault
@@ -106,18 +102,6 @@ def broken_answer(browser, method: str, address: str, *, values: dict[str, str],
         if times:
             break
     return answer
-
-
-@pytest.fixture
-def log():
-    """Yield what the configured handler of every process writes, at the level that DEBUG asks for."""
-    stream, before = io.StringIO(), (logging.getLogger().handlers[:], logging.getLogger().level)
-    config = logging_config("DEBUG")
-    config["handlers"]["console"]["stream"] = stream
-    logging.config.dictConfig(config)
-    yield stream
-    logging.getLogger().handlers[:] = before[0]
-    logging.getLogger().setLevel(before[1])
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import json
-import logging
-import logging.config
 
 import pytest
 
-from config.log_lines import logging_config
 from integrations.gateway import app, forward
 from tests.canaries import Net, canary
 from tests.fake_upstream import OK
 from tests.integrations.gateway.conftest import KEY
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def log():
-    """Yield what the configured handler of every process writes at its most talkative."""
-    stream, before = io.StringIO(), (logging.getLogger().handlers[:], logging.getLogger().level)
-    config = logging_config("DEBUG")
-    config["handlers"]["console"]["stream"] = stream
-    logging.config.dictConfig(config)
-    yield stream
-    logging.getLogger().handlers[:] = before[0]
-    logging.getLogger().setLevel(before[1])
 
 
 def breaking(*said: str):
