@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeGuard
 
 from integrations.oauth.errors import AppWrong, BadMinute, GrantDead, GrantRefused
-from integrations.providers.parts import OAuthFacts
+from integrations.providers.oauth_facts import OAuthFacts
 from secrets_vault.secret import Secret
 
 MAX_TTL_S = 10 * 365 * 86_400

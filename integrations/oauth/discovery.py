@@ -20,7 +20,7 @@ from integrations.errors import IntegrationError
 from integrations.oauth.session import Send
 from integrations.outbound import OutboundError
 from integrations.providers import templates
-from integrations.providers.parts import ID_TOKEN_ALGS
+from integrations.providers.oauth_facts import ID_TOKEN_ALGS
 
 DEADLINE_S = 5.0
 MAX_BYTES = 256 * 1024

@@ -32,7 +32,7 @@ from integrations.oauth.revoke import give_back
 from integrations.oauth.session import AuthorizationServer, Send
 from integrations.oauth.signing_keys import KeysUnreadable
 from integrations.providers.gone import is_gone, shown_provider
-from integrations.providers.parts import OAuthFacts
+from integrations.providers.oauth_facts import OAuthFacts
 from integrations.status import record
 from secrets_vault import vault
 from secrets_vault.actor import SYSTEM, Actor

@@ -21,7 +21,7 @@ from joserfc.errors import JoseError
 from integrations.errors import IntegrationError
 from integrations.oauth.session import Send
 from integrations.oauth.signing_keys import find_key
-from integrations.providers.parts import OAuthFacts
+from integrations.providers.oauth_facts import OAuthFacts
 from secrets_vault import vault
 from secrets_vault.secret import Secret
 

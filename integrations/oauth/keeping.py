@@ -12,7 +12,7 @@ from integrations.models import Connection, OAuthApp
 from integrations.oauth.answers import Grant
 from integrations.oauth.errors import CannotStart
 from integrations.oauth.session import AuthorizationServer, Send
-from integrations.providers.parts import OAuthFacts
+from integrations.providers.oauth_facts import OAuthFacts
 from integrations.providers.registry import get_provider
 from integrations.providers.shape import BadVariable, Provider
 from secrets_vault import vault

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from integrations.models import Connection, OAuthApp
 from integrations.oauth.errors import CannotStart
-from integrations.providers.parts import OAuthFacts
+from integrations.providers.oauth_facts import OAuthFacts
 
 OPENID = "openid"
 

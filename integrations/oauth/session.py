@@ -29,7 +29,7 @@ from integrations.oauth.answers import (
     says_no,
 )
 from integrations.oauth.errors import BadMinute
-from integrations.providers.parts import OAuthFacts
+from integrations.providers.oauth_facts import OAuthFacts
 from secrets_vault.secret import Secret
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from datetime import date
 
 from integrations.models import Connection
 from integrations.providers.loading import ProviderNotFound, get_provider
-from integrations.providers.parts import KINDS, Injection, OAuthFacts
+from integrations.providers.oauth_facts import OAuthFacts
+from integrations.providers.parts import KINDS, Injection
 from integrations.providers.reading import BadFacts
 from integrations.providers.shape import BadVariable, Provider
 

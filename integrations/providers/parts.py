@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
 from typing import Any
@@ -14,8 +14,6 @@ from urllib.parse import urlsplit
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 KINDS = ("api_key", "bearer", "basic", "oauth2")
 TCHAR = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
-# Signatures by a key that only the provider has (RFC 7518 section 3.1): no "none", and nothing keyed by a secret.
-ID_TOKEN_ALGS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 QUERY_NAME = re.compile(r"[A-Za-z0-9._~-]+")
 
 
@@ -244,79 +242,3 @@ class Sunset:
     what: str
     source: str
     on: date | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RefreshFacts:
-    """How refresh tokens behave. Unknown is None. Codes are the `error` (or older status) words of an answer."""
-
-    issued: bool | None = None
-    rotates: bool | None = None
-    idle_ttl_s: int | None = None
-    absolute_ttl_s: int | None = None
-    grace_s: int | None = None
-    dead_codes: tuple[str, ...] = ("invalid_grant",)
-    transient_codes: tuple[str, ...] = ()
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class OAuthFacts:
-    """RFC 6749 as this provider speaks it. `token_auth_method` uses the names of RFC 7591 section 2.
-
-    `issuer` with `jwks_url` is where an id_token's keys come from, `id_token_algs` how it may be signed, and
-    `identity_scopes` are asked for in every consent, to know whose account it is. `requires_iss`: the server
-    has said that every callback names it (RFC 9207).
-    """
-
-    authorize_url: str
-    token_url: str
-    revoke_url: str = ""
-    revoke_style: str = "rfc7009"
-    introspect_url: str = ""
-    issuer: str = ""
-    jwks_url: str = ""
-    id_token_algs: tuple[str, ...] = ("RS256",)
-    identity_scopes: tuple[str, ...] = ()
-    requires_iss: bool = False
-    default_scopes: tuple[str, ...] = ()
-    scope_separator: str = " "
-    optional_scope_param: str = ""
-    granted_scopes_at: str = "scope"
-    pkce: str = "unknown"
-    pkce_source: str = ""
-    token_auth_method: str = "client_secret_post"  # noqa: S105 - a method's name
-    token_body: str = "form"  # noqa: S105 - an encoding's name
-    authorize_params: Mapping[str, str] = NOTHING
-    token_params: Mapping[str, str] = NOTHING
-    access_token_ttl_s: int | None = None
-    refresh: RefreshFacts = field(default_factory=RefreshFacts)
-    app_url: str = ""
-    app_steps: tuple[str, ...] = ()
-    redirect_rule: str = ""
-
-    def __post_init__(self) -> None:
-        one_of("pkce", self.pkce, ("required", "supported", "unknown", "refused"))
-        one_of("token_auth_method", self.token_auth_method, ("client_secret_post", "client_secret_basic", "none"))
-        one_of("token_body", self.token_body, ("form", "json"))
-        one_of("revoke_style", self.revoke_style, ("rfc7009", "bearer"))
-        for alg in self.id_token_algs:
-            one_of("id_token_algs", alg, ID_TOKEN_ALGS)
-        if not self.id_token_algs:
-            raise ValueError("id_token_algs: at least one is needed")
-        if self.requires_iss and not self.issuer:
-            raise ValueError("issuer: is missing; requires_iss needs it")
-        if self.pkce == "refused" and not self.pkce_source:
-            raise ValueError("pkce_source: a provider that refuses PKCE needs the page that says so")
-        if self.access_token_ttl_s is not None and self.access_token_ttl_s < 1:
-            raise ValueError("access_token_ttl_s: must be above 0")
-
-    @property
-    def verifies_id_tokens(self) -> bool:
-        """Return whether an id_token can be verified here. Where it cannot, none is asked for."""
-        return bool(self.issuer and self.jwks_url)
-
-    @property
-    def sends_pkce(self) -> bool:
-        """Return whether a challenge is sent: always, unless the provider's own page refuses it."""
-        return self.pkce != "refused"

@@ -14,6 +14,7 @@ from django.utils.translation import gettext
 
 from integrations.errors import IntegrationError
 from integrations.providers import templates
+from integrations.providers.oauth_facts import OAuthFacts
 from integrations.providers.parts import (
     KINDS,
     NOTHING,
@@ -23,7 +24,6 @@ from integrations.providers.parts import (
     KeyFormat,
     Limit,
     LimitSignal,
-    OAuthFacts,
     Probe,
     Rotation,
     Sunset,

@@ -11,7 +11,7 @@ import pytest
 from integrations import outbound
 from integrations.oauth.answers import Answer, read_code, read_scopes, retry_after_s
 from integrations.oauth.session import AuthorizationServer
-from integrations.providers.parts import OAuthFacts
+from integrations.providers.oauth_facts import OAuthFacts
 from secrets_vault.secret import Secret
 from tests.integrations.oauth.world import NOW
 

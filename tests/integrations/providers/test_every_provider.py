@@ -15,7 +15,7 @@ import pytest
 from integrations.gateway.target import is_allowed
 from integrations.limits.reading import dialects
 from integrations.providers import templates
-from integrations.providers.parts import OAuthFacts
+from integrations.providers.oauth_facts import OAuthFacts
 from integrations.providers.registry import all_providers, get_provider
 from integrations.providers.shape import BadVariable, Provider, oauth_urls
 
