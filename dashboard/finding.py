@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from dashboard.names import name_providers
 from dashboard.navigation import PLACES
-from dashboard.needs import url_of
+from dashboard.need import url_of
 from integrations.models import Call, Connection
 from secrets_vault import vault
 from secrets_vault.models import Client, SecretField, StoredSecret

@@ -11,7 +11,7 @@ from allauth.mfa.models import Authenticator
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 
-from dashboard.needs import url_of
+from dashboard.need import url_of
 from integrations.models import CallHour, Connection, GatewayToken
 
 if TYPE_CHECKING:

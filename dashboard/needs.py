@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db.models import Q
-from django.urls import NoReverseMatch, reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -19,12 +17,11 @@ from django.utils.translation import gettext_lazy, ngettext
 from dashboard.light import LightConnection, light_connections
 from dashboard.names import name_providers
 from dashboard.navigation import OPEN_STATES
+from dashboard.need import Need, Route, Waiting
+from dashboard.owner_needs import background_needs, failed_sweep_needs, mail_needs
 from dashboard.words import ago_words, thousands
-from integrations.alerts import can_mail
 from integrations.causes.saying import in_words
-from integrations.models import ClientLink, Connection, ErrorGroup, Sweep
-from integrations.sweeps import QUIET_AFTER, newest_run
-from integrations.timetable import BookDamaged
+from integrations.models import ClientLink, Connection, ErrorGroup
 
 if TYPE_CHECKING:
     from dashboard.tightest import Tight
@@ -33,42 +30,7 @@ if TYPE_CHECKING:
 
 Status = Connection.Status
 NEARLY_PERCENT = 90
-DAMAGED = BookDamaged.__name__  # a sweep that failed keeps the name of its error
 MOST = 200
-Route = tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class Need:
-    """One thing to do: what is wrong, for whom, what follows from it, since or until when, and the one button."""
-
-    tone: str
-    title: str
-    text: str
-    routes: Sequence[Route]
-    action: str
-    when: str = ""
-    client_name: str = ""
-    environment: Any = None
-    provider_key: str = ""
-    provider_name: str = ""
-
-    @property
-    def url(self) -> str:
-        """Return the first of its pages that exists."""
-        return next((url for name, *arguments in self.routes if (url := url_of(name, *arguments))), "")
-
-    @property
-    def severity(self) -> str:
-        """Return the tone in a word, for who does not see colours."""
-        return {"bad": _("Critical"), "warn": _("Warning")}.get(self.tone, _("Notice"))
-
-
-class Waiting(NamedTuple):
-    """A need that is not put into words yet: of hundreds, ten are shown."""
-
-    harm: int
-    words: Callable[[], Need]
 
 
 def needs_of(
@@ -89,49 +51,6 @@ def needs_of(
         *mail_needs(user),
     ]
     return sorted(needs, key=lambda waiting: waiting.harm)
-
-
-def url_of(name: str, *args: object, fallback: str = "") -> str:
-    """Return the address of a page, or the fallback while that page does not exist."""
-    try:
-        return reverse(f"dashboard:{name}", args=args)
-    except NoReverseMatch:
-        return fallback
-
-
-def background_needs(user: User, *, now: datetime) -> Iterator[Waiting]:
-    """Warn the owner when no background work has run for five minutes: nothing is refreshed or reminded then."""
-    if not user.is_owner or now - user.joined_at < QUIET_AFTER:
-        return
-    last = newest_run(now)
-    if last is None or now - last > QUIET_AFTER:
-        yield Waiting(0, partial(_background_need, last, now=now))
-
-
-def _background_need(last: datetime | None, *, now: datetime) -> Need:
-    text = _("Tokens are not refreshed and nobody is reminded until the worker runs again.")
-    when = _("since {when}").format(when=ago_words(last, now=now)) if last else ""
-    title, routes = _("Background work is not running"), [("settings_background",)]
-    return Need("bad", title, text, routes, _("See background work"), when)
-
-
-def failed_sweep_needs(user: User) -> Iterator[Waiting]:
-    """Tell the owner of an audit trail that does not hold, and of background work that failed when it last ran."""
-    failed = set(Sweep.objects.exclude(error_code="").values_list("error_code", flat=True)) if user.is_owner else set()
-    if DAMAGED in failed:
-        yield Waiting(0, _damaged_need)
-    if failed - {DAMAGED}:
-        yield Waiting(2, _failed_need)
-
-
-def _damaged_need() -> Need:
-    text = _("Somebody changed the database. Keep a copy of it and compare with your backups.")
-    return Need("bad", _("The audit trail is not as it was written"), text, [("audit",)], _("See the audit trail"))
-
-
-def _failed_need() -> Need:
-    text = _("It is tried again by itself. If it stays so, the log says why.")
-    return Need("warn", _("Background work failed"), text, [("settings_background",)], _("See background work"))
 
 
 def connection_needs(user: User, *, now: datetime) -> Iterator[Waiting]:
@@ -293,18 +212,6 @@ def _link_need(link: ClientLink, *, now: datetime) -> Need:
     when = _("expires {when}").format(when=ago_words(link.expires_at, now=now))
     tone = "warn" if failed else "info"
     return _need_of(connection, tone, title, text, connection_routes(connection), _("See link"), when)
-
-
-def mail_needs(user: User) -> Iterator[Waiting]:
-    """Say to the owner that reminders cannot be mailed yet."""
-    if user.is_owner and not can_mail():
-        yield Waiting(7, _mail_need)
-
-
-def _mail_need() -> Need:
-    text = _("No mail server is set. Everything Keylodge has to say is kept under Messages.")
-    routes = [("settings_mail",), ("settings",), ("messages",)]
-    return Need("info", _("Reminders cannot reach you yet"), text, routes, _("Set up mail"))
 
 
 def _need_of(row: Any, tone: str, title: str, text: str, routes: Sequence[Route], action: str, when: str) -> Need:

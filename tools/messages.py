@@ -29,8 +29,9 @@ PLURAL = "nplurals=2; plural=(n != 1);"
 ROOMS: dict[str, tuple[str, ...]] = {
     "today_clients": (
         "templates/dashboard/today.html", "templates/dashboard/client", "templates/dashboard/new_client.html",
-        "dashboard/pages/today.py", "dashboard/pages/client", "dashboard/needs.py", "dashboard/first_steps.py",
-        "dashboard/health.py", "dashboard/day.py", "dashboard/tightest.py", "dashboard/demo_data/",
+        "dashboard/pages/today.py", "dashboard/pages/client", "dashboard/need", "dashboard/owner_needs.py",
+        "dashboard/first_steps.py", "dashboard/health.py", "dashboard/day.py",
+        "dashboard/tightest.py", "dashboard/demo_data/",
     ),
     "connecting": (
         "templates/dashboard/connecting/", "dashboard/pages/connecting/", "integrations/connections/",

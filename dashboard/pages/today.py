@@ -18,7 +18,8 @@ from dashboard.day import Hours, day_of, hours_of
 from dashboard.due import light_board
 from dashboard.first_steps import first_steps
 from dashboard.health import Health, error_counts, health_of
-from dashboard.needs import needs_of, url_of
+from dashboard.need import url_of
+from dashboard.needs import needs_of
 from dashboard.render import PageRequest, render_page
 from dashboard.tightest import least_left, tightest
 from dashboard.words import STATUS_TONES

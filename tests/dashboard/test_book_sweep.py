@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from django.db import transaction
 
-from dashboard.needs import failed_sweep_needs, needs_of
+from dashboard.needs import needs_of
+from dashboard.owner_needs import failed_sweep_needs
 from integrations import sweeps, timetable
 from integrations.models import Sweep
 from secrets_vault import audit

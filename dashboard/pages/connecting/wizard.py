@@ -21,7 +21,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from dashboard.needs import url_of
+from dashboard.need import url_of
 from dashboard.pages.connecting import picker
 from dashboard.pages.connecting.forms import (
     LinkedConnection,
