@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from dashboard.forms import PageForm
 from dashboard.pages.connecting.picker import LINK, NOW
-from dashboard.pages.vault.forms import FIELDS_OF_KIND, AgeFields, typed_fields, value_field
+from dashboard.pages.vault.forms import FIELDS_OF_KIND, AgeFields, owner_field, rule_field, typed_fields, value_field
 from integrations.links.words import catalogues
 from integrations.providers.registry import Warned, warnings_for
 
@@ -152,17 +152,9 @@ class LinkedConnection(OAuthConnection, LinkTerms):
 class PastedConnection(AgeFields, NewConnection):
     """A credential that the consultant already has."""
 
-    owner_name = forms.CharField(
-        max_length=120, required=False, label=gettext_lazy("Owner"), help_text=gettext_lazy("Who answers for it.")
-    )
+    owner_name = owner_field()
     where_used = forms.CharField(max_length=300, required=False, label=gettext_lazy("Where it is used already"))
-    rotate_after_days = forms.IntegerField(
-        min_value=1,
-        max_value=730,
-        required=False,
-        label=gettext_lazy("Rotate after days"),
-        help_text=gettext_lazy("Empty: the client's rule."),
-    )
+    rotate_after_days = rule_field()
     is_warned = forms.BooleanField(
         required=False, label=gettext_lazy("Store it all the same"), widget=forms.HiddenInput
     )

@@ -62,6 +62,24 @@ def value_field(name: str, label: StrOrPromise) -> forms.CharField:
     return forms.CharField(label=label, strip=False, widget=widget)
 
 
+def owner_field() -> forms.CharField:
+    """Return the field for who answers for a secret."""
+    return forms.CharField(
+        max_length=120, required=False, label=gettext_lazy("Owner"), help_text=gettext_lazy("Who answers for it.")
+    )
+
+
+def rule_field() -> forms.IntegerField:
+    """Return the field for a secret's own rule of rotation."""
+    return forms.IntegerField(
+        min_value=1,
+        max_value=730,
+        required=False,
+        label=gettext_lazy("Rotate after days"),
+        help_text=gettext_lazy("Empty: the client's rule."),
+    )
+
+
 class AgeFields(PageForm):
     """When the provider made the credential. "Not known" is an answer, and counts as due now."""
 
@@ -143,22 +161,14 @@ class SecretDetailsForm(PageForm):
     """What is known about a secret, never its value."""
 
     label = forms.CharField(max_length=120)
-    owner_name = forms.CharField(
-        max_length=120, required=False, label=gettext_lazy("Owner"), help_text=gettext_lazy("Who answers for it.")
-    )
+    owner_name = owner_field()
     where_used = forms.CharField(
         max_length=300,
         required=False,
         label=gettext_lazy("Where it is used"),
         help_text=gettext_lazy("Workflows, servers, people."),
     )
-    rotate_after_days = forms.IntegerField(
-        min_value=1,
-        max_value=730,
-        required=False,
-        label=gettext_lazy("Rotate after days"),
-        help_text=gettext_lazy("Empty: the client's rule."),
-    )
+    rotate_after_days = rule_field()
     rotate_on = forms.DateField(
         required=False, label=gettext_lazy("Or on a day"), widget=forms.DateInput(attrs={"type": "date"})
     )

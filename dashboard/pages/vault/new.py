@@ -14,7 +14,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from dashboard.pages.vault.forms import FIELDS_OF_KIND, AgeFields, Kind, places, typed_fields, value_field
+from dashboard.pages.vault.forms import (
+    FIELDS_OF_KIND,
+    AgeFields,
+    Kind,
+    owner_field,
+    places,
+    rule_field,
+    typed_fields,
+    value_field,
+)
 from dashboard.render import PageRequest, actor_of, render_page
 from integrations import connections
 from integrations.errors import IntegrationError
@@ -48,17 +57,9 @@ class NewSecret(AgeFields):
     label = forms.CharField(
         max_length=120, required=False, help_text=gettext_lazy("Empty: the provider's name and the kind.")
     )
-    owner_name = forms.CharField(
-        max_length=120, required=False, label=gettext_lazy("Owner"), help_text=gettext_lazy("Who answers for it.")
-    )
+    owner_name = owner_field()
     where_used = forms.CharField(max_length=300, required=False, label=gettext_lazy("Where it is used"))
-    rotate_after_days = forms.IntegerField(
-        min_value=1,
-        max_value=730,
-        required=False,
-        label=gettext_lazy("Rotate after days"),
-        help_text=gettext_lazy("Empty: the client's rule."),
-    )
+    rotate_after_days = rule_field()
 
     def __init__(self, *args: Any, user: User, kind: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
