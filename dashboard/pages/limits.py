@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from django import forms
@@ -90,37 +90,46 @@ def limits(request: PageRequest) -> HttpResponse:
     chosen = filters.chosen()
     board = board_of(request.user, chosen, now=now)
     most = MOST_SHOWN if request.GET.get("all") else SHOWN
-    shown = cards_of(request.user, [place for place, _ in board[:most]], now=now)
+    shown = cards_of(request.user, [place for place, _ in board.rows[:most]], board.own, now=now)
     context = {
         "filters": filters,
         "cards": shown,
-        "count": len(board),
-        "near_count": sum(1 for place, used_percent in board if used_percent >= place.slow_down_percent),
+        "count": len(board.rows),
+        "near_count": sum(1 for place, used_percent in board.rows if used_percent >= place.slow_down_percent),
         "is_filtered": bool(chosen),
-        "is_cut": len(board) > len(shown),
+        "is_cut": len(board.rows) > len(shown),
         "now": now,
     }
     return render_page(request, "dashboard/limits.html", context, part="cards")
 
 
-def board_of(user: User, chosen: dict[str, Any], *, now: datetime) -> list[tuple[Place, float]]:
+class Board(NamedTuple):
+    """The connections with a known quota and how much of it is used, and the quotas that we count ourselves."""
+
+    rows: list[tuple[Place, float]]
+    own: Mapping[UUID, list[Quota]]
+
+
+def board_of(user: User, chosen: dict[str, Any], *, now: datetime) -> Board:
     """Return the connections with a known quota and how much of it is used, the tightest first."""
     places = places_of(_asked_for(Connection.objects.visible_to(user), chosen))
     percents = told_percents(user, now=now)
+    own: defaultdict[UUID, list[Quota]] = defaultdict(list)
     for quota in documented_quotas([place for place in places if place.pk not in percents], now=now):
-        percents[quota.connection_id] = max(percents.get(quota.connection_id, 0.0), quota.used_percent)
+        own[quota.connection_id].append(quota)
+    percents |= {pk: max(quota.used_percent for quota in quotas) for pk, quotas in own.items()}
     found = [(place, percents[place.pk]) for place in places if place.pk in percents]
-    return sorted(found, key=lambda row: -row[1])
+    return Board(sorted(found, key=lambda row: -row[1]), own)
 
 
-def cards_of(user: User, places: list[Place], *, now: datetime) -> list[Card]:
-    """Return all there is to show of a few connections, in their order."""
+def cards_of(user: User, places: list[Place], own: Mapping[UUID, list[Quota]], *, now: datetime) -> list[Card]:
+    """Return all there is to show of a few connections, in their order. `own` are the quotas we count ourselves."""
     ids = [place.pk for place in places]
     connections = lightly(Connection.objects.visible_to(user)).in_bulk(ids)
     by_connection: defaultdict[UUID, list[Quota]] = defaultdict(list)
     told = told_quotas(ids, now=now)
     known = {quota.connection_id for quota in told}
-    quotas = [*told, *documented_quotas([place for place in places if place.pk not in known], now=now)]
+    quotas = [*told, *(quota for pk in ids for quota in own.get(pk, ()))]
     for quota in sorted(quotas, key=lambda quota: -quota.used_percent):
         by_connection[quota.connection_id].append(quota)
     name_providers(connections.values())
