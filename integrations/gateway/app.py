@@ -83,7 +83,7 @@ class Gateway:
                 await refuse(Problem("request_refused"), trace=trace, send=send)
             if isinstance(gone, asyncio.CancelledError):
                 raise
-        except Exception:
+        except Exception:  # whatever broke: the caller gets an answer, and the log one line that holds no secret
             trace.code = "internal_error"
             logger.exception("a call broke", extra={"reference": str(trace.id), "covered": said_in(trace)})
             if trace.has_begun:
