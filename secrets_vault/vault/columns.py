@@ -10,6 +10,9 @@ from secrets_vault.masking import lately
 from secrets_vault.models import Client
 from secrets_vault.secret import Secret
 
+# Whole documents: no log line repeats one, and noting each would push the credentials out of the log's memory.
+DOCUMENTS = frozenset({"session", "webhookevent.head_sealed", "webhookevent.body_sealed"})
+
 
 def seal_text(text: str | bytes | Secret, *, field: str, row_id: UUID, client: Client | None = None) -> bytes:
     """Return the blob of a text for one column of one row, under the agency's keyring unless a client is given.
@@ -31,8 +34,8 @@ def open_text(blob: bytes | memoryview, *, field: str, row_id: UUID, client: Cli
 
 
 def _tell_the_log(plain: Secret, field: str) -> None:
-    """Let this process's log cover a value now in its hands. A session's data is JSON that no line repeats whole."""
-    if field != "session":
+    """Let this process's log cover a value now in its hands."""
+    if field not in DOCUMENTS:
         lately.note(plain.expose_bytes())
 
 

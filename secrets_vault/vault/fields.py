@@ -23,6 +23,7 @@ FIELD_NAMES: dict[str, tuple[str, ...]] = {
     Kind.BASIC: ("username", "password"),
     Kind.OAUTH_TOKENS: ("access_token", "refresh_token", "id_token"),
     Kind.OAUTH_APP: ("client_secret",),
+    Kind.WEBHOOK_SECRET: ("secret",),
     Kind.NOTE: ("note",),
 }
 ONE_OF_THESE = {Kind.BASIC: "password", Kind.OAUTH_TOKENS: "access_token"}

@@ -31,6 +31,7 @@ FIELDS_OF_KIND: dict[str, tuple[tuple[str, StrOrPromise], ...]] = {
     Kind.BASIC: (("username", gettext_lazy("User name")), ("password", gettext_lazy("Password"))),
     Kind.NOTE: (("note", gettext_lazy("Note")),),
     Kind.OAUTH_APP: (("client_secret", gettext_lazy("Client secret")),),
+    Kind.WEBHOOK_SECRET: (("secret", gettext_lazy("Webhook secret")),),
 }
 
 
