@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
+from django.utils import timezone
+
+from integrations.models import WebhookDelivery, WebhookEndpoint, WebhookEvent, WebhookTarget
+from integrations.webhooks import sealing, storing
+from secrets_vault import vault
+from secrets_vault.actor import SYSTEM
+from secrets_vault.ids import uuid7
 from secrets_vault.models import Client, Environment, Membership, User
+from secrets_vault.secret import Secret
 
 
 def make_user(name: str = "Ada", **fields: Any) -> User:
@@ -26,3 +35,42 @@ def make_client(
 def make_membership(user: User, client: Client, role: str = "manager", state: str = "active") -> Membership:
     """Return what `user` may do for `client`."""
     return Membership.objects.create(user=user, client=client, role=role, state=state)
+
+
+def make_webhook_endpoint(
+    client: Client, slug: str = "acme-stripe", *, secret: str = "whsec_test", **fields: Any
+) -> Any:
+    """Return an endpoint in the client's first environment, with its secret in the vault unless that is empty."""
+    environment = fields.pop("environment", None) or client.environments.first()
+    stored = fields.pop("stored", None)
+    if stored is None and secret:
+        about: dict[str, Any] = {"actor": SYSTEM, "client": client, "environment": environment, "label": slug}
+        stored = vault.store(**about, kind="webhook_secret", fields={"secret": Secret(secret)})
+    fields.setdefault("scheme_key", "stripe")
+    return WebhookEndpoint.objects.create(client=client, environment=environment, slug=slug, secret=stored, **fields)
+
+
+def make_webhook_target(endpoint: Any, url: str = "http://127.0.0.1:9/webhook/1", **fields: Any) -> Any:
+    """Return a target whose address is sealed."""
+    target = WebhookTarget(endpoint=endpoint, **fields)
+    sealing.seal_url(target, Secret(url), client=endpoint.client)
+    target.save()
+    return target
+
+
+def make_webhook_event(
+    endpoint: Any, body: bytes = b"{}", *, headers: tuple[tuple[str, bytes], ...] = (), **fields: Any
+) -> Any:
+    """Return an event of an endpoint, its head and body sealed. No delivery is made."""
+    url = f"http://localhost/hooks/{endpoint.slug}"
+    request: Any = SimpleNamespace(method="POST", url=url, headers=headers, body=body)
+    fields.setdefault("received_at", timezone.now())
+    event_id = fields.pop("id", None) or uuid7()
+    return WebhookEvent.objects.create(**storing.sealed(event_id, endpoint, request), **fields)
+
+
+def make_webhook_delivery(event: Any, target: Any, **fields: Any) -> Any:
+    """Return an event's delivery to a target, due at once."""
+    fields.setdefault("created_at", event.received_at)
+    fields.setdefault("next_at", event.received_at)
+    return WebhookDelivery.objects.create(event=event, target=target, endpoint=event.endpoint, **fields)

@@ -1,10 +1,17 @@
-"""What the ground floor keeps: connections, tokens, calls, limits, messages, and its own timetable."""
+"""What the ground floor keeps: connections, tokens, calls, limits, webhooks, messages, and its own timetable."""
 
 from integrations.models.alert import AlertEpisode, Message
 from integrations.models.call import Call, CallHour, ErrorGroup, LimitReading, TokenWindow
 from integrations.models.connection import ClientLink, Connection, CustomProvider, OAuthApp, OAuthFlow
 from integrations.models.sweep import Sweep
 from integrations.models.token import GatewayToken
+from integrations.models.webhook import (
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookEvent,
+    WebhookTarget,
+)
 
 __all__ = [
     "AlertEpisode",
@@ -21,4 +28,9 @@ __all__ = [
     "OAuthFlow",
     "Sweep",
     "TokenWindow",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookEvent",
+    "WebhookTarget",
 ]

@@ -54,6 +54,7 @@ EXPOSE_DOORS = (
     "dashboard/pages/vault/importing.py",  # a value just pasted, on its way to the mask of its preview
     "dashboard/pages/connection/tokens.py",  # a new gateway token, shown once on the page that made it
     "secrets_vault/recovery_kit.py",  # the wrapping key, printed for the password manager
+    "integrations/webhooks/sealing.py",  # payloads and addresses, on their way to the forwarder and the masker
     "integrations/connections/credential.py",  # a pasted value, looked at before it is stored
     "integrations/dotenv.py",  # an .env file, cut into names and values
     "integrations/providers/recognising.py",  # the shape of a pasted value

@@ -1,0 +1,1 @@
+"""Inbound webhooks: nothing unverified is handed on, nothing verified is lost."""

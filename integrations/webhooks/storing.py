@@ -1,0 +1,167 @@
+"""Keeps what was verified, with its deliveries, in one transaction. Only after it is the sender answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import F, Q, QuerySet
+
+from integrations.models import WebhookDelivery, WebhookEndpoint, WebhookEvent, WebhookTarget
+from integrations.webhooks import sealing
+from integrations.webhooks.replay import identity_of
+from secrets_vault import vault
+from secrets_vault.ids import uuid7
+
+if TYPE_CHECKING:
+    from integrations.webhooks.request import WebhookRequest
+    from integrations.webhooks.verdicts import Verified
+
+BODY_DIGEST = "webhook-body"
+LONGEST_TYPE = 120
+Events = QuerySet[WebhookEvent]
+FIELDS = tuple(WebhookEvent._meta.concrete_fields)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """The event under which a request is known. A duplicate has the id of the one that came first."""
+
+    id: UUID
+    is_duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A verified request on its way into the database."""
+
+    endpoint: WebhookEndpoint
+    request: WebhookRequest = field(repr=False)
+    verified: Verified
+    at: datetime
+    remote_ip: str = ""
+    id: UUID = field(default_factory=uuid7)
+
+
+def store(
+    endpoint: WebhookEndpoint, request: WebhookRequest, verified: Verified, *, now: datetime, remote_ip: str = ""
+) -> StoredEvent:
+    """Keep one verified request and its deliveries; return when they are on disk. Raises DatabaseError."""
+    return write([Arrival(endpoint, request, verified, now, remote_ip)])[0]
+
+
+def write(arrivals: Sequence[Arrival]) -> list[StoredEvent]:
+    """Keep several requests in one transaction; answer for each in turn whether it was new."""
+    with transaction.atomic():
+        rows = [row_of(arrival) for arrival in arrivals]
+        new = insert(rows)
+        deliver([row for row in rows if row.pk in new])
+        firsts = _count_duplicates([row for row in rows if row.pk not in new])
+    return [StoredEvent(firsts.get(row.pk, row.pk), row.pk not in new) for row in rows]
+
+
+def row_of(arrival: Arrival) -> WebhookEvent:
+    """Return the sealed row of a verified request, not saved yet."""
+    verified, identity = arrival.verified, identity_of(arrival.verified)
+    return WebhookEvent(
+        **sealed(arrival.id, arrival.endpoint, arrival.request),
+        received_at=arrival.at,
+        remote_ip=arrival.remote_ip,
+        signed_at=verified.signed_at,
+        event_key=identity.event_key,
+        replay_digest=identity.replay_digest,
+        event_type=said_type(verified.event_type),
+        secret_number=verified.secret_number,
+    )
+
+
+def sealed(event_id: UUID, endpoint: WebhookEndpoint, request: WebhookRequest) -> dict[str, Any]:
+    """Return the columns that hold a request, as ciphertext under its client's keyring."""
+    client = endpoint.client
+    return {
+        "id": event_id,
+        "endpoint_id": endpoint.pk,
+        "client_id": client.pk,
+        "method": request.method[:16],
+        "body_bytes": len(request.body),
+        "body_digest": vault.keyed_hash(BODY_DIGEST, request.body),
+        "head_sealed": sealing.seal_head(request, event_id=event_id, client=client),
+        "body_sealed": sealing.seal_body(request.body, event_id=event_id, client=client),
+    }
+
+
+def said_type(event_type: str | None) -> str:
+    """Return the type a vendor gave an event, as far as it can be stored and shown."""
+    return "".join(letter for letter in event_type or "" if letter.isprintable())[:LONGEST_TYPE]
+
+
+def insert(rows: Sequence[WebhookEvent]) -> set[UUID]:
+    """Insert the rows that are new; return their ids.
+
+    One statement: of two requests with the same key at the same moment, in this process or another, one waits for
+    the other's commit and then is the duplicate. In the order of their keys, so that two batches do not wait for
+    each other in a circle.
+    """
+    ordered = sorted(
+        rows, key=lambda row: (row.endpoint_id.bytes, row.event_key or "", bytes(row.replay_digest or b""))
+    )
+    columns = ", ".join(str(column.column) for column in FIELDS)
+    marks = ", ".join(f"({', '.join(['%s'] * len(FIELDS))})" for _ in ordered)
+    table = WebhookEvent._meta.db_table
+    sql = f"INSERT INTO {table} ({columns}) VALUES {marks} ON CONFLICT DO NOTHING RETURNING id"  # noqa: S608 - ours
+    values = [each.get_db_prep_save(getattr(row, each.attname), connection) for row in ordered for each in FIELDS]
+    if not ordered:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return {found if isinstance(found, UUID) else UUID(hex=found) for (found,) in cursor.fetchall()}
+
+
+def deliver(events: Sequence[WebhookEvent]) -> None:
+    """Write a delivery for each target of each event, in the transaction that stores the event."""
+    targets: dict[UUID, list[WebhookTarget]] = {}
+    for target in WebhookTarget.objects.filter(endpoint__in={event.endpoint_id for event in events}).order_by("id"):
+        targets.setdefault(target.endpoint_id, []).append(target)
+    due = [(event, target) for event in events for target in targets.get(event.endpoint_id, ())]
+    WebhookDelivery.objects.bulk_create(
+        WebhookDelivery(
+            event_id=event.pk,
+            target=target,
+            endpoint_id=event.endpoint_id,
+            created_at=event.received_at,
+            next_at=event.received_at,
+        )
+        for event, target in due
+    )
+
+
+def _count_duplicates(rows: Sequence[WebhookEvent]) -> dict[UUID, UUID]:
+    """Count on the first event of each duplicate that it came again; return the first one's id by the duplicate's."""
+    counts: dict[UUID, list[WebhookEvent]] = {}
+    firsts: dict[UUID, UUID] = {}
+    for row in rows:
+        first = _first_of(row)
+        if first is not None:
+            firsts[row.pk] = first
+            counts.setdefault(first, []).append(row)
+    for first, again in sorted(counts.items()):
+        newest = max(row.received_at for row in again)
+        came = {"duplicates": F("duplicates") + len(again), "last_duplicate_at": newest}
+        WebhookEvent.objects.filter(pk=first).update(**came)
+    return firsts
+
+
+def _first_of(row: WebhookEvent) -> UUID | None:
+    same = Q()
+    if row.event_key is not None:
+        same |= Q(event_key=row.event_key)
+    if row.replay_digest is not None:
+        same |= Q(replay_digest=row.replay_digest)
+    found: UUID | None = (
+        WebhookEvent.objects.filter(same, endpoint=row.endpoint_id).order_by("id").values_list("pk", flat=True).first()
+    )
+    return found
