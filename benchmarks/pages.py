@@ -60,7 +60,7 @@ def fill() -> None:
     """Write the rows: every tenth connection is broken, every twentieth fails now and then."""
     from django.utils import timezone
 
-    from integrations.models import Call, CallHour, Connection, ErrorGroup, LimitReading
+    from integrations.models import Call, CallHour, ClientHour, Connection, ErrorGroup, LimitReading
     from secrets_vault.ids import uuid7
     from secrets_vault.models import Client, Environment, Membership, SecretVersion, StoredSecret, User
 
@@ -104,6 +104,13 @@ def fill() -> None:
                 failed=i % 20 == 0,
             )
             for i, row in enumerate(rows) for h in range(26)
+        ),
+        batch_size=2000,
+    )  # fmt: skip
+    ClientHour.objects.bulk_create(
+        (
+            ClientHour(client_id=client.pk, hour=hour - timedelta(hours=h), calls=2 * CONNECTIONS, failed=i % 2 == 0)
+            for i, client in enumerate(clients) for h in range(26)
         ),
         batch_size=2000,
     )  # fmt: skip

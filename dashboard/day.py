@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db.models import Sum
 
-from integrations.models import CallHour
+from integrations.models import ClientHour
 
 HOURS = 24
 Hours = list[tuple[int, int]]
@@ -47,7 +47,7 @@ def first_hour(now: datetime) -> datetime:
 def day_of(client_ids: Iterable[UUID], *, now: datetime) -> Day:
     """Return the last 24 hours over clients already found visible, in one query."""
     since = first_hour(now)
-    rows = CallHour.objects.filter(client_id__in=list(client_ids), hour__gte=since, hour__lte=now).order_by()
+    rows = ClientHour.objects.filter(client_id__in=list(client_ids), hour__gte=since, hour__lte=now).order_by()
     calls, failed, limited = [0] * HOURS, [0] * HOURS, 0
     for hour, count, bad, held in rows.values_list("hour").annotate(Sum("calls"), Sum("failed"), Sum("limited")):
         place = _place(hour, since)
@@ -59,8 +59,8 @@ def hours_of(client_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, Hours]:
     """Return (calls, failed) for each of the last 24 hours of clients already found visible, in one query."""
     since, ids = first_hour(now), list(client_ids)
     found: dict[UUID, Hours] = {pk: [(0, 0)] * HOURS for pk in ids}
-    rows = CallHour.objects.filter(client_id__in=ids, hour__gte=since, hour__lte=now).order_by()
-    for client_id, hour, calls, failed in rows.values_list("client_id", "hour").annotate(Sum("calls"), Sum("failed")):
+    rows = ClientHour.objects.filter(client_id__in=ids, hour__gte=since, hour__lte=now).order_by()
+    for client_id, hour, calls, failed in rows.values_list("client_id", "hour", "calls", "failed"):
         found[client_id][_place(hour, since)] = (calls, failed)
     return found
 

@@ -12,7 +12,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 
 from dashboard.need import url_of
-from integrations.models import CallHour, Connection, GatewayToken
+from integrations.models import ClientHour, Connection, GatewayToken
 
 if TYPE_CHECKING:
     from secrets_vault.models import User
@@ -34,7 +34,7 @@ def first_steps(user: User, client_ids: Sequence[UUID]) -> list[Step]:
 
     That is asked first: in an installation at work this is one query.
     """
-    if CallHour.objects.filter(client_id__in=client_ids).exists():
+    if ClientHour.objects.filter(client_id__in=client_ids).exists():
         return []
     has_connection = Connection.objects.visible_to(user).exists()
     has_token = GatewayToken.objects.visible_to(user).exists()

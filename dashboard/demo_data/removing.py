@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from integrations.models import Call, CallHour, ClientLink, Connection, ErrorGroup, GatewayToken, LimitReading, Message
+from integrations.models import (
+    Call,
+    CallHour,
+    ClientHour,
+    ClientLink,
+    Connection,
+    ErrorGroup,
+    GatewayToken,
+    LimitReading,
+    Message,
+)
 from integrations.models.router import calls_alias
 from integrations.reminders import DEMO_KEY
 from secrets_vault import audit, generation
 from secrets_vault.actor import COMMAND
 from secrets_vault.models import Client, KeyTerm, StoredSecret
 
-IN_THE_CALL_LOG = (Call, CallHour, ErrorGroup, LimitReading)
+IN_THE_CALL_LOG = (Call, CallHour, ClientHour, ErrorGroup, LimitReading)
 BELONGING = (Message, ClientLink, GatewayToken, Connection, StoredSecret, KeyTerm)
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import connections, transaction
 
-from integrations.models import Call, CallHour, TokenWindow
+from integrations.models import Call, CallHour, ClientHour, TokenWindow
 from integrations.models.partitions import day_bound
 from integrations.models.router import calls_alias
 
@@ -69,7 +69,8 @@ def _partitions() -> list[date]:
 def drop_old(keep: timedelta, *, now: datetime, sleep: Callable[[float], None] = time.sleep) -> int:
     """Forget calls older than `keep`; return how many days (PostgreSQL) or rows (SQLite) went."""
     oldest = now - keep
-    CallHour.objects.filter(hour__lt=oldest - timedelta(days=400)).delete()
+    for counts in (CallHour, ClientHour):
+        counts.objects.filter(hour__lt=oldest - timedelta(days=400)).delete()
     TokenWindow.objects.exclude(window__in=("uses", "gap")).filter(starts_at__lt=now - timedelta(days=2)).delete()
     if connections[calls_alias()].vendor == "postgresql":
         return _drop_partitions(oldest.astimezone(UTC).date()) + _delete_slices(_id_at(oldest), sleep=sleep)

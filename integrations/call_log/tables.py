@@ -6,23 +6,24 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from operator import attrgetter
+from operator import add, attrgetter
 from typing import Any
 from uuid import UUID
 
 from django.db import connections, transaction
-from django.db.models import F
+from django.db.models import F, Model
 from django.db.models.functions import Greatest
 
 from integrations.call_log.groups import group_failures
 from integrations.call_log.record import CallRecord
 from integrations.call_log.rows import CallRow
-from integrations.models import Call, CallHour, GatewayToken, LimitReading
+from integrations.models import Call, CallHour, ClientHour, GatewayToken, LimitReading
 from integrations.models.call import NO_TOKEN, Outcome
 from integrations.models.router import calls_alias
 from secrets_vault.models import StoredSecret
 
 _COUNTS = ("calls", "failed", "limited", "repeated", "total_ms")
+_CLIENT_COUNTS = _COUNTS[:3]
 _MAX_BIGINT = 2**63 - 1
 _MAX_INT = 2**31 - 1
 COLUMNS = tuple(column.name for column in fields(CallRow))
@@ -83,41 +84,52 @@ def _for_postgresql(row: CallRow) -> list[Any]:
 
 
 def add_hours(records: Iterable[CallRecord]) -> None:
-    """Add a batch to the counts of its hours."""
+    """Add a batch to the counts of its hours: those of each connection and token, and those of each client."""
     sums: dict[tuple[UUID, UUID, UUID, datetime], list[float]] = {}
+    clients: dict[tuple[UUID, datetime], list[float]] = {}
     for record in records:
         if record.connection_id is None:
             continue
         hour = record.at.replace(minute=0, second=0, microsecond=0)
-        key = (record.connection_id, record.client_id, record.token_id or NO_TOKEN, hour)
-        counts = sums.setdefault(key, [0, 0, 0, 0, 0.0])
-        counts[0] += 1
-        counts[1] += record.has_failed
-        counts[2] += record.outcome == Outcome.LIMITED
-        counts[3] += max(0, record.attempts - 1)
-        counts[4] += record.total_ms
-    rows = [
-        CallHour(
-            connection_id=key[0],
-            client_id=key[1],
-            token_id=key[2],
-            hour=key[3],
-            **dict(zip(_COUNTS, counts, strict=True)),
+        counted = (
+            1,
+            record.has_failed,
+            record.outcome == Outcome.LIMITED,
+            max(0, record.attempts - 1),
+            record.total_ms,
         )
-        for key, counts in sorted(sums.items(), key=str)
+        _add(sums.setdefault((record.connection_id, record.client_id, record.token_id or NO_TOKEN, hour), []), counted)
+        _add(clients.setdefault((record.client_id, hour), []), counted[: len(_CLIENT_COUNTS)])
+    hours = [
+        CallHour(connection_id=connection, client_id=client, token_id=token, hour=hour, **_named(counts))
+        for (connection, client, token, hour), counts in sorted(sums.items(), key=str)
     ]
-    _add_to_counts(rows)
+    client_hours = [
+        ClientHour(client_id=client, hour=hour, **_named(counts))
+        for (client, hour), counts in sorted(clients.items(), key=str)
+    ]
+    _add_to_counts(CallHour, hours, unique="connection_id, token_id, hour", counts=_COUNTS)
+    _add_to_counts(ClientHour, client_hours, unique="client_id, hour", counts=_CLIENT_COUNTS)
 
 
-def _add_to_counts(rows: Sequence[CallHour]) -> None:
+def _add(sums: list[float], counted: Sequence[float]) -> None:
+    sums[:] = map(add, sums, counted) if sums else counted
+
+
+def _named(counts: Sequence[float]) -> dict[str, Any]:
+    return dict(zip(_COUNTS, counts, strict=False))
+
+
+def _add_to_counts(kind: type[Model], rows: Sequence[Model], *, unique: str, counts: Sequence[str]) -> None:
     connection = connections[calls_alias()]
-    fields = [field for field in CallHour._meta.concrete_fields if not field.primary_key]
+    table = kind._meta.db_table
+    fields = [field for field in kind._meta.concrete_fields if not field.primary_key]
     columns = ", ".join(str(field.column) for field in fields)
     marks = ", ".join(["%s"] * len(fields))
-    sums = ", ".join(f"{name} = {CallHour._meta.db_table}.{name} + excluded.{name}" for name in _COUNTS)
+    sums = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in counts)
     sql = (
-        f"INSERT INTO {CallHour._meta.db_table} ({columns}) VALUES ({marks}) "  # noqa: S608 - our own names
-        f"ON CONFLICT (connection_id, token_id, hour) DO UPDATE SET {sums}"
+        f"INSERT INTO {table} ({columns}) VALUES ({marks}) "  # noqa: S608 - our own names
+        f"ON CONFLICT ({unique}) DO UPDATE SET {sums}"
     )
     values = [[field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields] for row in rows]
     with connection.cursor() as cursor:

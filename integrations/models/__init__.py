@@ -1,7 +1,7 @@
 """What the ground floor keeps: connections, tokens, calls, limits, webhooks, messages, and its own timetable."""
 
 from integrations.models.alert import AlertEpisode, Message
-from integrations.models.call import Call, CallHour, ErrorGroup, LimitReading, TokenWindow
+from integrations.models.call import Call, CallHour, ClientHour, ErrorGroup, LimitReading, TokenWindow
 from integrations.models.connection import ClientLink, Connection, CustomProvider, OAuthApp, OAuthFlow
 from integrations.models.sweep import Sweep
 from integrations.models.token import GatewayToken
@@ -17,6 +17,7 @@ __all__ = [
     "AlertEpisode",
     "Call",
     "CallHour",
+    "ClientHour",
     "ClientLink",
     "Connection",
     "CustomProvider",

@@ -102,7 +102,26 @@ class CallHour(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["connection_id", "token_id", "hour"], name="one_row_an_hour")]
-        indexes = [models.Index(fields=["client_id", "hour"]), models.Index(fields=["hour"])]
+        indexes = [models.Index(fields=["hour"])]
+
+    def __str__(self) -> str:
+        return f"{self.calls} calls"
+
+
+class ClientHour(models.Model):
+    """Calls of one client in one hour: what lists of clients sum, a row where `CallHour` has one per connection."""
+
+    client_id = models.UUIDField()
+    hour = models.DateTimeField()
+    calls = models.PositiveBigIntegerField(default=0)
+    failed = models.PositiveBigIntegerField(default=0)
+    limited = models.PositiveBigIntegerField(default=0)
+
+    objects = VisibleManager("client_id")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["client_id", "hour"], name="one_row_a_client_and_hour")]
+        indexes = [models.Index(fields=["hour"])]
 
     def __str__(self) -> str:
         return f"{self.calls} calls"

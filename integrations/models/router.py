@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 
-CALL_MODELS = frozenset({"call", "callhour", "errorgroup", "limitreading", "tokenwindow"})
+CALL_MODELS = frozenset({"call", "callhour", "clienthour", "errorgroup", "limitreading", "tokenwindow"})
 
 
 def calls_alias() -> str:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from integrations.models import CallHour, Connection, ErrorGroup, GatewayToken
+from integrations.models import ClientHour, Connection, ErrorGroup, GatewayToken
 from secrets_vault.models import AuditEvent, Client, SecretVersion, StoredSecret
 from tests.factories import make_client
 
@@ -32,7 +32,7 @@ def fill(client, many):
             client=client, name=f"Token {i}", prefix=f"klg_{i}", token_hash=i.to_bytes(32)
         )
         token.connections.add(connection)
-        CallHour.objects.create(connection_id=connection.pk, client_id=client.pk, hour=now.replace(minute=0), calls=9)
+        ClientHour.objects.get_or_create(client_id=client.pk, hour=now.replace(minute=0), defaults={"calls": 9})
         ErrorGroup.objects.create(
             key_hash=i.to_bytes(32),
             client_id=client.pk,

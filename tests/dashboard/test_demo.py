@@ -17,6 +17,7 @@ from integrations.models import (
     AlertEpisode,
     Call,
     CallHour,
+    ClientHour,
     Connection,
     ErrorGroup,
     GatewayToken,
@@ -78,6 +79,7 @@ def test_hours_and_groups_add_up_to_the_calls():
     sums = CallHour.objects.aggregate(calls=Sum("calls"), failed=Sum("failed"))
     failed = Call.objects.filter(outcome__in=FAILED_OUTCOMES)
     assert sums["calls"] == 2000
+    assert ClientHour.objects.aggregate(calls=Sum("calls"), failed=Sum("failed")) == sums
     assert sums["failed"] == failed.count() == ErrorGroup.objects.aggregate(n=Sum("count"))["n"]
     group = ErrorGroup.objects.order_by("-count").first()
     assert group.last_call_id == failed.filter(group_id=group.pk).order_by("-pk").first().pk
@@ -161,6 +163,7 @@ def test_removing_takes_every_row_and_nothing_else():
     for kind in (
         Call,
         CallHour,
+        ClientHour,
         ErrorGroup,
         LimitReading,
         Connection,

@@ -14,7 +14,7 @@ from dashboard.needs import needs_of
 from dashboard.pages.today import greeting
 from dashboard.tightest import tightest
 from integrations import rotation_days
-from integrations.models import CallHour, ClientLink, Connection, ErrorGroup, LimitReading, Sweep
+from integrations.models import ClientHour, ClientLink, Connection, ErrorGroup, LimitReading, Sweep
 from secrets_vault import rotation
 from secrets_vault.models import Client, SecretVersion, StoredSecret
 from tests.factories import make_client, make_membership
@@ -175,7 +175,7 @@ def test_a_new_installation_shows_the_first_steps(browser_of, olive):
 
 
 def test_the_first_steps_are_gone_after_the_first_call(browser_of, olive, acme):
-    CallHour.objects.create(connection_id=acme.pk, client_id=acme.pk, hour=NOW.replace(minute=0), calls=1)
+    ClientHour.objects.create(client_id=acme.pk, hour=NOW.replace(minute=0), calls=1)
     assert "First steps" not in browser_of(olive).get("/").content.decode()
 
 
@@ -183,8 +183,8 @@ def test_the_numbers_count_what_this_person_may_see(browser_of, ada, acme):
     hour = NOW.replace(minute=0, second=0, microsecond=0)
     other = make_client("zed")
     for client, calls in ((acme, 1234), (other, 99_000)):
-        CallHour.objects.create(connection_id=client.pk, client_id=client.pk, hour=hour, calls=calls, failed=5)
-    CallHour.objects.create(connection_id=acme.pk, client_id=acme.pk, hour=hour - timedelta(hours=30), calls=7)
+        ClientHour.objects.create(client_id=client.pk, hour=hour, calls=calls, failed=5)
+    ClientHour.objects.create(client_id=acme.pk, hour=hour - timedelta(hours=30), calls=7)
     content = browser_of(ada).get("/").content.decode()
     assert "<dd>1,234</dd>" in content
     assert "zed" not in content.lower()
@@ -217,7 +217,7 @@ def test_today_takes_at_most_20_queries_however_much_there_is(browser_of, ada, a
         read_limit(connection, 10)
         fail(connection)
         link(connection, opened_at=NOW)
-        CallHour.objects.create(connection_id=connection.pk, client_id=client.pk, hour=NOW.replace(minute=0), calls=9)
+        ClientHour.objects.create(client_id=client.pk, hour=NOW.replace(minute=0), calls=9)
     browser = browser_of(ada)
     with ExitStack() as stack:
         seen = [stack.enter_context(CaptureQueriesContext(connection)) for connection in connections.all()]

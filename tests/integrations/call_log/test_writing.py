@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
@@ -11,7 +13,7 @@ from django.db import connections
 from integrations.call_log import CallRecord, CallWriter, drop_old, ensure_partitions, page
 from integrations.call_log.tables import COLUMNS
 from integrations.limits import Reading
-from integrations.models import Call, CallHour, ErrorGroup, LimitReading, TokenWindow
+from integrations.models import Call, CallHour, ClientHour, ErrorGroup, LimitReading, TokenWindow
 from integrations.models.call import Outcome
 from integrations.models.router import calls_alias
 from secrets_vault.ids import uuid7
@@ -126,6 +128,8 @@ def test_an_hour_is_added_to_with_every_batch():
     assert hour.total_ms == pytest.approx(37.5)
     assert hour.hour == NOW.replace(minute=0, second=0, microsecond=0)
     assert CallHour.objects.get(token_id=UUID(int=0)).calls == 1
+    client = ClientHour.objects.get()
+    assert (client.hour, client.calls, client.failed, client.limited) == (hour.hour, 4, 1, 1)
 
 
 def test_only_the_newest_reading_of_a_bucket_is_kept():
@@ -213,3 +217,13 @@ def test_a_row_is_written_as_django_writes_it():
         ours, django = ([str(value) for value in row[1:]] for row in cursor.fetchall())
     assert ours == django
     assert Call.objects.filter(pk=twin, at=NOW, client_id=CLIENT, timeline__0__status=404).exists()
+
+
+def test_the_counts_of_clients_begin_with_what_was_counted_before():
+    write(record(), failed(), record(token_id=None))
+    counted = ClientHour.objects.values("client_id", "hour", "calls", "failed", "limited")
+    before = list(counted)
+    ClientHour.objects.all().delete()
+    migration = import_module("integrations.migrations.0007_client_hour")
+    migration.add_up(None, SimpleNamespace(connection=connections[calls_alias()]))
+    assert list(counted) == before
