@@ -1,6 +1,7 @@
 """Tags, paging, CSV: what every page is made of."""
 
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.template import engines
@@ -123,3 +124,16 @@ def test_a_wrong_page_key_gives_the_first_page():
     page = page_of(Client.objects.all(), RequestFactory().get("/", {"after": "nonsense"}))
     assert len(page) == 1
     assert page.is_first
+
+
+@pytest.mark.parametrize(("many", "said"), [(0, "none yet"), (1, ""), (8, ""), (11, "and 3 more")])
+def test_a_clients_connections_are_drawn_up_to_eight(many, said):
+    tile = SimpleNamespace(
+        slug="acme-stripe", provider_key="stripe", provider_name="<Stripe>", status="failing",
+        environment=SimpleNamespace(slug="production"), get_status_display=lambda: "failing",
+    )  # fmt: skip
+    drawn = parts.connection_tiles([tile] * many)
+    assert drawn.count('<a href="/connections/acme-stripe/">') == min(many, 8)
+    assert drawn.count("&lt;Stripe&gt;, production: failing") == min(many, 8)
+    assert ("muted" in drawn) == bool(said)
+    assert said in drawn
