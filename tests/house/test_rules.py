@@ -58,6 +58,7 @@ EXPOSE_DOORS = (
     "integrations/connections/credential.py",  # a pasted value, looked at before it is stored
     "integrations/dotenv.py",  # an .env file, cut into names and values
     "integrations/providers/recognising.py",  # the shape of a pasted value
+    "integrations/webhooks/key_material.py",  # a webhook's secret, as the bytes that its scheme signs with
     "config/provision/applying.py",  # a new gateway token, printed once in the run that made it
 )
 

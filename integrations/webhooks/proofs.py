@@ -1,0 +1,257 @@
+"""Compare what was received with what the secret gives, in constant time, over decoded bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from integrations.webhooks.decoding import decoded
+from integrations.webhooks.key_material import UnusableSecret, key_bytes
+from integrations.webhooks.places import place, text, texts
+from integrations.webhooks.schemes.functions import functions
+from integrations.webhooks.schemes.parts import PUBLIC_KEY_KINDS, Proof
+from integrations.webhooks.schemes.proven import Case, Proven
+from integrations.webhooks.signed_content import signed_content, urls_to_try
+from integrations.webhooks.verdicts import Refused
+from secrets_vault import signatures
+from secrets_vault.secret import Secret
+
+MOST_SIGNATURES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One secret as one proof uses it."""
+
+    proof: Proof
+    number: int
+    material: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One signature that was received for one proof: as written, and decoded."""
+
+    proof: Proof
+    written: str
+    value: bytes
+
+
+def prove(case: Case) -> Proven:
+    """Return what is proven. Raises Refused."""
+    functional = [proof for proof in case.scheme.proofs if proof.kind == "function"]
+    if functional:
+        return functions()[functional[0].function].prove(case)
+    keys = usable_keys(case)
+    claims = received(case, tuple(dict.fromkeys(key.proof for key in keys)))
+    known = known_parts(case)
+    check_body_hash(case)
+    return _compared(case, keys, claims, known)
+
+
+def usable_keys(case: Case) -> list[Key]:
+    """Return every secret in the form of every proof that can use it. Raises Refused where there is none."""
+    why = "There is no secret to compare with."
+    found = []
+    for number, secret in enumerate(case.secrets):
+        for proof in case.scheme.proofs:
+            try:
+                found.append(Key(proof, number, _material(secret, proof)))
+            except UnusableSecret as error:
+                why = str(error)
+    if not found:
+        raise Refused("no_secret", why)
+    return found
+
+
+def _material(secret: Secret, proof: Proof) -> bytes:
+    material = key_bytes(secret, proof.key_form)
+    if proof.kind in PUBLIC_KEY_KINDS:
+        try:
+            signatures.check_public_key(proof.kind, material)
+        except signatures.BadPublicKey:
+            raise UnusableSecret("The stored secret is not a public key of this scheme's kind.") from None
+    return material
+
+
+def received(case: Case, proofs: tuple[Proof, ...]) -> list[Claim]:
+    """Return the signatures received for any of these proofs. Raises Refused where there is none to read."""
+    claims: list[Claim] = []
+    problems = []
+    for proof in proofs:
+        try:
+            claims += _claims(case, proof)
+        except Refused as refusal:
+            if refusal.reason == "doubled":
+                raise
+            problems.append(refusal)
+    if not claims:
+        raise next((problem for problem in problems if problem.reason != "missing"), problems[0])
+    return claims
+
+
+def _claims(case: Case, proof: Proof) -> list[Claim]:
+    where = place(proof.signature)
+    written = [one for value in _values(case, proof) for one in _split(value, proof)]
+    if not written:
+        raise Refused("missing", f"The request lacks {where.words}, which should hold the signature.")
+    if len(written) > MOST_SIGNATURES:
+        raise Refused("malformed", f"There are more than {MOST_SIGNATURES} signatures in {where.words}.")
+    return list(_decoded(written, proof))
+
+
+def _values(case: Case, proof: Proof) -> tuple[str, ...]:
+    where = place(proof.signature)
+    found = texts(case.request, where, item_separator=case.scheme.item_separator)
+    may_be_several = where.item or proof.is_every or "*" in where.name or "{n}" in where.name
+    if len(found) > 1 and not may_be_several:
+        raise Refused("doubled", f"There is more than one value for {where.words}.")
+    return found
+
+
+def _split(value: str, proof: Proof) -> list[str]:
+    return [piece.strip(" \t") for piece in value.split(proof.separator)] if proof.separator else [value]
+
+
+def _decoded(written: list[str], proof: Proof) -> Iterator[Claim]:
+    """Give each signature that can be read; among several, those of other versions are passed over."""
+    where, problem, count = place(proof.signature), "", 0
+    for one in written:
+        if not one.startswith(proof.prefix):
+            problem = f"The signature in {where.words} does not begin with {proof.prefix.strip()}."
+            continue
+        bare = one[len(proof.prefix) :]
+        try:
+            value = decoded(bare, proof.encoding)
+        except ValueError:
+            problem = f"The signature in {where.words} is not written in {proof.encoding}."
+            continue
+        if not _is_long_enough(value, proof):
+            problem = f"The signature in {where.words} is empty or cut short: {len(value)} bytes."
+            continue
+        count += 1
+        yield Claim(proof, bare, value)
+    if not count:
+        raise Refused("malformed", problem)
+
+
+def _is_long_enough(value: bytes, proof: Proof) -> bool:
+    if proof.kind in ("hmac", "digest") and proof.hash_named is None:
+        return len(value) == hashlib.new(proof.hash, usedforsecurity=False).digest_size
+    return bool(value)
+
+
+def known_parts(case: Case) -> dict[str, bytes]:
+    """Return the received time and id, as written, where a proof signs them. Raises Refused where one is not there."""
+    tokens = {token for proof in case.scheme.proofs for token in proof.tokens}
+    known = {}
+    if "ts" in tokens and case.scheme.timestamp:
+        known["ts"] = _part(case, case.scheme.timestamp.place, "time")
+    if "id" in tokens and case.scheme.id:
+        known["id"] = _part(case, case.scheme.id.places[0], "id")
+    return known
+
+
+def _part(case: Case, where: str, what: str) -> bytes:
+    value = text(case.request, place(where), item_separator=case.scheme.item_separator)
+    if not value:
+        raise Refused("missing", f"The request lacks {place(where).words}, the signed {what}.")
+    return value.encode()
+
+
+def check_body_hash(case: Case) -> None:
+    """Raise Refused unless the hash that stands in the signed part is the body's."""
+    rule = case.scheme.body_hash
+    if rule is None:
+        return
+    written = text(case.request, place(rule.place))
+    if not written:
+        raise Refused("missing", f"The request lacks {place(rule.place).words}: its body is not protected.")
+    try:
+        claimed = decoded(written, rule.encoding)
+    except ValueError:
+        raise Refused("malformed", f"The hash of the body is not written in {rule.encoding}.") from None
+    if not hmac.compare_digest(claimed, hashlib.new(rule.hash, case.request.body).digest()):
+        raise Refused("mismatch", "The body is not the one whose hash was signed.")
+
+
+def _compared(case: Case, keys: list[Key], claims: list[Claim], known: Mapping[str, bytes]) -> Proven:
+    for key in keys:
+        mine = [claim for claim in claims if claim.proof == key.proof]
+        for url in urls_to_try(case.request.url, key.proof.url_form):
+            content = content_of(case, key, url=url, known=known)
+            right = [signature for claim in mine if (signature := matches(case, key, claim, content)) is not None]
+            if right and (len(right) == len(mine) or not key.proof.is_every):
+                return Proven(right[0], content, key.number)
+    raise Refused("mismatch", _mismatch(case, keys))
+
+
+def content_of(case: Case, key: Key, *, url: str, known: Mapping[str, bytes], masks_secret: bool = False) -> bytes:
+    """Return the bytes this proof signs; where it signs nothing, those that were sent, to know a copy by."""
+    if key.proof.kind == "equality":
+        return case.request.body or case.request.query.encode()
+    parts = {**known, "secret": key.material}
+    return signed_content(case.request, key.proof.signed, url=url, known=parts, masks_secret=masks_secret)
+
+
+def matches(case: Case, key: Key, claim: Claim, content: bytes) -> bytes | None:
+    """Return the canonical signature when the claim is right, None when it is not."""
+    if key.proof.kind in PUBLIC_KEY_KINDS:
+        return _public_key(key, claim, content)
+    if key.proof.encoding == "basic":
+        return _basic(key, claim)
+    expected = expected_signature(case, key, content)
+    return expected if hmac.compare_digest(expected, claim.value) else None
+
+
+def expected_signature(case: Case, key: Key, content: bytes) -> bytes:
+    """Return what a sender who knows the secret would have sent, for the kinds whose secret is shared."""
+    if key.proof.kind == "equality":
+        return key.material
+    name = _hash_name(case, key.proof)
+    if key.proof.kind == "digest":
+        return hashlib.new(name, content).digest()
+    return hmac.digest(key.material, content, name)
+
+
+def _hash_name(case: Case, proof: Proof) -> str:
+    if proof.hash_named is None:
+        return proof.hash
+    named = text(case.request, place(proof.hash_named.place))
+    if not named:
+        return proof.hash
+    if named not in proof.hash_named.means:
+        raise Refused("malformed", "The request names a hash that this scheme does not have.")
+    return proof.hash_named.means[named]
+
+
+def _basic(key: Key, claim: Claim) -> bytes | None:
+    """Compare `user:password`, or the password alone where the secret names no user (RFC 7617)."""
+    given = claim.value if b":" in key.material else claim.value.partition(b":")[2]
+    return key.material if hmac.compare_digest(given, key.material) else None
+
+
+def _public_key(key: Key, claim: Claim, content: bytes) -> bytes | None:
+    try:
+        if key.proof.kind == "ecdsa_p256":
+            return signatures.verify_ecdsa_p256(key.material, claim.value, content)
+        if key.proof.kind == "ed25519":
+            signatures.verify_ed25519(key.material, claim.value, content)
+        else:
+            signatures.verify_rsa(key.material, claim.value, content, hash_name=key.proof.hash)
+    except signatures.BadSignature:
+        return None
+    return claim.value
+
+
+def _mismatch(case: Case, keys: list[Key]) -> str:
+    several = len({key.number for key in keys})
+    if all(key.proof.kind == "equality" for key in keys):
+        return "The secret that was sent is not the stored one."
+    return (
+        f"The signature fits none of the {several} secrets."
+        if several > 1
+        else "The signature does not fit: another secret, or not the bytes that were signed."
+    )
