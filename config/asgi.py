@@ -1,4 +1,4 @@
-"""The front door: `/gateway` as plain ASGI, everything else as Django's pages in threads."""
+"""The front door: `/gateway` and `/hooks` as plain ASGI, everything else as Django's pages in threads."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from django.http.request import split_domain_port, validate_host
 from config.answers import Message, Receive, Scope, Send, answer, problem, with_safe_headers
 from config.pages import Pages
 from integrations.gateway import app as gateway
+from integrations.webhooks import app as webhooks
 from secrets_vault import generation
 from secrets_vault.people.client_address import client_address
 
@@ -27,6 +28,7 @@ EXTRA_HEADERS = [PERMISSIONS, HSTS] if settings.IS_HTTPS else [PERMISSIONS]
 
 pages = Pages(wsgi)
 mounted: Any = gateway.application
+hooks: Any = webhooks.application
 in_flight: set[asyncio.Task[None]] = set()
 
 
@@ -52,7 +54,7 @@ async def answer_one(scope: Scope, receive: Receive, send: Send) -> None:
     elif is_under(path, "/gateway"):
         await mounted(scope, receive, send)
     elif is_under(path, "/hooks"):
-        await problem(send, 404, code="endpoint_not_found", title="There is no such webhook endpoint.")
+        await hooks(scope, receive, send)
     elif path == "/healthz":
         await answer(send, 200, b"ok", media=b"text/plain; charset=utf-8")
     else:
@@ -98,13 +100,15 @@ def from_caller(scope: Scope) -> Scope:
 
 
 async def lifespan(receive: Receive, send: Send) -> None:
-    """Start the gateway before the port opens; at the end let the requests in flight finish."""
+    """Start the gateway and the inlet before the port opens; at the end let the requests in flight finish."""
     await receive()
     listener = generation.start_listener()
     await gateway.start()
+    await webhooks.start()
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await drain()
+    await webhooks.drain()
     await gateway.drain()
     if listener is not None:
         await asyncio.to_thread(listener.stop)

@@ -88,6 +88,7 @@ WORDS = {
     "token.rolled": gettext_lazy("Rolled a gateway token"),
     "user.changed": gettext_lazy("Changed a profile"),
     "user.owner_made": gettext_lazy("Made the owner's account"),
+    "webhook.paired": gettext_lazy("Kept the secret that a handshake brought"),
     "vault.made": gettext_lazy("Made the vault"),
 }
 
@@ -101,6 +102,7 @@ AREAS = {
     "error": gettext_lazy("Errors"),
     "rotation": gettext_lazy("Rotations"),
     "client": gettext_lazy("Clients"),
+    "webhook": gettext_lazy("Webhooks"),
     "login": gettext_lazy("Signing in"),
     "factor": gettext_lazy("Second factors"),
     "user": gettext_lazy("People"),

@@ -6,6 +6,8 @@ that sent most goes first: a stranger's noise pushes out itself before it pushes
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -18,6 +20,7 @@ from integrations.webhooks import storing
 from secrets_vault.ids import uuid7
 
 if TYPE_CHECKING:
+    from integrations.webhooks.checking import NotLetIn
     from integrations.webhooks.request import WebhookRequest
     from integrations.webhooks.verdicts import Refused
 
@@ -28,22 +31,51 @@ KEPT = timedelta(days=14)
 LONGEST_WHY = 500
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A refused request on its way into quarantine."""
+
+    endpoint: WebhookEndpoint
+    request: WebhookRequest = field(repr=False)
+    reason: str
+    why: str
+    at: datetime
+    remote_ip: str = ""
+    id: UUID = field(default_factory=uuid7)
+
+
 def keep(
-    endpoint: WebhookEndpoint, request: WebhookRequest, refused: Refused, *, now: datetime, remote_ip: str = ""
+    endpoint: WebhookEndpoint,
+    request: WebhookRequest,
+    refused: Refused | NotLetIn,
+    *,
+    now: datetime,
+    remote_ip: str = "",
 ) -> UUID:
     """Keep a refused request, sealed, with the reason in a sentence; return its id. Raises DatabaseError."""
-    row = WebhookEvent(
-        **storing.sealed(uuid7(), endpoint, request),
-        received_at=now,
-        remote_ip=remote_ip,
-        verdict=QUARANTINED,
-        reason=refused.reason,
-        why=refused.why[:LONGEST_WHY],
-    )
+    return write([Refusal(endpoint, request, refused.reason, refused.why, now, remote_ip)])[0]
+
+
+def write(refusals: Sequence[Refusal]) -> list[UUID]:
+    """Keep several in one transaction, and make room for them."""
     with transaction.atomic():
-        row.save(force_insert=True)
-        _make_room(endpoint)
-    return row.pk
+        for refusal in refusals:
+            row_of(refusal).save(force_insert=True)
+        for endpoint in {refusal.endpoint.pk: refusal.endpoint for refusal in refusals}.values():
+            _make_room(endpoint)
+    return [refusal.id for refusal in refusals]
+
+
+def row_of(refusal: Refusal) -> WebhookEvent:
+    """Return the sealed row of a refused request, not saved yet. It has no key: a refused request takes none."""
+    return WebhookEvent(
+        **storing.sealed(refusal.id, refusal.endpoint, refusal.request),
+        received_at=refusal.at,
+        remote_ip=refusal.remote_ip,
+        verdict=QUARANTINED,
+        reason=refusal.reason,
+        why=refusal.why[:LONGEST_WHY],
+    )
 
 
 def in_quarantine(endpoint: WebhookEndpoint) -> storing.Events:

@@ -24,10 +24,15 @@ class Identity:
     replay_digest: bytes | None
 
 
-def identity_of(verified: Verified) -> Identity:
-    """Return what no second event of the endpoint may share."""
+def identity_of(verified: Verified, *, is_repeating: bool = False) -> Identity:
+    """Return what no second event of the endpoint may share.
+
+    `is_repeating`: the vendor rightly sends equal bytes for different events (Dropbox's pings), so they say nothing.
+    """
     key = storable_key(verified.event_id) if verified.event_id else None
-    return Identity(key, None if key and verified.is_id_signed else verified.replay_digest)
+    if is_repeating or (key and verified.is_id_signed):
+        return Identity(key, None)
+    return Identity(key, verified.replay_digest or None)
 
 
 def storable_key(event_id: str) -> str:

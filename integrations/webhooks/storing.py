@@ -13,6 +13,7 @@ from django.db.models import F, Q, QuerySet
 
 from integrations.models import WebhookDelivery, WebhookEndpoint, WebhookEvent, WebhookTarget
 from integrations.webhooks import sealing
+from integrations.webhooks.endpoints import scheme_of
 from integrations.webhooks.replay import identity_of
 from secrets_vault import vault
 from secrets_vault.ids import uuid7
@@ -44,6 +45,7 @@ class Arrival:
     verified: Verified
     at: datetime
     remote_ip: str = ""
+    is_repeating: bool = False
     id: UUID = field(default_factory=uuid7)
 
 
@@ -51,7 +53,9 @@ def store(
     endpoint: WebhookEndpoint, request: WebhookRequest, verified: Verified, *, now: datetime, remote_ip: str = ""
 ) -> StoredEvent:
     """Keep one verified request and its deliveries; return when they are on disk. Raises DatabaseError."""
-    return write([Arrival(endpoint, request, verified, now, remote_ip)])[0]
+    scheme = scheme_of(endpoint)
+    is_repeating = scheme is not None and scheme.repeats_identically
+    return write([Arrival(endpoint, request, verified, now, remote_ip, is_repeating)])[0]
 
 
 def write(arrivals: Sequence[Arrival]) -> list[StoredEvent]:
@@ -66,7 +70,7 @@ def write(arrivals: Sequence[Arrival]) -> list[StoredEvent]:
 
 def row_of(arrival: Arrival) -> WebhookEvent:
     """Return the sealed row of a verified request, not saved yet."""
-    verified, identity = arrival.verified, identity_of(arrival.verified)
+    verified, identity = arrival.verified, identity_of(arrival.verified, is_repeating=arrival.is_repeating)
     return WebhookEvent(
         **sealed(arrival.id, arrival.endpoint, arrival.request),
         received_at=arrival.at,

@@ -33,9 +33,10 @@ def _answers_to_two_names(settings, monkeypatch):
 
     settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
     monkeypatch.setattr(asgi, "mounted", gateway)
+    monkeypatch.setattr(asgi, "hooks", gateway)
 
 
-@pytest.mark.parametrize("path", ["/gateway/acme/x", "/healthz"])
+@pytest.mark.parametrize("path", ["/gateway/acme/x", "/hooks/x", "/healthz"])
 @pytest.mark.parametrize(
     "hosts", [[b"evil.example"], [b"evil.example:8000"], [], [b""], [b"localhost", b"evil.example"]]
 )

@@ -1,0 +1,69 @@
+"""The body of a request, whole and as it came: nothing is unpacked, decoded or stripped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+Headers = tuple[tuple[str, bytes], ...]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+WITHIN_S = 30.0
+
+
+class SenderGone(Exception):
+    """The sender closed the connection before the body was whole."""
+
+
+class TooLarge(Exception):
+    """The body is longer than this endpoint takes."""
+
+
+class TooSlow(Exception):
+    """The body did not arrive in time."""
+
+
+class NotWhole(Exception):
+    """The body is not as long as the sender said."""
+
+
+async def read_body(receive: Receive, headers: Headers, *, most: int) -> bytes:
+    """Return the whole body, chunked or not. Raises TooLarge as soon as that is known."""
+    length = declared_length(headers)
+    if length is not None and length > most:
+        raise TooLarge
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            body = await _all(receive, most=most)
+    except TimeoutError:
+        raise TooSlow from None
+    if length is not None and length != len(body):
+        raise NotWhole
+    return body
+
+
+async def _all(receive: Receive, *, most: int) -> bytes:
+    parts, size, is_whole = [], 0, False
+    while not is_whole:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise SenderGone
+        part = message.get("body", b"")
+        size += len(part)
+        if size > most:
+            raise TooLarge
+        parts.append(part)
+        is_whole = not message.get("more_body", False)
+    return b"".join(parts)
+
+
+def declared_length(headers: Headers) -> int | None:
+    """Return Content-Length, or None where there is none; raises NotWhole when it is not one number."""
+    found = {value.strip() for name, value in headers if name == "content-length"}
+    if not found:
+        return None
+    text = found.pop()
+    if found or not text.isdigit():
+        raise NotWhole
+    return int(text)
