@@ -88,7 +88,9 @@ WORDS = {
     "token.rolled": gettext_lazy("Rolled a gateway token"),
     "user.changed": gettext_lazy("Changed a profile"),
     "user.owner_made": gettext_lazy("Made the owner's account"),
+    "webhook.discarded": gettext_lazy("Discarded quarantined webhooks"),
     "webhook.paired": gettext_lazy("Kept the secret that a handshake brought"),
+    "webhook.verified_again": gettext_lazy("Verified quarantined webhooks again"),
     "vault.made": gettext_lazy("Made the vault"),
 }
 

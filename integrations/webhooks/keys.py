@@ -67,7 +67,7 @@ class Keys:
 
     async def _fetched(self, url: str, *, now: datetime) -> bytes | None:
         running = asyncio.get_running_loop()
-        body = await running.run_in_executor(self._thread, partial(_at_hand_or_fetched, url, now=now))
+        body = await running.run_in_executor(self._thread, partial(_in_own_thread, url, now=now))
         if len(self._kept) >= MOST_KEPT:
             self._kept.clear()
         self._kept[url] = body, self._clock() + (MISSED_S if body is None else KEPT_S)
@@ -92,6 +92,18 @@ def urls_of(scheme: Scheme, request: WebhookRequest) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))[:MOST_FOR_ONE]
 
 
+def published_keys(scheme: Scheme | None, request: WebhookRequest, *, now: datetime) -> KeySource:
+    """Return the keys for a request where no event loop runs; what could not be fetched is missing."""
+    if scheme is None or not scheme.needs_published_keys:
+        return NO_KEYS
+    found = {url: _at_hand_or_fetched(url, now=now) for url in urls_of(scheme, request)}
+    return KeysByURL({url: body for url, body in found.items() if body is not None})
+
+
 def _at_hand_or_fetched(url: str, *, now: datetime) -> bytes | None:
-    close_old_connections()
     return published.key(url, now=now) or published.fetch_key(url)
+
+
+def _in_own_thread(url: str, *, now: datetime) -> bytes | None:
+    close_old_connections()
+    return _at_hand_or_fetched(url, now=now)

@@ -63,24 +63,32 @@ def write(arrivals: Sequence[Arrival]) -> list[StoredEvent]:
     with transaction.atomic():
         rows = [row_of(arrival) for arrival in arrivals]
         new = insert(rows)
-        deliver([row for row in rows if row.pk in new])
-        firsts = _count_duplicates([row for row in rows if row.pk not in new])
+        arrived = [(row, arrival.request) for row, arrival in zip(rows, arrivals, strict=True) if row.pk in new]
+        deliver(arrived, now=max(row.received_at for row in rows))
+        firsts = count_duplicates([row for row in rows if row.pk not in new])
     return [StoredEvent(firsts.get(row.pk, row.pk), row.pk not in new) for row in rows]
 
 
 def row_of(arrival: Arrival) -> WebhookEvent:
     """Return the sealed row of a verified request, not saved yet."""
-    verified, identity = arrival.verified, identity_of(arrival.verified, is_repeating=arrival.is_repeating)
     return WebhookEvent(
         **sealed(arrival.id, arrival.endpoint, arrival.request),
         received_at=arrival.at,
         remote_ip=arrival.remote_ip,
-        signed_at=verified.signed_at,
-        event_key=identity.event_key,
-        replay_digest=identity.replay_digest,
-        event_type=said_type(verified.event_type),
-        secret_number=verified.secret_number,
+        **proven_columns(arrival.verified, is_repeating=arrival.is_repeating),
     )
+
+
+def proven_columns(verified: Verified, *, is_repeating: bool) -> dict[str, Any]:
+    """Return the columns that only a verified request has."""
+    identity = identity_of(verified, is_repeating=is_repeating)
+    return {
+        "signed_at": verified.signed_at,
+        "event_key": identity.event_key,
+        "replay_digest": identity.replay_digest,
+        "event_type": said_type(verified.event_type),
+        "secret_number": verified.secret_number,
+    }
 
 
 def sealed(event_id: UUID, endpoint: WebhookEndpoint, request: WebhookRequest) -> dict[str, Any]:
@@ -125,25 +133,20 @@ def insert(rows: Sequence[WebhookEvent]) -> set[UUID]:
         return {found if isinstance(found, UUID) else UUID(hex=found) for (found,) in cursor.fetchall()}
 
 
-def deliver(events: Sequence[WebhookEvent]) -> None:
+def deliver(arrived: Sequence[tuple[WebhookEvent, WebhookRequest]], *, now: datetime) -> None:
     """Write a delivery for each target of each event, in the transaction that stores the event."""
     targets: dict[UUID, list[WebhookTarget]] = {}
-    for target in WebhookTarget.objects.filter(endpoint__in={event.endpoint_id for event in events}).order_by("id"):
+    wanted = {event.endpoint_id for event, _ in arrived}
+    for target in WebhookTarget.objects.filter(endpoint__in=wanted).order_by("id"):
         targets.setdefault(target.endpoint_id, []).append(target)
-    due = [(event, target) for event in events for target in targets.get(event.endpoint_id, ())]
     WebhookDelivery.objects.bulk_create(
-        WebhookDelivery(
-            event_id=event.pk,
-            target=target,
-            endpoint_id=event.endpoint_id,
-            created_at=event.received_at,
-            next_at=event.received_at,
-        )
-        for event, target in due
+        WebhookDelivery(event_id=event.pk, target=target, endpoint_id=event.endpoint_id, created_at=now, next_at=now)
+        for event, _request in arrived
+        for target in targets.get(event.endpoint_id, ())
     )
 
 
-def _count_duplicates(rows: Sequence[WebhookEvent]) -> dict[UUID, UUID]:
+def count_duplicates(rows: Sequence[WebhookEvent]) -> dict[UUID, UUID]:
     """Count on the first event of each duplicate that it came again; return the first one's id by the duplicate's."""
     counts: dict[UUID, list[WebhookEvent]] = {}
     firsts: dict[UUID, UUID] = {}
