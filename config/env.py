@@ -35,6 +35,7 @@ SCHEME: dict[str, tuple[type, object]] = {
     "KEYLODGE_LOG_LEVEL": (str, "INFO"),
     "KEYLODGE_KEEP_CALLS_DAYS": (int, 90),
     "KEYLODGE_KEEP_BODIES_DAYS": (int, 7),
+    "KEYLODGE_KEEP_WEBHOOKS_DAYS": (int, 30),
     "SECRET_KEY": (str, ""),
     "DEBUG": (bool, False),
     "DATABASE_URL": (str, ""),
@@ -53,6 +54,7 @@ _FIT: dict[str, tuple[Callable[[int], bool], str]] = {
     "KEYLODGE_WEB_PROCESSES": (lambda n: 1 <= n <= 64, "how many processes, 1 to 64"),
     "KEYLODGE_KEEP_CALLS_DAYS": (lambda n: 1 <= n <= 36_500, "a number of days, 1 or more"),
     "KEYLODGE_KEEP_BODIES_DAYS": (lambda n: 0 <= n <= 36_500, "a number of days, 0 or more"),
+    "KEYLODGE_KEEP_WEBHOOKS_DAYS": (lambda n: 1 <= n <= 36_500, "a number of days, 1 or more"),
 }
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _BOOLEANS = frozenset(("true", "on", "ok", "y", "yes", "1", "false", "off", "n", "no", "0", ""))

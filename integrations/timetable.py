@@ -13,6 +13,8 @@ from integrations.connections import probe_due
 from integrations.oauth.flow import forget_old
 from integrations.oauth.refresh import refresh_due
 from integrations.sweeps import sweep
+from integrations.webhooks import published
+from integrations.webhooks import retention as webhook_retention
 from secrets_vault import audit, leftovers, vault
 from secrets_vault.people import login_limits, sessions
 
@@ -76,15 +78,22 @@ def forget(now: datetime) -> int:
     return login_limits.forget_old(now=now)
 
 
-@sweep("prune", every_s=3600, words=gettext_lazy("Forgets old calls, their bodies sooner, and tokens renewed long ago"))
+@sweep("prune", every_s=3600, words=gettext_lazy("Forgets old calls and webhooks, and tokens renewed long ago"))
 def prune(now: datetime) -> int:
-    """Make room: calls 90 days, heads and bodies 7 days (`settings.py`)."""
+    """Make room: calls 90 days, heads and bodies 7 days, payloads of webhooks 30 days (`settings.py`)."""
     retention.ensure_partitions(now)
     gone = retention.drop_old(timedelta(days=settings.KEYLODGE_KEEP_CALLS_DAYS), now=now)
     gone += retention.blank_bodies(timedelta(days=settings.KEYLODGE_KEEP_BODIES_DAYS), now=now)
     gone += vault.forget_renewed()
+    gone += webhook_retention.forget(now)
     leftovers.wipe()
     return gone
+
+
+@sweep("webhook_lists", every_s=3600, words=gettext_lazy("Reads again the addresses that vendors send webhooks from"))
+def refresh_lists(now: datetime) -> int:
+    """Fetch what endpoints narrow by."""
+    return published.refresh(now)
 
 
 @sweep("audit", every_s=86_400, words=gettext_lazy("Verifies the audit trail, every night"))
