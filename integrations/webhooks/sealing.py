@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from secrets_vault import vault
@@ -60,7 +61,15 @@ def open_body(event: WebhookEvent) -> bytes:
 def seal_url(target: WebhookTarget, url: Secret, *, client: Client) -> None:
     """Put an address into a target, sealed and masked. The caller saves it."""
     target.url_sealed = vault.seal_text(url, field=URL, row_id=target.pk, client=client)
-    target.url_masked = str(mask_url(url.expose()))[:LONGEST_MASKED]
+    target.url_masked = masked_address(url.expose())[:LONGEST_MASKED]
+
+
+def masked_address(url: str) -> str:
+    """Return an address as a list may show it. Where nothing of a path looks secret, the whole path is taken for it."""
+    masked, parts = str(mask_url(url)), urlsplit(url)
+    if masked != url or not (parts.path.strip("/") or parts.query):
+        return masked
+    return f"{parts.scheme}://{parts.netloc}/****"
 
 
 def open_url(target: WebhookTarget, *, client: Client) -> Secret:
