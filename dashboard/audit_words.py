@@ -92,6 +92,12 @@ WORDS = {
     "webhook.paired": gettext_lazy("Kept the secret that a handshake brought"),
     "webhook.verified_again": gettext_lazy("Verified quarantined webhooks again"),
     "vault.made": gettext_lazy("Made the vault"),
+    "webhook.changed": gettext_lazy("Changed a webhook endpoint"),
+    "webhook.created": gettext_lazy("Made a webhook endpoint"),
+    "webhook.roll_ended": gettext_lazy("Ended the time of the secret before"),
+    "webhook.target_added": gettext_lazy("Added where webhooks go on to"),
+    "webhook.target_changed": gettext_lazy("Changed where webhooks go on to"),
+    "webhook.target_removed": gettext_lazy("Removed where webhooks go on to"),
 }
 
 AREAS = {

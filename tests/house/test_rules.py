@@ -55,6 +55,7 @@ EXPOSE_DOORS = (
     "dashboard/pages/connection/tokens.py",  # a new gateway token, shown once on the page that made it
     "secrets_vault/recovery_kit.py",  # the wrapping key, printed for the password manager
     "integrations/webhooks/sealing.py",  # payloads and addresses, on their way to the forwarder and the masker
+    "integrations/webhooks/making.py",  # an address to hand on to, read for its host before it is sealed
     "integrations/connections/credential.py",  # a pasted value, looked at before it is stored
     "integrations/dotenv.py",  # an .env file, cut into names and values
     "integrations/providers/recognising.py",  # the shape of a pasted value

@@ -110,6 +110,11 @@ class Scheme:
         """Return whether the vendor's public keys must be fetched before a request can be verified."""
         return any(proof.function and functions()[proof.function].needs_published_keys for proof in self.proofs)
 
+    @property
+    def may_begin_without_secret(self) -> bool:
+        """Return whether the secret comes by a handshake, or what verifies is published by the vendor."""
+        return self.needs_published_keys or any(greeting.keeps_secret for greeting in self.handshakes)
+
     def is_confirmed(self, fact: str) -> bool:
         """Return whether a source of the vendor's own confirms the dotted fact."""
         return self.confidence != "C" and not any(
