@@ -12,10 +12,12 @@ from django.db import transaction
 
 from config.provision.connecting import apply_connection
 from config.provision.reading import ClientSpec, TokenSpec, read
+from config.provision.receiving import apply_endpoint
 from config.provision.run import Run
 from integrations import tokens
 from integrations.links import make_link
-from integrations.models import ClientLink, Connection, GatewayToken
+from integrations.models import ClientLink, Connection, GatewayToken, WebhookEndpoint
+from integrations.webhooks.making import address_of
 from secrets_vault import audit, generation
 from secrets_vault.models import Client, Environment
 
@@ -31,6 +33,7 @@ class Applied:
     connect_urls: dict[str, str] = field(default_factory=dict)
     tokens: list[GatewayToken] = field(default_factory=list)
     token_values: dict[str, str] = field(default_factory=dict)
+    endpoints: list[WebhookEndpoint] = field(default_factory=list)
 
 
 def provision(file: Path, *, now: datetime, environ: dict[str, str] | None = None) -> dict[str, Any]:
@@ -57,6 +60,10 @@ def _apply_client(run: Run, spec: ClientSpec) -> Applied | None:
             _offer_link(run, connection, applied)
     for wanted in spec.tokens:
         _apply_token(run, wanted, applied)
+    for described in spec.endpoints:
+        endpoint = apply_endpoint(run, client, described)
+        if endpoint is not None:
+            applied.endpoints.append(endpoint)
     return applied
 
 
@@ -163,5 +170,5 @@ def _answer(applied: Applied) -> dict[str, Any]:
         "environments": list(applied.client.environments.values_list("slug", flat=True)),
         "connections": connections,
         "gateway_tokens": told,
-        "webhook_endpoints": {},
+        "webhook_endpoints": {one.slug: {"url": address_of(one)} for one in applied.endpoints},
     }

@@ -7,20 +7,20 @@ import re
 import tomllib
 from dataclasses import dataclass, field
 from datetime import date
-from ipaddress import ip_network
 from pathlib import Path as FilePath
 from typing import Any
 
+from config.provision.endpoint import EndpointSpec, read_endpoint
 from config.provision.lines import Path, places
 from config.provision.problems import BadFile, Document
 from config.provision.sources import Sources, take_secret
 from config.provision.table import Table
+from config.provision.written import SLUG, take_each, take_networks, take_slug
 from integrations import tokens
 from secrets_vault.secret import Secret
 
 KINDS = ("api_key", "bearer", "basic", "oauth2")
 KINDS_NOT_BUILT = ("client_credentials", "jwt_bearer")
-SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 METHOD = re.compile(r"[A-Z][A-Z-]{0,15}")
 CUSTOM = "custom"
 
@@ -73,6 +73,7 @@ class ClientSpec:
     environments: tuple[str, ...] | None
     connections: tuple[ConnectionSpec, ...]
     tokens: tuple[TokenSpec, ...]
+    endpoints: tuple[EndpointSpec, ...]
 
 
 def read(file: FilePath, *, environ: dict[str, str] | None = None) -> tuple[Document, list[ClientSpec]]:
@@ -104,7 +105,7 @@ def _syntax_problem(file: FilePath, error: tomllib.TOMLDecodeError) -> str:
 
 
 def _client(table: Table, sources: Sources) -> ClientSpec | None:
-    slug = _slug(table, "slug", longest=60)
+    slug = take_slug(table, "slug", longest=60)
     name = table.take_text("name", longest=120)
     environments = table.take_texts("environments")
     for environment in environments or []:
@@ -114,6 +115,7 @@ def _client(table: Table, sources: Sources) -> ClientSpec | None:
         table.refuse("environments", "must name at least one")
     connections = [_connection(row, sources) for row in table.take_tables("connection")]
     tokens = [_token(row) for row in table.take_tables("gateway_token")]
+    endpoints = [read_endpoint(row, sources) for row in table.take_tables("webhook_endpoint")]
     table.finish()
     if slug is None:
         return None
@@ -124,11 +126,12 @@ def _client(table: Table, sources: Sources) -> ClientSpec | None:
         None if environments is None else tuple(environments),
         tuple(one for one in connections if one),
         tuple(one for one in tokens if one),
+        tuple(one for one in endpoints if one),
     )
 
 
 def _connection(table: Table, sources: Sources) -> ConnectionSpec | None:
-    slug = _slug(table, "slug", longest=73)
+    slug = take_slug(table, "slug", longest=73)
     provider = table.take_text("provider", is_needed=True, longest=80)
     kind = _kind(table)
     custom = table.take_table("custom")
@@ -210,9 +213,9 @@ def _token(table: Table) -> TokenSpec | None:
     if connections == []:
         table.refuse("connections", "must name at least one")
     limits = {
-        "methods": _each(table, "methods", lambda text: bool(METHOD.fullmatch(text)), 'must be such as "GET"'),
-        "paths": _each(table, "paths", _is_pattern, "must start with / or *, in ASCII without spaces"),
-        "ip_ranges": _each(table, "ip_ranges", _is_network, "must be addresses or ranges such as 192.0.2.0/24"),
+        "methods": take_each(table, "methods", lambda text: bool(METHOD.fullmatch(text)), 'must be such as "GET"'),
+        "paths": take_each(table, "paths", _is_pattern, "must start with / or *, in ASCII without spaces"),
+        "ip_ranges": take_networks(table, "ip_ranges"),
         "expires_at": table.take_moment("expires_at"),
         "min_gap_s": table.take_seconds("min_gap_s", least=tokens.SHORTEST_GAP_S, most=tokens.LONGEST_GAP_S),
     } | {key: table.take_count(key) for key in ("per_minute", "per_day", "max_uses")}
@@ -222,38 +225,15 @@ def _token(table: Table) -> TokenSpec | None:
     return TokenSpec(table.path, name, tuple(connections), {k: v for k, v in limits.items() if v is not None})
 
 
-def _each(table: Table, name: str, is_fit: Any, words: str) -> list[str] | None:
-    values = table.take_texts(name)
-    if values is not None and not all(is_fit(value) for value in values):
-        table.refuse(name, words)
-        return None
-    return values
-
-
 def _is_pattern(text: str) -> bool:
     return text.startswith(("/", "*")) and text.isascii() and text.isprintable() and " " not in text
-
-
-def _is_network(text: str) -> bool:
-    try:
-        ip_network(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _slug(table: Table, name: str, *, longest: int) -> str | None:
-    slug = table.take_text(name, is_needed=True, longest=longest)
-    if slug is not None and not SLUG.fullmatch(slug):
-        table.refuse(name, "must be lower case words joined by -")
-        return None
-    return slug
 
 
 def _refuse_doubles(document: Document, clients: list[ClientSpec | None]) -> None:
     known = [client for client in clients if client is not None]
     _refuse_twice(document, [((*c.path, "slug"), c.slug) for c in known])
     _refuse_twice(document, [((*one.path, "slug"), one.slug) for c in known for one in c.connections])
+    _refuse_twice(document, [((*one.path, "slug"), one.slug) for c in known for one in c.endpoints])
     for client in known:
         _refuse_twice(document, [((*token.path, "name"), token.name) for token in client.tokens])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +22,11 @@ class Sources:
     environ: dict[str, str]
 
 
-def take_secret(table: Table, name: str, sources: Sources) -> Secret | None:
-    """Return a secret from the environment, a file or the file itself. Its value is never repeated."""
+def take_secret(table: Table, name: str, sources: Sources, *, has_lines: bool = False) -> Secret | None:
+    """Return a secret from the environment, a file or the file itself. Its value is never repeated.
+
+    `has_lines`: it stands in no request, and may be a PEM of several lines.
+    """
     if isinstance(table.values.get(name), str):
         table.take(name, str, "a table")
         table.refuse(name, 'must be { env = "NAME" }, { file = "path" } or { value = "…" }')
@@ -35,7 +39,11 @@ def take_secret(table: Table, name: str, sources: Sources) -> Secret | None:
         table.refuse(name, "must have exactly one of env, file, value")
         return None
     text = source.take(given[0], str, "a text")
-    return None if text is None else _checked(table, name, _value(table, name, given[0], text, sources))
+    return (
+        None
+        if text is None
+        else _checked(table, name, _value(table, name, given[0], text, sources), has_lines=has_lines)
+    )
 
 
 def _value(table: Table, name: str, source: str, text: str, sources: Sources) -> str | None:
@@ -52,16 +60,17 @@ def _value(table: Table, name: str, source: str, text: str, sources: Sources) ->
         return None
 
 
-def _checked(table: Table, name: str, value: str | None) -> Secret | None:
+def _checked(table: Table, name: str, value: str | None, *, has_lines: bool) -> Secret | None:
     if value is None:
         return None
+    line = re.sub(r"\r?\n", " ", value) if has_lines else value
     if not value.strip():
         table.refuse(name, "is empty")
     elif len(value.encode()) > MOST_SECRET_BYTES:
         table.refuse(name, "is longer than 64 KiB")
-    elif any(char in value for char in "\r\n\0"):
+    elif any(char in line for char in "\r\n\0"):
         table.refuse(name, "holds a line break, which cannot stand in a request")
-    elif any(unicodedata.category(char) == "Cc" for char in value):
+    elif any(unicodedata.category(char) == "Cc" for char in line):
         table.refuse(name, "holds a control character, which cannot stand in a request")
     else:
         return Secret(value)

@@ -10,7 +10,6 @@ from config.provision.lines import Path
 from config.provision.problems import Document
 
 NOT_BUILT = {
-    "webhook_endpoint": "webhook endpoints are",
     "key": "signing keys (jwt_bearer) are",
     "claims": "claims (jwt_bearer) are",
 }

@@ -284,7 +284,13 @@ def test_a_secret_may_come_from_a_file_beside_the_file(apply, tmp_path):
         ("per_minute = 100", "min_gap_s = true", 20, "client.gateway_token.min_gap_s", "a number of seconds"),
         ("per_minute = 100", 'ip_ranges = ["home"]', 20, "client.gateway_token.ip_ranges", "addresses"),
         ("per_minute = 100", "expires_at = 2026-12-31T00:00:00", 20, "client.gateway_token.expires_at", "offset"),
-        ("per_minute = 100", '[[client.webhook_endpoint]]\nslug = "x"', 20, "client.webhook_endpoint", "not built"),
+        (
+            "per_minute = 100",
+            '[[client.webhook_endpoint]]\nslug = "x"',
+            20,
+            "client.webhook_endpoint.scheme",
+            "missing",
+        ),
         ("[[client.gateway_token]]", "[[client.gateway_tokens]]", 15, "client.gateway_tokens", "not a known key"),
     ],
 )
