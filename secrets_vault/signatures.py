@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from datetime import datetime
 from typing import Any
 
 from cryptography import x509
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 RSA_SMALLEST_BITS = 2048
 ED25519_BYTES = 32
+P256_BYTES = 32
 
 
 class BadPublicKey(Exception):
@@ -47,6 +49,31 @@ def verify_ecdsa_p256(key: bytes, signature: bytes, content: bytes) -> bytes:
         raise BadSignature from None
     order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
     return encode_dss_signature(r, min(s, order - s))
+
+
+def verify_es256(key: bytes, signature: bytes, content: bytes) -> bytes:
+    """Return the canonical form of a JWS signature: 32 bytes of r, 32 of s (RFC 7518 section 3.4). Raises as above."""
+    if len(signature) != 2 * P256_BYTES:
+        raise BadSignature
+    r, s = (int.from_bytes(half, "big") for half in (signature[:P256_BYTES], signature[P256_BYTES:]))
+    return verify_ecdsa_p256(key, encode_dss_signature(r, s), content)
+
+
+def p256_pem(x: bytes, y: bytes) -> bytes:
+    """Return the public key at a point of the curve as PEM. Raises ValueError where no point is."""
+    numbers = ec.EllipticCurvePublicNumbers(int.from_bytes(x, "big"), int.from_bytes(y, "big"), ec.SECP256R1())
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return numbers.public_key().public_bytes(serialization.Encoding.PEM, form)
+
+
+def check_certificate(pem: bytes, *, now: datetime) -> None:
+    """Raise BadPublicKey unless this is a certificate that holds now. Its issuer is not judged: see who fetched it."""
+    try:
+        certificate = x509.load_pem_x509_certificate(pem)
+    except ValueError:
+        raise BadPublicKey from None
+    if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+        raise BadPublicKey
 
 
 def verify_rsa(key: bytes, signature: bytes, content: bytes, *, hash_name: str = "sha256") -> None:

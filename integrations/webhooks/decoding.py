@@ -20,7 +20,7 @@ def decoded(written: str, encoding: str) -> bytes:
     """
     if encoding == "hex":
         return _hex(written)
-    if encoding == "base64":
+    if encoding in ("base64", "basic"):
         return _base64(written)
     if encoding == "base64url":
         return _base64url(written)

@@ -22,7 +22,11 @@ def event_id(case: Case) -> str | None:
     pieces = [_piece(case, place(where)) for where in case.scheme.id.places]
     if not all(pieces):
         return None
-    whole = ":".join(str(piece) for piece in pieces)
+    return fitting(":".join(str(piece) for piece in pieces))
+
+
+def fitting(whole: str) -> str:
+    """Return an id as a column can hold it: itself, or its SHA-256 where it is long or not printable."""
     if len(whole) <= LONGEST_ID and whole.isprintable():
         return whole
     return "sha256:" + hashlib.sha256(whole.encode()).hexdigest()

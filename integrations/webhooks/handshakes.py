@@ -6,6 +6,7 @@ import hmac
 import json
 
 from integrations.webhooks.decoding import encoded
+from integrations.webhooks.hosts import is_on_host
 from integrations.webhooks.key_material import UnusableSecret, key_bytes
 from integrations.webhooks.places import place, text, texts
 from integrations.webhooks.schemes.parts import Greeting
@@ -60,7 +61,18 @@ def _answer(case: Case, greeting: Greeting, *, secret_number: int) -> Handshake:
         secret_to_keep=Secret(value) if greeting.keeps_secret else None,
         headers=headers,
         is_signed=greeting.is_signed,
+        visit=_visit(case, greeting),
     )
+
+
+def _visit(case: Case, greeting: Greeting) -> str:
+    """Return the https address to call, of a host that the facts name. Raises Refused for any other."""
+    if not greeting.visit:
+        return ""
+    address = text(case.request, place(greeting.visit)) or ""
+    if not is_on_host(address, greeting.visit_hosts):
+        raise Refused("malformed", "The handshake names an address that is not the vendor's.")
+    return address
 
 
 def _value(case: Case, greeting: Greeting) -> str:

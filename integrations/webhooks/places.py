@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
+from integrations.webhooks import documents
 from integrations.webhooks.request import WebhookRequest
 from integrations.webhooks.verdicts import Refused
 
 PLACE = re.compile(r"(header|query|form|json):([^#\s]+)(?:#([A-Za-z0-9_.-]+))?")
 HEADER_NAME = re.compile(r"[A-Za-z0-9-]+(?:\{n\})?|\*")
 NUMBERED = "{n}"  # `X-Signature-{n}` is X-Signature-1, X-Signature-2 …
-ANY = "*"
+ANY = documents.ANY
+# Of `header:*`: the headers that may hold a secret, and not those that a proxy adds.
+SECRET_HEADER = re.compile(r"x-(?!forwarded-|real-ip|request-id).*|.*(?:token|secret|key|signature|auth).*")
 MOST_NUMBERED = 100
 
 
@@ -61,11 +63,10 @@ def texts(request: WebhookRequest, where: Place, *, item_separator: str = ",") -
     if where.kind == "header":
         return _header_texts(request, where, item_separator)
     if where.kind == "query":
-        pairs = request.query_pairs()
-        return tuple(value for name, value in pairs if where.name in (ANY, name))
+        return _single(request.query_pairs()) if where.name == ANY else request.query_values(where.name)
     if where.kind == "form":
         return _form_texts(request, where)
-    return tuple(_json_texts(request, where))
+    return tuple(documents.texts_at(request.document, where.name))
 
 
 def text(request: WebhookRequest, where: Place, *, item_separator: str = ",") -> str | None:
@@ -78,7 +79,8 @@ def text(request: WebhookRequest, where: Place, *, item_separator: str = ",") ->
 
 def _header_texts(request: WebhookRequest, where: Place, separator: str) -> tuple[str, ...]:
     if where.name == ANY:
-        return tuple(value.decode() for _name, value in request.headers if value.isascii())
+        named = [(name, value.decode()) for name, value in request.headers if value.isascii()]
+        return _single([pair for pair in named if pair[0] != "authorization" and SECRET_HEADER.fullmatch(pair[0])])
     if where.name.endswith(NUMBERED):
         stem = where.name.removesuffix(NUMBERED)
         found = [request.header(f"{stem}{number}") for number in range(1, MOST_NUMBERED + 1)]
@@ -88,6 +90,21 @@ def _header_texts(request: WebhookRequest, where: Place, separator: str) -> tupl
         return ()
     line = _ascii(value, where)
     return _items(line, where.item, separator) if where.item else (line,)
+
+
+def _single(pairs: list[tuple[str, str]]) -> tuple[str, ...]:
+    """Return the values of names that came once. Raises Refused where none did, but some came twice."""
+    counts = Counter(name for name, _value in pairs)
+    found = tuple(value for name, value in pairs if counts[name] == 1)
+    if pairs and not found:
+        raise Refused("doubled", "What may hold the secret came more than once.")
+    return found
+
+
+def expected_count(request: WebhookRequest, where: Place) -> int:
+    """Return how many values a JSON path with `*` must have: one for each item."""
+    items, star, _rest = where.name.rpartition(f".{ANY}.")
+    return len(documents.values_at(request.document, f"{items}.{ANY}")) if star else 1
 
 
 def _ascii(value: bytes, where: Place) -> str:
@@ -108,42 +125,3 @@ def _form_texts(request: WebhookRequest, where: Place) -> tuple[str, ...]:
         return tuple(value.decode() for name, value in request.form_pairs() if name == wanted)
     except UnicodeDecodeError:
         raise Refused("malformed", f"The form field {where.name} is not UTF-8.") from None
-
-
-def _json_texts(request: WebhookRequest, where: Place) -> list[str]:
-    found = [_JSONTable.top(request.body)]
-    for step in where.name.split("."):
-        found = [inner for value in found for inner in _inside(value, step)]
-    return [_scalar(value) for value in found if value is not None and not isinstance(value, _JSONTable | list)]
-
-
-def _inside(value: Any, step: str) -> list[Any]:
-    if isinstance(value, list):
-        if step == ANY:
-            return value
-        return [value[int(step)]] if step.isascii() and step.isdigit() and int(step) < len(value) else []
-    return [inner for name, inner in value.pairs if name == step] if isinstance(value, _JSONTable) else []
-
-
-def _scalar(value: Any) -> str:
-    written = value if isinstance(value, str) else json.dumps(value)
-    if not written.isascii():
-        try:
-            written.encode()
-        except UnicodeEncodeError:  # half of a surrogate pair, which no other text can hold
-            raise Refused("malformed", "The body's JSON holds half a character.") from None
-    return written
-
-
-@dataclass(frozen=True, slots=True)
-class _JSONTable:
-    """A JSON object with every pair it was written with: of a name given twice, both count as found."""
-
-    pairs: list[tuple[str, Any]]
-
-    @classmethod
-    def top(cls, body: bytes) -> Any:
-        try:
-            return json.loads(body.decode("utf-8"), object_pairs_hook=cls, parse_int=str, parse_float=str)
-        except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
-            raise Refused("malformed", "The body is not JSON.") from None

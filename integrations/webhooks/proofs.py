@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from integrations.webhooks.decoding import decoded
 from integrations.webhooks.key_material import UnusableSecret, key_bytes
-from integrations.webhooks.places import place, text, texts
+from integrations.webhooks.places import expected_count, place, text, texts
 from integrations.webhooks.schemes.functions import functions
 from integrations.webhooks.schemes.parts import PUBLIC_KEY_KINDS, Proof
 from integrations.webhooks.schemes.proven import Case, Proven
-from integrations.webhooks.signed_content import signed_content, urls_to_try
+from integrations.webhooks.signed_content import near_urls, signed_content, urls_to_try
 from integrations.webhooks.verdicts import Refused
 from secrets_vault import signatures
 from secrets_vault.secret import Secret
@@ -106,6 +106,8 @@ def _values(case: Case, proof: Proof) -> tuple[str, ...]:
     where = place(proof.signature)
     found = texts(case.request, where, item_separator=case.scheme.item_separator)
     may_be_several = where.item or proof.is_every or "*" in where.name or "{n}" in where.name
+    if proof.is_every and (count := expected_count(case.request, where)) != len(found):
+        raise Refused("missing" if len(found) < count else "doubled", f"Not each item has {where.words} once.")
     if len(found) > 1 and not may_be_several:
         raise Refused("doubled", f"There is more than one value for {where.words}.")
     return found
@@ -179,13 +181,34 @@ def check_body_hash(case: Case) -> None:
 
 def _compared(case: Case, keys: list[Key], claims: list[Claim], known: Mapping[str, bytes]) -> Proven:
     for key in keys:
-        mine = [claim for claim in claims if claim.proof == key.proof]
         for url in urls_to_try(case.request.url, key.proof.url_form):
-            content = content_of(case, key, url=url, known=known)
-            right = [signature for claim in mine if (signature := matches(case, key, claim, content)) is not None]
-            if right and (len(right) == len(mine) or not key.proof.is_every):
-                return Proven(right[0], content, key.number)
-    raise Refused("mismatch", _mismatch(case, keys))
+            if proven := _proven(case, key, claims, content_of(case, key, url=url, known=known)):
+                return proven
+    _refuse_another_url(case, keys, claims, known)
+    raise Refused("mismatch", _mismatch(keys))
+
+
+def _proven(case: Case, key: Key, claims: list[Claim], content: bytes) -> Proven | None:
+    """Return what one secret proves of these bytes: one right signature suffices, unless every one must be."""
+    mine = [claim for claim in claims if claim.proof is key.proof]
+    right = [signature for claim in mine if (signature := matches(case, key, claim, content)) is not None]
+    if not right or (key.proof.is_every and len(right) < len(mine)):
+        return None
+    return Proven(right[0], content, key.number)
+
+
+def _refuse_another_url(case: Case, keys: list[Key], claims: list[Claim], known: Mapping[str, bytes]) -> None:
+    """Raise Refused(wrong_url) where the vendor signed a near relation of the registered address.
+
+    It is the most frequent mistake with the schemes that sign it, and no attack: only who knows the secret can
+    sign any address. It is refused all the same, and said.
+    """
+    for key in keys:
+        if "url" not in key.proof.tokens:
+            continue
+        for what, url in near_urls(case.request.url):
+            if _proven(case, key, claims, content_of(case, key, url=url, known=known)):
+                raise Refused("wrong_url", f"The signature is right for the registered address {what}.")
 
 
 def content_of(case: Case, key: Key, *, url: str, known: Mapping[str, bytes], masks_secret: bool = False) -> bytes:
@@ -246,7 +269,7 @@ def _public_key(key: Key, claim: Claim, content: bytes) -> bytes | None:
     return claim.value
 
 
-def _mismatch(case: Case, keys: list[Key]) -> str:
+def _mismatch(keys: list[Key]) -> str:
     several = len({key.number for key in keys})
     if all(key.proof.kind == "equality" for key in keys):
         return "The secret that was sent is not the stored one."

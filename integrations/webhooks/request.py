@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
+from integrations.webhooks import documents
 from integrations.webhooks.verdicts import Refused
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 MOST_FIELDS = 1_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WebhookRequest:
     """One request. `url` is the registered public address with the query received; header names are lower case."""
 
@@ -28,6 +31,11 @@ class WebhookRequest:
     def header(self, name: str) -> bytes | None:
         """Return a header's value, None where it is absent. Raises Refused when it came more than once."""
         return the_only(self.values(name), f"The header {name}")
+
+    @cached_property
+    def document(self) -> Any:
+        """Return the body as JSON, read once. Raises Refused."""
+        return documents.parse(self.body)
 
     @property
     def query(self) -> str:

@@ -67,6 +67,24 @@ def urls_to_try(url: str, form: str) -> tuple[str, ...]:
     return (url,)
 
 
+def near_urls(url: str) -> list[tuple[str, str]]:
+    """Return the addresses that are easily taken for the registered one, each with how it differs."""
+    address, mark, query = url.partition("?")
+    scheme, separator, rest = address.partition("://")
+    slashed = address.removesuffix("/") if address.endswith("/") else f"{address}/"
+    other_scheme = {"https": "http", "http": "https"}.get(scheme, scheme)
+    return [
+        (
+            "without the slash at its end" if address.endswith("/") else "with a slash at its end",
+            slashed + mark + query,
+        ),
+        (f"with {other_scheme}", other_scheme + separator + rest + mark + query),
+        ("without its query", address),
+        ("with its port", _with_port(url)),
+        ("without its port", _without_port(url)),
+    ]
+
+
 def sorted_form(request: WebhookRequest) -> bytes:
     """Return the fields sorted by name, name and value joined; a value given twice counts once (Twilio's SDK)."""
     return b"".join(name + value for name, value in sorted(set(request.form_pairs())))

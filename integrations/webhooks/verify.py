@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 
-from integrations.webhooks.event import event_id, event_type
+from integrations.webhooks.event import event_id, event_type, fitting
 from integrations.webhooks.freshness import check_fresh, read_time
 from integrations.webhooks.handshakes import signed_handshake, unsigned_handshake
 from integrations.webhooks.places import place, text
@@ -40,7 +40,7 @@ def verify(
     _check_header_rules(case)
     proven = prove(case)
     signed_at = _signed_at(case, proven)
-    found_id = event_id(case)
+    found_id = event_id(case) or (fitting(proven.event_id) if proven.event_id else None)
     if greeting := signed_handshake(case, proven):
         return greeting
     return Verified(

@@ -133,7 +133,7 @@ def _secrets(given: object) -> list[Secret]:
     listed = given if isinstance(given, list) else [given]
     if not all(one is None or isinstance(one, str) for one in listed):
         raise BadLine("secret must be a text or a list of texts.")
-    return [Secret(one.encode("utf-8", "surrogatepass")) for one in listed if one]
+    return [Secret(one.encode("utf-8", "surrogatepass")) for one in listed if isinstance(one, str) and one]
 
 
 def _keys(given: object) -> KeysByURL:
@@ -141,5 +141,5 @@ def _keys(given: object) -> KeysByURL:
         return KeysByURL({})
     if not isinstance(given, dict):
         raise BadLine("public_keys must be an object.")
-    texts = {url: key for url, key in given.items() if isinstance(key, str)}
-    return KeysByURL({url: key.encode("utf-8", "surrogatepass") for url, key in texts.items()})
+    keys: dict[str, Any] = given
+    return KeysByURL({url: str(key).encode("utf-8", "surrogatepass") for url, key in keys.items()})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from integrations.providers.parts import NOTHING, one_of
+from integrations.providers.parts import NOTHING, compiled, one_of
 from integrations.webhooks.decoding import ENCODINGS
 from integrations.webhooks.freshness import DEFAULT_TOLERANCE_S, UNITS
 from integrations.webhooks.key_material import KEY_FORMS, PUBLIC_KEY_FORMS
@@ -158,7 +158,8 @@ class Greeting:
     """A handshake: when a request is one, whether it is signed, and the answer.
 
     `when` is a list of `place`, `place=value` and `!place`. `value` is the place of what is answered. `json` is
-    the answer as JSON, where `{value}` and `{hmac}` (of the value, by the secret) are filled in.
+    the answer as JSON, where `{value}` and `{hmac}` (of the value, by the secret) are filled in. `visit` is the
+    place of an address to be called, of a host that `visit_hosts` matches whole.
     """
 
     name: str
@@ -172,8 +173,15 @@ class Greeting:
     header: str = ""
     hmac_encoding: str = "hex"
     keeps_secret: bool = False
+    visit: str = ""
+    visit_hosts: str = ""
 
     def __post_init__(self) -> None:
+        compiled("visit_hosts", self.visit_hosts)
+        if self.visit:
+            check_place("visit", self.visit)
+        if bool(self.visit) != bool(self.visit_hosts):
+            raise ValueError("visit_hosts: is needed to visit an address, and only then")
         one_of("method", self.method, ("GET", "POST", "HEAD"))
         one_of("reply", self.reply, REPLIES)
         one_of("hmac_encoding", self.hmac_encoding, ("hex", "base64"))

@@ -51,13 +51,14 @@ class Case:
 class Proven:
     """A signature that is right, in its one canonical form, and the bytes it covers.
 
-    `signed_at` is set by functions that read the time from inside what they prove.
+    `signed_at` and `event_id` are set by functions that read them from inside what they prove.
     """
 
     signature: bytes
     content: bytes
     secret_number: int
     signed_at: datetime | None = None
+    event_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

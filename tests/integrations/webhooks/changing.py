@@ -8,28 +8,30 @@ from dataclasses import replace
 
 from tests.integrations.webhooks.signer import Made
 
+XML = rb"(<[A-Za-z]+>%b</[A-Za-z]+>)"
+
 
 def without_signature(made: Made) -> Made:
     """Return the request without the part that holds the signature."""
-    name = re.escape(made.written.encode())
+    written = re.escape(made.written.encode())
     return replace(
         made,
         headers=tuple((name, value) for name, value in made.headers if made.written not in value),
         url=re.sub(r"[?&][^=&?]+=" + re.escape(made.written), "", made.url),
-        body=re.sub(rb'"[A-Za-z]+": ?"' + name + rb'",?|[^&=]+=' + name, b"", made.body),
+        body=re.sub(XML % written, b"", re.sub(rb'"[A-Za-z]+"(: ?"' + written + rb'")', rb'"gone"\1', made.body)),
     )
 
 
 def doubled(made: Made) -> Made:
     """Return the request with the part that holds the signature given twice."""
-    written = made.written.encode()
+    written = re.escape(made.written.encode())
     return replace(
         made,
         headers=tuple(
             pair for name, value in made.headers for pair in ((name, value),) * (1 + (made.written in value))
         ),
         url=re.sub(r"([?&])([^=&?]+=" + re.escape(made.written) + ")", r"\1\2&\2", made.url),
-        body=re.sub(rb'("[A-Za-z]+": ?"' + re.escape(written) + rb'")', rb"\1,\1", made.body),
+        body=re.sub(XML % written, rb"\1\1", re.sub(rb'("[A-Za-z]+": ?"' + written + rb'")', rb"\1,\1", made.body)),
     )
 
 

@@ -7,22 +7,30 @@ from dataclasses import replace
 import pytest
 
 from integrations.webhooks.schemes.registry import all_schemes, get_scheme
+from tests.integrations.webhooks import signing_by_key, signing_by_secret
 from tests.integrations.webhooks.asking import ask, reason, with_signature
 from tests.integrations.webhooks.changing import changed, doubled, other_writings, with_prefix, without_signature
 from tests.integrations.webhooks.signer import NOW, SIGNERS, make
 
 SCHEMES = [scheme.key for scheme in all_schemes()]
+BODY_SIGNED = [scheme.key for scheme in all_schemes() if scheme.is_body_signed]
+PREFIXED = [
+    scheme.key for scheme in all_schemes() if any(proof.prefix or "#" in proof.signature for proof in scheme.proofs[:1])
+]
 TIMED = [scheme.key for scheme in all_schemes() if scheme.timestamp]
 REFUSED = ("mismatch", "malformed")
 
-OTHER_BODIES = {"twilio_form": b"Body=Bye"}
+OTHER_BODIES = {"twilio_form": b"Body=Bye", "mandrill": b"mandrill_events=1"}
 
 every_scheme = pytest.mark.parametrize("name", SCHEMES)
 every_timed_scheme = pytest.mark.parametrize("name", TIMED)
 
 
 def test_every_scheme_has_a_signer_of_its_own():
+    assert signing_by_key.__doc__
+    assert signing_by_secret.__doc__
     assert sorted(SIGNERS) == sorted(SCHEMES)
+    assert len(SCHEMES) == 89
 
 
 @every_scheme
@@ -30,11 +38,9 @@ def test_a_rightly_signed_request_is_verified(name):
     assert reason(name, make(name)) == "valid"
 
 
-@every_scheme
+@pytest.mark.parametrize("name", BODY_SIGNED)
 def test_a_tampered_body_is_refused(name):
     made = make(name)
-    if not get_scheme(name).is_body_signed:
-        pytest.skip("the vendor does not sign the body")
     assert reason(name, replace(made, body=made.body.replace(b"1", b"2"))) in REFUSED
 
 
@@ -64,7 +70,7 @@ def test_the_window_is_the_same_in_both_directions(name, side, told):
     made, window = make(name), get_scheme(name).timestamp.tolerance_s
     assert reason(name, made, at=made.now + side * window) == "valid"
     assert reason(name, made, at=made.now + side * (window + 1)) == told
-    assert reason(name, made, at=made.now + side * 10**9) == told
+    assert reason(name, made, at=made.now + side * 10**6) == told
 
 
 @every_scheme
@@ -79,11 +85,10 @@ def test_a_doubled_signature_is_refused(name):
     assert reason(name, doubled(made)) == "doubled"
 
 
-@every_scheme
+@pytest.mark.parametrize("name", PREFIXED)
 def test_a_wrong_prefix_is_refused(name):
     made = make(name)
-    if not made.prefix:
-        pytest.skip("the signature stands alone")
+    assert made.prefix
     assert reason(name, with_prefix(made, "v9=")) in ("malformed", "missing")
     assert reason(name, with_prefix(made, "")) in ("malformed", "missing")
 

@@ -1,0 +1,51 @@
+"""PayPal: RSA over ids, time and a CRC-32 of the body, by a certificate that the request names."""
+
+from __future__ import annotations
+
+import zlib
+
+from integrations.webhooks.hosts import is_on_host
+from integrations.webhooks.places import place, text
+from integrations.webhooks.request import WebhookRequest
+from integrations.webhooks.schemes.functions.certificates import verified_by_certificate
+from integrations.webhooks.schemes.functions.secrets import keys_of, name_and_certificate
+from integrations.webhooks.schemes.proven import Case, Proven
+from integrations.webhooks.verdicts import Refused
+
+HOSTS = r"(?:[a-z0-9-]+\.)+paypal\.com"
+ALGORITHM = "SHA256withRSA"
+
+
+def key_urls(request: WebhookRequest) -> tuple[str, ...]:
+    """Return the certificate's address. Raises Refused unless it is PayPal's own: anyone could name theirs."""
+    address = _header(request, "PAYPAL-CERT-URL")
+    if not is_on_host(address, HOSTS):
+        raise Refused("malformed", "The certificate is not at an address of PayPal's.")
+    return (address,)
+
+
+def prove(case: Case) -> Proven:
+    """Return what the signature proves. Raises Refused."""
+    if _header(case.request, "PAYPAL-AUTH-ALGO") != ALGORITHM:
+        raise Refused("malformed", f"The signature is not made by {ALGORITHM}.")
+    written = _header(case.request, "PAYPAL-TRANSMISSION-SIG")
+    (address,) = key_urls(case.request)
+    for number, material in keys_of(case):
+        webhook_id, pinned = name_and_certificate(material)
+        content = _content(case.request, webhook_id)
+        certificate = pinned or case.keys.find(address)
+        if signature := verified_by_certificate(certificate, written, content, now=case.now):
+            return Proven(signature, content, number)
+    raise Refused("mismatch", "The signature does not fit: another webhook id, or not the bytes that were signed.")
+
+
+def _content(request: WebhookRequest, webhook_id: str) -> bytes:
+    parts = (_header(request, "PAYPAL-TRANSMISSION-ID"), _header(request, "PAYPAL-TRANSMISSION-TIME"), webhook_id)
+    return "|".join((*parts, str(zlib.crc32(request.body)))).encode()
+
+
+def _header(request: WebhookRequest, name: str) -> str:
+    value = text(request, place(f"header:{name}"))
+    if not value:
+        raise Refused("missing", f"The request lacks the header {name}.")
+    return value
