@@ -35,9 +35,10 @@ for name in (
     "loops",
     "recall_ai",
     "fathom",
+    "brex",
 ):
     standard(name)
-for name in ("svix", "resend", "clerk", "brex"):
+for name in ("svix", "resend", "clerk"):
     standard(name, "svix")
 
 listed("stripe", "Stripe-Signature", "t={t},v1={s}", ".")
