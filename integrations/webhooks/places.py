@@ -12,11 +12,12 @@ from integrations.webhooks.request import WebhookRequest
 from integrations.webhooks.verdicts import Refused
 
 PLACE = re.compile(r"(header|query|form|json):([^#\s]+)(?:#([A-Za-z0-9_.-]+))?")
-HEADER_NAME = re.compile(r"[A-Za-z0-9-]+(?:\{n\})?|\*")
+HEADER_NAME = re.compile(r"[A-Za-z0-9-]+(?:\{n\}|(?:\|[A-Za-z0-9-]+)+)?|\*")
 NUMBERED = "{n}"  # `X-Signature-{n}` is X-Signature-1, X-Signature-2 …
 ANY = documents.ANY
 # Of `header:*`: the headers that may hold a secret, and not those that a proxy adds.
 SECRET_HEADER = re.compile(r"x-(?!forwarded-|real-ip|request-id).*|.*(?:token|secret|key|signature|auth).*")
+EITHER = "|"  # `webhook-id|svix-id`: one of the two, or both if they are equal
 MOST_NUMBERED = 100
 
 
@@ -85,11 +86,9 @@ def _header_texts(request: WebhookRequest, where: Place, separator: str) -> tupl
         stem = where.name.removesuffix(NUMBERED)
         found = [request.header(f"{stem}{number}") for number in range(1, MOST_NUMBERED + 1)]
         return tuple(_ascii(value, where) for value in found if value is not None)
-    value = request.header(where.name)
-    if value is None:
-        return ()
-    line = _ascii(value, where)
-    return _items(line, where.item, separator) if where.item else (line,)
+    values = [request.header(name) for name in where.name.split(EITHER)]
+    lines = tuple(dict.fromkeys(_ascii(value, where) for value in values if value is not None))
+    return tuple(item for line in lines for item in _items(line, where.item, separator)) if where.item else lines
 
 
 def _single(pairs: list[tuple[str, str]]) -> tuple[str, ...]:
