@@ -101,7 +101,7 @@ def watch_webhooks(now: datetime) -> int:
     return webhook_watch.look(now)
 
 
-@sweep("webhook_lists", every_s=3600, words=gettext_lazy("Reads again the addresses that vendors send webhooks from"))
+@sweep("webhook_lists", every_s=120, words=gettext_lazy("Reads again the addresses that vendors send webhooks from"))
 def refresh_lists(now: datetime) -> int:
     """Fetch what endpoints narrow by."""
     return published.refresh(now)
