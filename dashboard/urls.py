@@ -26,6 +26,7 @@ from dashboard.pages.errors import groups, states
 from dashboard.pages.settings import address, background, backup, mail, profile, rotation, security
 from dashboard.pages.vault import importing, new, one, showing
 from dashboard.pages.vault import list as vault_list
+from dashboard.pages.webhooks import event_page, inspector
 
 app_name = "dashboard"
 
@@ -107,6 +108,9 @@ urlpatterns = [
     path("calls/<uuid:pk>/", call_one.call, name="call"),
     path("limits/", limits.limits, name="limits"),
     path("limits/<slug:slug>/slow-down/", limits.slow_down, name="limits_slow_down"),
+    # Webhooks
+    path("webhooks/events/<uuid:pk>/", event_page.event, name="webhook_event"),
+    path("webhooks/<slug:slug>/", inspector.webhook, name="webhook"),
     # Settings
     path("settings/", profile.profile, name="settings"),
     path("settings/security/", security.security, name="settings_security"),

@@ -56,6 +56,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "integrations/sweeps.py", "integrations/timetable.py", "integrations/sandbox_control/",
         "dashboard/audit_words.py", "dashboard/browsers.py",
     ),
+    "webhooks": (
+        "templates/dashboard/webhooks/", "dashboard/pages/webhooks/", "integrations/webhooks/",
+        "integrations/models/webhook.py",
+    ),
     "integrations": ("templates/emails/", "integrations/"),
     "frame": ("templates/", "dashboard/", "secrets_vault/", "config/"),
 }  # fmt: skip

@@ -136,6 +136,9 @@ ROWS: dict[str, Row] = {
     "dashboard:call": look("call"),
     "dashboard:limits": Row(MEMBER, methods=GET),
     "dashboard:limits_slow_down": act("connection"),
+    # Webhooks
+    "dashboard:webhook": look("endpoint"),
+    "dashboard:webhook_event": look("event"),
     # Connections
     "dashboard:connections": Row(MEMBER, methods=GET),
     "dashboard:connect": Row(MEMBER),

@@ -32,7 +32,7 @@ from secrets_vault import vault
 from secrets_vault.actor import SYSTEM
 from secrets_vault.models import Client, User
 from secrets_vault.secret import Secret
-from tests.factories import make_client, make_membership, make_user
+from tests.factories import make_client, make_membership, make_user, make_webhook_endpoint, make_webhook_event
 from tests.proving import prove
 
 ABSENT = uuid4()
@@ -162,6 +162,7 @@ def things_of(client: Client, user: User) -> Things:
     flow = _flow(connection, user)
     factor = Authenticator.objects.create(user=user, type=Authenticator.Type.WEBAUTHN, data={"name": "Laptop"})
     call, group = _failed_call(client, connection, now=now)
+    endpoint = make_webhook_endpoint(client, f"{client.slug}-stripe")
     LimitReading.objects.create(
         connection_id=connection.pk,
         client_id=client.pk,
@@ -188,6 +189,8 @@ def things_of(client: Client, user: User) -> Things:
             "call": call,
             "group": group,
             "environment": environment,
+            "endpoint": endpoint,
+            "event": make_webhook_event(endpoint, b'{"type": "invoice.paid"}', secret_number=0),
         },
     )
 

@@ -1,0 +1,1 @@
+"""Webhooks: where they arrive, what arrived and why it was let in, and what became of it."""
