@@ -5,17 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from integrations.webhooks.comparing import Claim, Key, content_of, expected_signature, right_signatures
 from integrations.webhooks.decoding import encoded
-from integrations.webhooks.proofs import (
-    Claim,
-    Key,
-    content_of,
-    expected_signature,
-    known_parts,
-    matches,
-    received,
-    usable_keys,
-)
+from integrations.webhooks.proofs import known_parts, received, usable_keys
 from integrations.webhooks.request import WebhookRequest
 from integrations.webhooks.schemes.parts import PUBLIC_KEY_KINDS, Proof
 from integrations.webhooks.schemes.proven import NO_KEYS, Case, KeySource
@@ -110,7 +102,7 @@ def _hint(case: Case, key: Key, claim: Claim, content: bytes) -> str:
     """Return what would make the signature fit, where a usual mistake does, else nothing."""
     for words, changed in _usual_mistakes(case.request.body):
         other = content.replace(case.request.body, changed) if case.request.body else content
-        if other != content and matches(case, key, claim, other) is not None:
+        if other != content and right_signatures(case, key, [claim], other):
             return words
     return ""
 

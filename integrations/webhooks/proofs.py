@@ -1,42 +1,26 @@
-"""Compare what was received with what the secret gives, in constant time, over decoded bytes."""
+"""What a request claims, and whether one of the secrets bears it out."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
+from integrations.webhooks.comparing import Claim, Key, content_of, right_signatures
 from integrations.webhooks.decoding import decoded
 from integrations.webhooks.key_material import UnusableSecret, key_bytes
 from integrations.webhooks.places import expected_count, place, text, texts
 from integrations.webhooks.schemes.functions import functions
 from integrations.webhooks.schemes.parts import PUBLIC_KEY_KINDS, Proof
 from integrations.webhooks.schemes.proven import Case, Proven
-from integrations.webhooks.signed_content import near_urls, signed_content, urls_to_try
+from integrations.webhooks.signed_content import near_urls, urls_to_try
 from integrations.webhooks.verdicts import Refused
 from secrets_vault import signatures
 from secrets_vault.secret import Secret
 
-MOST_SIGNATURES = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One secret as one proof uses it."""
-
-    proof: Proof
-    number: int
-    material: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One signature that was received for one proof: as written, and decoded."""
-
-    proof: Proof
-    written: str
-    value: bytes
+MOST_SIGNATURES = 100  # DocuSign signs with up to as many keys
+MOST_BY_KEY = 10  # each of these is checked over the whole body anew
+LONGEST_TO_TRY_AGAIN = 1024 * 1024
 
 
 def prove(case: Case) -> Proven:
@@ -97,8 +81,9 @@ def _claims(case: Case, proof: Proof) -> list[Claim]:
     written = [one for value in _values(case, proof) for one in _split(value, proof)]
     if not written:
         raise Refused("missing", f"The request lacks {where.words}, which should hold the signature.")
-    if len(written) > MOST_SIGNATURES:
-        raise Refused("malformed", f"There are more than {MOST_SIGNATURES} signatures in {where.words}.")
+    most = MOST_BY_KEY if proof.kind in PUBLIC_KEY_KINDS else MOST_SIGNATURES
+    if len(written) > most:
+        raise Refused("malformed", f"There are more than {most} signatures in {where.words}.")
     return list(_decoded(written, proof))
 
 
@@ -191,7 +176,7 @@ def _compared(case: Case, keys: list[Key], claims: list[Claim], known: Mapping[s
 def _proven(case: Case, key: Key, claims: list[Claim], content: bytes) -> Proven | None:
     """Return what one secret proves of these bytes: one right signature suffices, unless every one must be."""
     mine = [claim for claim in claims if claim.proof is key.proof]
-    right = [signature for claim in mine if (signature := matches(case, key, claim, content)) is not None]
+    right = right_signatures(case, key, mine, content)
     if not right or (key.proof.is_every and len(right) < len(mine)):
         return None
     return Proven(right[0], content, key.number)
@@ -203,70 +188,14 @@ def _refuse_another_url(case: Case, keys: list[Key], claims: list[Claim], known:
     It is the most frequent mistake with the schemes that sign it, and no attack: only who knows the secret can
     sign any address. It is refused all the same, and said.
     """
+    if len(case.request.body) > LONGEST_TO_TRY_AGAIN:
+        return
     for key in keys:
         if "url" not in key.proof.tokens:
             continue
         for what, url in near_urls(case.request.url):
             if _proven(case, key, claims, content_of(case, key, url=url, known=known)):
                 raise Refused("wrong_url", f"The signature is right for the registered address {what}.")
-
-
-def content_of(case: Case, key: Key, *, url: str, known: Mapping[str, bytes], masks_secret: bool = False) -> bytes:
-    """Return the bytes this proof signs; where it signs nothing, those that were sent, to know a copy by."""
-    if key.proof.kind == "equality":
-        return case.request.body or case.request.query.encode()
-    parts = {**known, "secret": key.material}
-    return signed_content(case.request, key.proof.signed, url=url, known=parts, masks_secret=masks_secret)
-
-
-def matches(case: Case, key: Key, claim: Claim, content: bytes) -> bytes | None:
-    """Return the canonical signature when the claim is right, None when it is not."""
-    if key.proof.kind in PUBLIC_KEY_KINDS:
-        return _public_key(key, claim, content)
-    if key.proof.encoding == "basic":
-        return _basic(key, claim)
-    expected = expected_signature(case, key, content)
-    return expected if hmac.compare_digest(expected, claim.value) else None
-
-
-def expected_signature(case: Case, key: Key, content: bytes) -> bytes:
-    """Return what a sender who knows the secret would have sent, for the kinds whose secret is shared."""
-    if key.proof.kind == "equality":
-        return key.material
-    name = _hash_name(case, key.proof)
-    if key.proof.kind == "digest":
-        return hashlib.new(name, content).digest()
-    return hmac.digest(key.material, content, name)
-
-
-def _hash_name(case: Case, proof: Proof) -> str:
-    if proof.hash_named is None:
-        return proof.hash
-    named = text(case.request, place(proof.hash_named.place))
-    if not named:
-        return proof.hash
-    if named not in proof.hash_named.means:
-        raise Refused("malformed", "The request names a hash that this scheme does not have.")
-    return proof.hash_named.means[named]
-
-
-def _basic(key: Key, claim: Claim) -> bytes | None:
-    """Compare `user:password`, or the password alone where the secret names no user (RFC 7617)."""
-    given = claim.value if b":" in key.material else claim.value.partition(b":")[2]
-    return key.material if hmac.compare_digest(given, key.material) else None
-
-
-def _public_key(key: Key, claim: Claim, content: bytes) -> bytes | None:
-    try:
-        if key.proof.kind == "ecdsa_p256":
-            return signatures.verify_ecdsa_p256(key.material, claim.value, content)
-        if key.proof.kind == "ed25519":
-            signatures.verify_ed25519(key.material, claim.value, content)
-        else:
-            signatures.verify_rsa(key.material, claim.value, content, hash_name=key.proof.hash)
-    except signatures.BadSignature:
-        return None
-    return claim.value
 
 
 def _mismatch(keys: list[Key]) -> str:

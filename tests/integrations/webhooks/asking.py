@@ -18,6 +18,14 @@ def request_of(made: Made) -> WebhookRequest:
     return WebhookRequest(made.method, made.url, headers, made.body)
 
 
+def keys_of(made: Made) -> KeysByURL:
+    return KeysByURL({url: key.encode() for url, key in made.public_keys.items()})
+
+
+def moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
 def ask(
     name: str, made: Made, *, at: float | None = None, secrets: tuple[str, ...] | None = None
 ) -> Verified | Handshake:
@@ -26,8 +34,8 @@ def ask(
         request_of(made),
         get_scheme(name),
         [Secret(one) for one in (secrets if secrets is not None else (made.secret,))],
-        now=datetime.fromtimestamp(made.now if at is None else at, UTC),
-        keys=KeysByURL({url: key.encode() for url, key in made.public_keys.items()}),
+        now=moment(made.now if at is None else at),
+        keys=keys_of(made),
     )
 
 

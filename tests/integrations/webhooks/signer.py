@@ -72,7 +72,7 @@ def over_body(
     unsigned_id: str = "",
     key: Callable[[str], bytes] = str.encode,
     secret: str = "a-shared-secret",
-    other: str = "another",
+    other: str = "other-secret-1",
 ) -> None:
     """Declare a scheme that signs the body and nothing else."""
 
@@ -122,7 +122,7 @@ def stamped(
     unsigned_id: str = "",
     key: Callable[[str], bytes] = str.encode,
     secret: str = "a-shared-secret",
-    other: str = "another",
+    other: str = "other-secret-1",
 ) -> None:
     """Declare a scheme whose time stands in a header of its own."""
 
@@ -146,7 +146,7 @@ def listed(
         value = line.replace("{t}", stamp).replace("{s}", written)
         prefix = line.partition("{t}")[2].strip(",; ").partition("{s}")[0]
         return Made(
-            "a-shared-secret", written, ((header, value),), body, now=now, prefix=prefix, other_secret="another"
+            "a-shared-secret", written, ((header, value),), body, now=now, prefix=prefix, other_secret="other-secret-1"
         )
 
     SIGNERS[name] = signer

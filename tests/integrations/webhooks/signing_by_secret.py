@@ -22,7 +22,7 @@ from tests.integrations.webhooks.signer import (
     standard,
 )
 
-SECRET, OTHER = "a-shared-secret", "another"
+SECRET, OTHER = "a-shared-secret", "other-secret-1"
 HEX_SECRET, OTHER_HEX = "44782DEF547AAA06C910C43932B1EB0C", "00112233445566778899AABBCCDDEEFF"
 B64_SECRET, OTHER_B64 = b64(b"a key of some bytes"), b64(b"another key of some")
 
