@@ -19,6 +19,7 @@ from dashboard.names import name_providers
 from dashboard.navigation import OPEN_STATES
 from dashboard.need import Need, Route, Waiting
 from dashboard.owner_needs import background_needs, failed_sweep_needs, mail_needs
+from dashboard.webhook_needs import webhook_needs
 from dashboard.words import ago_words, thousands
 from integrations.causes.saying import in_words
 from integrations.models import ClientLink, Connection, ErrorGroup
@@ -44,6 +45,7 @@ def needs_of(
         *background_needs(user, now=now),
         *failed_sweep_needs(user),
         *connection_needs(user, now=now),
+        *webhook_needs(user, now=now),
         *rotation_needs(board),
         *limit_needs(tight, now=now),
         *error_needs(client_ids, now=now),

@@ -15,6 +15,7 @@ from integrations.oauth.refresh import refresh_due
 from integrations.sweeps import sweep
 from integrations.webhooks import published
 from integrations.webhooks import retention as webhook_retention
+from integrations.webhooks import watch as webhook_watch
 from secrets_vault import audit, leftovers, vault
 from secrets_vault.people import login_limits, sessions
 
@@ -90,7 +91,17 @@ def prune(now: datetime) -> int:
     return gone
 
 
-@sweep("webhook_lists", every_s=3600, words=gettext_lazy("Reads again the addresses that vendors send webhooks from"))
+@sweep(
+    "webhook_watch",
+    every_s=60,
+    words=gettext_lazy("Looks for webhooks that stay away, are refused, or do not get through"),
+)
+def watch_webhooks(now: datetime) -> int:
+    """Tell of new and ended troubles."""
+    return webhook_watch.look(now)
+
+
+@sweep("webhook_lists", every_s=120, words=gettext_lazy("Reads again the addresses that vendors send webhooks from"))
 def refresh_lists(now: datetime) -> int:
     """Fetch what endpoints narrow by."""
     return published.refresh(now)

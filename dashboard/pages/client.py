@@ -15,6 +15,7 @@ from dashboard.health import by_trouble, health_of, lightly
 from dashboard.names import name_providers
 from dashboard.paging import page_of
 from dashboard.render import PageRequest, render_page
+from dashboard.webhook_needs import webhook_needs
 from integrations import rotation_days
 from integrations.models import Connection, ErrorGroup, GatewayToken
 from secrets_vault import rotation
@@ -57,6 +58,7 @@ def overview(request: PageRequest, slug: str) -> HttpResponse:
         "hours": hours_of([client.pk], now=now)[client.pk],
         "groups": ErrorGroup.objects.filter(client_id=client.pk, last_seen_at__gte=now - timedelta(days=7))[:5],
         "due": secrets_due(client, request.user)[:5],
+        "needs": [waiting.words() for waiting in webhook_needs(request.user, now=now, client=client)],
     }
     return render_page(request, "dashboard/client.html", context)
 

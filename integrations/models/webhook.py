@@ -49,6 +49,7 @@ class WebhookEndpoint(models.Model):
     retention_days = models.PositiveSmallIntegerField(null=True, blank=True)
     silent_after_s = models.PositiveIntegerField(null=True, blank=True)
     silence_told_at = models.DateTimeField(null=True, blank=True)
+    refusals_told_at = models.DateTimeField(null=True, blank=True)
     last_event_at = models.DateTimeField(null=True, blank=True)
     is_demo = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -83,6 +84,7 @@ class WebhookTarget(models.Model):
     breaker_state = models.CharField(max_length=16, choices=Breaker, default=Breaker.CLOSED)
     breaker_until = models.DateTimeField(null=True, blank=True)
     failures_in_row = models.PositiveIntegerField(default=0)
+    trouble_told_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = VisibleManager("endpoint__client")

@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connections
 
+from integrations.models.webhook import MOST_BODY_BYTES
 from integrations.outbound import OutboundError
 from integrations.webhooks import answers, keys, pairing, receiving
 from integrations.webhooks.answers import Reply, Send
@@ -35,6 +36,7 @@ PATH = re.compile(r"/hooks/([-a-zA-Z0-9_]{1,80})/?\Z")
 THREADS = 2
 SMALL_BYTES = 64 * 1024
 DRAIN_S = 20.0
+AWAY = (DatabaseError, VaultError, NotStored, keys.KeyNotFetched, receiving.NoRoom)
 NOTHING_TO_KEEP = ("GET", "HEAD", "OPTIONS")
 
 
@@ -53,6 +55,7 @@ class Inlet:
         self.rate = Rate(self.in_thread)
         self.keys = keys.Keys()
         self.writer = Writer()
+        self.room = receiving.Room()
 
     async def start(self) -> None:
         """Open the vault and begin to write."""
@@ -91,7 +94,7 @@ class Inlet:
             return answers.problem("endpoint_not_found")
         try:
             return await self._answer_for(found[1], scope, receive)
-        except (DatabaseError, VaultError, NotStored, keys.KeyNotFetched) as failed:
+        except AWAY as failed:
             logger.warning("a webhook was sent away", extra={"error": type(failed).__name__})
             return answers.unavailable()
         except receiving.TooLarge:
@@ -110,7 +113,7 @@ class Inlet:
             return answers.problem("endpoint_disabled")
         if wait_s := await self.rate.wait_s(endpoint, now=now):
             return answers.problem("rate_limited", retry_after_s=wait_s)
-        request = await received(scope, receive, most=endpoint.max_body_bytes)
+        request = await received(scope, receive, most=min(endpoint.max_body_bytes, MOST_BODY_BYTES), room=self.room)
         remote_ip = (scope.get("client") or ("", 0))[0]
         verdict = await self._judged(known, request, remote_ip=remote_ip, now=now)
         if not isinstance(verdict, Handshake):
@@ -153,13 +156,13 @@ class Inlet:
         return answers.refused(known.scheme)
 
 
-async def received(scope: Scope, receive: Receive, *, most: int) -> WebhookRequest:
+async def received(scope: Scope, receive: Receive, *, most: int, room: receiving.Room) -> WebhookRequest:
     """Return the request with its whole body, under the address that the vendor was given.
 
     The host is the registered one, whatever the request names; the path is one of our two forms, as it came.
     """
     headers = tuple((bytes(name).decode("latin-1").lower(), bytes(value)) for name, value in scope["headers"])
-    body = await receiving.read_body(receive, headers, most=most)
+    body = await receiving.read_body(receive, headers, most=most, room=room)
     query = scope.get("query_string", b"").decode("latin-1")
     url = settings.KEYLODGE_PUBLIC_URL + scope["path"] + (f"?{query}" if query else "")
     return WebhookRequest(scope["method"], url, headers, body)

@@ -117,6 +117,7 @@ class Endpoints:
         self._clock = clock
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._loading: dict[tuple[str, int], asyncio.Future[_Kept]] = {}
+        self._sweeping: asyncio.TimerHandle | None = None
 
     async def find(self, slug: str) -> Known | None:
         """Return the endpoint of a slug, None where there is none. Raises DatabaseError or VaultError."""
@@ -143,8 +144,19 @@ class Endpoints:
             self._kept.move_to_end(slug)
         if len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
+        if self._sweeping is None:
+            self._sweeping = asyncio.get_running_loop().call_later(KEPT_S, self._sweep)
         return made
+
+    def _sweep(self) -> None:
+        """Let go of what is too old to be used: no secret stays in memory because nobody asks for it."""
+        oldest = self._clock() - KEPT_S
+        for slug in [slug for slug, kept in self._kept.items() if kept.made_at < oldest]:
+            del self._kept[slug]
+        self._sweeping = asyncio.get_running_loop().call_later(KEPT_S, self._sweep) if self._kept else None
 
     def forget(self) -> None:
         """Let go of everything, as when the process ends."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
         self._kept.clear()

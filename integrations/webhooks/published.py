@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 RANGES = "webhooks.ranges."
 KEYS = "webhooks.key."
+RANGES_LAST = timedelta(hours=6)
 MOST_KEYS = 64
 KEY_LASTS = timedelta(days=1)
 KEY_FORGOTTEN_AFTER = timedelta(days=30)
@@ -51,10 +52,15 @@ def ranges(scheme_key: str) -> list[str]:
 
 
 def refresh(now: datetime) -> int:
-    """Read again the lists that endpoints narrow by; return how many changed. A failure leaves the list as it was."""
+    """Read the lists that endpoints narrow by, new ones at once and each again after six hours.
+
+    Return how many changed. A failure leaves the list as it was, and is tried again with the next sweep.
+    """
     wanted = WebhookEndpoint.objects.filter(uses_published_ips=True, disabled_at=None)
-    keys = wanted.order_by("scheme_key").values_list("scheme_key", flat=True).distinct()
-    changed = sum(_refresh_one(key, now=now) for key in keys)
+    keys = set(wanted.values_list("scheme_key", flat=True))
+    fresh = InstallationSetting.objects.filter(key__startswith=RANGES, updated_at__gt=now - RANGES_LAST)
+    have = {key.removeprefix(RANGES) for key in fresh.values_list("key", flat=True)}
+    changed = sum(_refresh_one(key, now=now) for key in sorted(keys - have))
     _forget_old_keys(now)
     return changed
 

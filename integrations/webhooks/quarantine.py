@@ -20,7 +20,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, Sum
 
 from integrations.models import WebhookEndpoint, WebhookEvent
-from integrations.webhooks import sealing, storing
+from integrations.webhooks import inserting, sealing, storing
 from integrations.webhooks.checking import NotLetIn, judge
 from integrations.webhooks.endpoints import Known
 from integrations.webhooks.endpoints import known as known_of
@@ -77,9 +77,8 @@ def keep(
 
 def write(refusals: Sequence[Refusal]) -> list[UUID]:
     """Keep several in one transaction, and make room for them."""
-    with transaction.atomic():
-        for refusal in refusals:
-            row_of(refusal).save(force_insert=True)
+    with transaction.atomic(savepoint=False):
+        inserting.insert([row_of(refusal) for refusal in refusals])
         for endpoint in {refusal.endpoint.pk: refusal.endpoint for refusal in refusals}.values():
             _make_room(endpoint)
     return [refusal.id for refusal in refusals]

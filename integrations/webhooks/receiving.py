@@ -10,6 +10,7 @@ Headers = tuple[tuple[str, bytes], ...]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 WITHIN_S = 30.0
+MOST_AT_ONCE = 256 * 1024 * 1024
 
 
 class SenderGone(Exception):
@@ -24,18 +25,35 @@ class TooSlow(Exception):
     """The body did not arrive in time."""
 
 
+class NoRoom(Exception):
+    """As many bodies are on their way in as this process can hold."""
+
+
 class NotWhole(Exception):
     """The body is not as long as the sender said."""
 
 
-async def read_body(receive: Receive, headers: Headers, *, most: int) -> bytes:
+class Room:
+    """The bytes that the bodies on their way in may take together."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def take(self, size: int) -> None:
+        """Count bytes that arrived; raises NoRoom."""
+        if self.taken + size > MOST_AT_ONCE:
+            raise NoRoom
+        self.taken += size
+
+
+async def read_body(receive: Receive, headers: Headers, *, most: int, room: Room) -> bytes:
     """Return the whole body, chunked or not. Raises TooLarge as soon as that is known."""
     length = declared_length(headers)
     if length is not None and length > most:
         raise TooLarge
     try:
         async with asyncio.timeout(WITHIN_S):
-            body = await _all(receive, most=most)
+            body = await _all(receive, most=most, room=room)
     except TimeoutError:
         raise TooSlow from None
     if length is not None and length != len(body):
@@ -43,19 +61,23 @@ async def read_body(receive: Receive, headers: Headers, *, most: int) -> bytes:
     return body
 
 
-async def _all(receive: Receive, *, most: int) -> bytes:
+async def _all(receive: Receive, *, most: int, room: Room) -> bytes:
     parts, size, is_whole = [], 0, False
-    while not is_whole:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise SenderGone
-        part = message.get("body", b"")
-        size += len(part)
-        if size > most:
-            raise TooLarge
-        parts.append(part)
-        is_whole = not message.get("more_body", False)
-    return b"".join(parts)
+    try:
+        while not is_whole:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise SenderGone
+            part = message.get("body", b"")
+            size += len(part)
+            if size > most:
+                raise TooLarge
+            room.take(len(part))
+            parts.append(part)
+            is_whole = not message.get("more_body", False)
+        return b"".join(parts)
+    finally:
+        room.taken -= sum(map(len, parts))
 
 
 def declared_length(headers: Headers) -> int | None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from integrations.models import WebhookDelivery, WebhookEndpoint, WebhookEvent, WebhookTarget
-from integrations.webhooks import sealing
+from integrations.webhooks import inserting, sealing
 from integrations.webhooks.endpoints import scheme_of
 from integrations.webhooks.replay import identity_of
 from secrets_vault import vault
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 BODY_DIGEST = "webhook-body"
 LONGEST_TYPE = 120
+NOTED_EVERY = timedelta(seconds=5)
 Events = QuerySet[WebhookEvent]
-FIELDS = tuple(WebhookEvent._meta.concrete_fields)
+
+_noted: dict[UUID, datetime] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +62,26 @@ def store(
 
 def write(arrivals: Sequence[Arrival]) -> list[StoredEvent]:
     """Keep several requests in one transaction; answer for each in turn whether it was new."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         rows = [row_of(arrival) for arrival in arrivals]
         new = insert(rows)
         arrived = [(row, arrival.request) for row, arrival in zip(rows, arrivals, strict=True) if row.pk in new]
         deliver(arrived, now=max(row.received_at for row in rows))
         firsts = count_duplicates([row for row in rows if row.pk not in new])
+        _note_events(arrivals)
     return [StoredEvent(firsts.get(row.pk, row.pk), row.pk not in new) for row in rows]
+
+
+def _note_events(arrivals: Sequence[Arrival]) -> None:
+    """Write when each endpoint last heard of its vendor, a few times a minute: every event would wait for that row."""
+    newest: dict[UUID, datetime] = {}
+    for arrival in arrivals:
+        newest[arrival.endpoint.pk] = max(arrival.at, newest.get(arrival.endpoint.pk, arrival.at))
+    for endpoint_id, at in sorted(newest.items()):
+        noted = _noted.get(endpoint_id)
+        if noted is None or not timedelta(0) <= at - noted < NOTED_EVERY:
+            WebhookEndpoint.objects.filter(pk=endpoint_id).update(last_event_at=at)
+            _noted[endpoint_id] = at
 
 
 def row_of(arrival: Arrival) -> WebhookEvent:
@@ -121,16 +136,7 @@ def insert(rows: Sequence[WebhookEvent]) -> set[UUID]:
     ordered = sorted(
         rows, key=lambda row: (row.endpoint_id.bytes, row.event_key or "", bytes(row.replay_digest or b""))
     )
-    columns = ", ".join(str(column.column) for column in FIELDS)
-    marks = ", ".join(f"({', '.join(['%s'] * len(FIELDS))})" for _ in ordered)
-    table = WebhookEvent._meta.db_table
-    sql = f"INSERT INTO {table} ({columns}) VALUES {marks} ON CONFLICT DO NOTHING RETURNING id"  # noqa: S608 - ours
-    values = [each.get_db_prep_save(getattr(row, each.attname), connection) for row in ordered for each in FIELDS]
-    if not ordered:
-        return set()
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        return {found if isinstance(found, UUID) else UUID(hex=found) for (found,) in cursor.fetchall()}
+    return inserting.insert_new(ordered)
 
 
 def deliver(arrived: Sequence[tuple[WebhookEvent, WebhookRequest]], *, now: datetime) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.contrib import messages
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Q
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -14,8 +15,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from dashboard.need import url_of
 from dashboard.pages.vault.forms import ReplaceForm, SecretDetailsForm
 from dashboard.render import PageRequest, actor_of, render_page
+from integrations.models import WebhookEndpoint, WebhookTarget
 from secrets_vault import vault
 from secrets_vault.access import can_manage
 from secrets_vault.errors import VaultError
@@ -47,11 +50,29 @@ def secret(request: PageRequest, pk: UUID) -> HttpResponse:
         "versions": _versions(stored),
         "same": _same_elsewhere(stored, request.user),
         "connections": stored.connections.select_related("environment"),
+        "endpoints": _endpoints(stored),
+        "previous_until": _previous_until(stored) if stored.kind == StoredSecret.Kind.WEBHOOK_SECRET else None,
         "events": AuditEvent.objects.visible_to(request.user).filter(object_id=str(stored.pk))[:20],
         "can_use": can_manage(request.user, stored.client) and stored.deleted_at is None,
         "today": timezone.localdate(),
     }
     return render_page(request, "dashboard/vault/one.html", context)
+
+
+def _endpoints(stored: StoredSecret) -> list[tuple[WebhookEndpoint, str]]:
+    """Return the webhook endpoints that verify with the secret, or sign with it what they hand on, with their pages."""
+    if stored.kind != StoredSecret.Kind.WEBHOOK_SECRET:
+        return []
+    ids = WebhookTarget.objects.filter(signing_secret=stored).values("endpoint")
+    rows = WebhookEndpoint.objects.filter(Q(secret=stored) | Q(pk__in=ids))
+    return [(endpoint, url_of("webhook", endpoint.slug)) for endpoint in rows]
+
+
+def _previous_until(stored: StoredSecret) -> datetime | None:
+    """Return until when the version before still verifies, None when it does not."""
+    rolling = stored.webhook_endpoints.filter(previous_until__gt=timezone.now()).order_by("-previous_until")
+    found: datetime | None = rolling.values_list("previous_until", flat=True).first()
+    return found
 
 
 def _versions(stored: StoredSecret) -> list[SecretVersion]:
@@ -120,6 +141,11 @@ def delete(request: PageRequest, pk: UUID) -> HttpResponse:
     """Put a secret aside. It is out of use at once and can be brought back."""
     stored = manageable_secret(request, pk)
     used_by = ", ".join(stored.connections.values_list("slug", flat=True)[:5])
+    endpoints = ", ".join(str(endpoint) for endpoint, _url in _endpoints(stored)[:5])
+    if endpoints:
+        said = _("{label} is used by the webhook endpoint {used_by}. Give it another secret first, or remove it there.")
+        messages.error(request, said.format(label=stored.label, used_by=endpoints))
+        return HttpResponseRedirect(reverse("dashboard:secret", args=[stored.pk]))
     if used_by:
         messages.error(
             request,

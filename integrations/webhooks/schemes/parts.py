@@ -207,7 +207,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """How the vendor behaves: how long it waits, how often it comes again, where its addresses are listed."""
+    """How the vendor behaves: how long it waits, how often it comes again, where its addresses are listed.
+
+    A list that is part of a larger JSON is named by its path: `https://api.github.com/meta#hooks`.
+    """
 
     gives_up_after_s: float | None = None
     retries: str = ""

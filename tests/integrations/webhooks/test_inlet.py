@@ -11,7 +11,7 @@ from django.db import OperationalError
 
 from config import asgi
 from integrations.models import WebhookDelivery, WebhookEndpoint, WebhookEvent
-from integrations.webhooks import opening, receiving, writer
+from integrations.webhooks import app, endpoints, opening, receiving, writer
 from integrations.webhooks.writer import Writer
 from secrets_vault import generation, vault
 from secrets_vault.actor import SYSTEM
@@ -173,6 +173,54 @@ def test_a_body_that_ends_early_is_not_stored():
     assert post_once(PATH, body, [*signed(body), (b"content-length", b"9999")]).status == 400
     assert post_once(PATH, body, signed(body), is_gone=True).status == 0
     assert not WebhookEvent.objects.exists()
+
+
+def test_bodies_on_their_way_in_never_fill_the_memory(monkeypatch):
+    monkeypatch.setattr(receiving, "MOST_AT_ONCE", 1000)
+    make_endpoint()
+    body = body_of(text="x" * 900)
+
+    async def story(inlet):
+        answer = await post(inlet.handle, PATH, [body[:600], body[600:]], signed(body))
+        small = await post(inlet.handle, PATH, body_of(), signed(body_of()))
+        return answer.status, small.status, inlet.room.taken
+
+    assert len(body) < 1000
+    assert with_inlet(story)[0] == 200
+    monkeypatch.setattr(receiving, "MOST_AT_ONCE", 700)
+    assert with_inlet(story) == (503, 200, 0)
+
+
+def test_no_endpoint_takes_more_than_25_mb(monkeypatch):
+    monkeypatch.setattr(app, "MOST_BODY_BYTES", 100)
+    make_endpoint(max_body_bytes=2_000_000_000)
+
+    assert post_once(PATH, b"x" * 101).status == 413
+
+
+def test_an_endpoint_shows_when_it_last_heard_of_its_vendor():
+    make_endpoint()
+
+    post_once(PATH, body_of(), signed(body_of(), secret="forged"))
+    assert WebhookEndpoint.objects.get().last_event_at is None
+    for number, second in ((1, 0), (2, 1), (3, 9)):
+        body, at = body_of(f"evt_{number}"), NOW + timedelta(seconds=second)
+        post_once(PATH, body, signed(body, at=at), now=at)
+
+    assert WebhookEndpoint.objects.get().last_event_at == NOW + timedelta(seconds=9)
+
+
+def test_no_secret_stays_in_memory_because_nobody_asks(monkeypatch):
+    monkeypatch.setattr(endpoints, "KEPT_S", 0.05)
+    make_endpoint()
+
+    async def story(inlet):
+        await post(inlet.handle, PATH, body_of(), signed(body_of()))
+        before = len(inlet.endpoints._kept)
+        await asyncio.sleep(0.2)
+        return before, len(inlet.endpoints._kept)
+
+    assert with_inlet(story) == (1, 0)
 
 
 def test_a_sender_that_dawdles_is_408(monkeypatch):

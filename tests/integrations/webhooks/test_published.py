@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from integrations.models import WebhookEndpoint
 from integrations.outbound import HostRefused
@@ -17,7 +18,12 @@ from secrets_vault.models import InstallationSetting
 from tests.factories import make_client, make_webhook_endpoint
 from tests.fake_upstream import FakeUpstream
 
-NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+def later() -> datetime:
+    """Return a moment when a list that was just read is old."""
+    return timezone.now() + timedelta(hours=7)
+
+
 GITHUB = b'{"hooks": ["192.30.252.0/22", "2a0a:a440::/29"], "actions": ["4.0.0.0/8"], "domains": {"x": ["*.a.b"]}}'
 
 
@@ -77,12 +83,16 @@ def test_a_list_is_refreshed_and_told_to_every_process(vendor, django_capture_on
     before = generation.current()
 
     with django_capture_on_commit_callbacks(execute=True):
-        assert published.refresh(NOW) == 1
+        assert published.refresh(timezone.now()) == 1
 
     assert published.ranges("stripe") == ["203.0.113.0/24"]
     assert generation.current() > before
     assert [str(network) for network in endpoints.known(endpoint).networks] == ["203.0.113.0/24"]
-    assert published.refresh(NOW) == 0
+    assert len(vendor.requests) == 1
+    assert published.refresh(timezone.now()) == 0
+    assert len(vendor.requests) == 1
+    assert published.refresh(later()) == 0
+    assert len(vendor.requests) == 2
 
 
 @pytest.mark.django_db
@@ -90,10 +100,11 @@ def test_a_list_is_refreshed_and_told_to_every_process(vendor, django_capture_on
 def test_a_list_that_cannot_be_read_leaves_the_old_one(vendor, answer):
     make_webhook_endpoint(make_client(), uses_published_ips=True)
     say(vendor, b"203.0.113.0/24\n")
-    published.refresh(NOW)
+    published.refresh(timezone.now())
     say(vendor, **answer)
 
-    assert published.refresh(NOW) == 0
+    assert published.refresh(later()) == 0
+    assert len(vendor.requests) == 2
     assert published.ranges("stripe") == ["203.0.113.0/24"]
 
 
@@ -102,7 +113,7 @@ def test_only_lists_that_are_used_are_fetched(vendor):
     make_webhook_endpoint(make_client())
     WebhookEndpoint.objects.update(uses_published_ips=False)
 
-    published.refresh(NOW)
+    published.refresh(timezone.now())
 
     assert not vendor.requests
 
