@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import traceback
 from collections.abc import Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -86,6 +87,10 @@ class Inlet:
             reply = await self._answer(scope, receive)
         except receiving.SenderGone:
             return
+        except Exception as broken:  # noqa: BLE001 - whatever broke: the sender is to come again
+            # Not its message: that may repeat what was sent.
+            logger.error("the inlet broke: %s at %s", type(broken).__name__, place_of(broken))
+            reply = answers.unavailable()
         await reply.send(send, has_body=scope["method"] != "HEAD")
 
     async def _answer(self, scope: Scope, receive: Receive) -> Reply:
@@ -95,7 +100,7 @@ class Inlet:
         try:
             return await self._answer_for(found[1], scope, receive)
         except AWAY as failed:
-            logger.warning("a webhook was sent away", extra={"error": type(failed).__name__})
+            logger.warning("a webhook was answered 503: %s", type(failed).__name__)
             return answers.unavailable()
         except receiving.TooLarge:
             return answers.problem("too_large")
@@ -166,6 +171,12 @@ async def received(scope: Scope, receive: Receive, *, most: int, room: receiving
     query = scope.get("query_string", b"").decode("latin-1")
     url = settings.KEYLODGE_PUBLIC_URL + scope["path"] + (f"?{query}" if query else "")
     return WebhookRequest(scope["method"], url, headers, body)
+
+
+def place_of(error: Exception) -> str:
+    """Return where an error was raised, as file and line."""
+    raised = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{raised.filename}:{raised.lineno}"
 
 
 _inlet: Inlet | None = None

@@ -75,7 +75,7 @@ def _refresh_one(scheme_key: str, *, now: datetime) -> bool:
     try:
         found = read_ranges(_fetched(url, most=LONGEST_LIST_BYTES), where=url.partition("#")[2])
     except (OutboundError, BadList) as failed:
-        logger.warning("address list not read", extra={"scheme": scheme_key, "error": type(failed).__name__})
+        logger.warning("address list of %s not read: %s", scheme_key, type(failed).__name__)
         return False
     return _keep_ranges(scheme_key, found, now=now)
 
@@ -143,7 +143,7 @@ def fetch_key(url: str) -> bytes | None:
     try:
         body = _fetched(url, most=LONGEST_KEY_BYTES)
     except OutboundError as failed:
-        logger.warning("published key not fetched", extra={"error": failed.code})
+        logger.warning("published key not fetched: %s", failed.code)
         return key(url, now=timezone.now() - KEY_FORGOTTEN_AFTER + KEY_LASTS)
     if InstallationSetting.objects.filter(key__startswith=KEYS).exclude(key=_key_name(url)).count() < MOST_KEYS:
         value = {"url": url, "body": base64.b64encode(body).decode()}

@@ -120,11 +120,12 @@ class Writer:
             close_old_connections()
             written = write([waiting.item for waiting in batch])
         except (OperationalError, InterfaceError) as failed:
-            logger.warning("webhooks not stored", extra={"count": len(batch), "error": type(failed).__name__})
+            logger.warning("%d webhooks not stored: %s", len(batch), type(failed).__name__)
             _tell(batch, [None] * len(batch))
-        except Exception:
+        except Exception as failed:  # noqa: BLE001 - whatever it was: its sender is told, and the thread goes on
             if len(batch) == 1:
-                logger.exception("a webhook could not be stored", extra={"event": str(batch[0].item.id)})
+                # Not the message: a database's may repeat what it was given.
+                logger.error("webhook %s could not be stored: %s", batch[0].item.id, type(failed).__name__)
                 _tell(batch, [None])
                 return
             # One request that cannot be stored must not take the others with it.

@@ -8,10 +8,15 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from config import asgi
 from integrations.models import WebhookDelivery, WebhookEndpoint, WebhookEvent
 from integrations.webhooks import app, endpoints, opening, receiving, writer
+from integrations.webhooks.endpoints import Known
+from integrations.webhooks.schemes.registry import custom_scheme
+from integrations.webhooks.storing import Arrival
 from integrations.webhooks.writer import Writer
 from secrets_vault import generation, vault
 from secrets_vault.actor import SYSTEM
@@ -37,6 +42,18 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 PATH = "/hooks/acme"
 HOUR = timedelta(hours=1)
+
+
+TEXT = st.one_of(st.binary(max_size=80), st.sampled_from([b"", b"\xff", b"t=1,v1=00", b"1795348800", b"0" * 64]))
+NAMES = st.sampled_from([b"X-Signature", b"x-timestamp", b"x-delivery", b"content-length", b"content-type", b"\xe9"])
+HEADERS = st.lists(st.tuples(NAMES, TEXT), max_size=6)
+KNOWN = Known(
+    WebhookEndpoint(slug="acme", scheme_key="custom", custom=SIGNED_ID),
+    custom_scheme(SIGNED_ID),
+    Secret(SECRET),
+    None,
+    None,
+)
 
 
 def make_endpoint(custom: dict[str, Any] = SIGNED_ID, **fields: Any) -> Any:
@@ -342,8 +359,8 @@ def test_an_address_list_never_replaces_a_signature():
 
 
 @pytest.mark.parametrize(("hops", "status"), [(1, 200), (0, 401)])
-def test_the_address_is_the_one_a_trusted_proxy_names(settings, hops, status):
-    settings.KEYLODGE_TRUSTED_PROXIES = hops
+def test_the_address_is_the_one_a_trusted_proxy_names(hops, status, request):
+    request.getfixturevalue("settings").KEYLODGE_TRUSTED_PROXIES = hops
     make_endpoint(ip_ranges=["203.0.113.9"])
     headers = [*signed(body_of()), (b"host", b"localhost"), (b"x-forwarded-for", b"203.0.113.9")]
 
@@ -457,6 +474,44 @@ def test_one_request_that_cannot_be_stored_takes_no_other_with_it(monkeypatch):
 
     assert [answer.status for answer in with_inlet(story)] == [503] + [200] * 6
     assert WebhookEvent.objects.count() == 6
+
+
+def test_a_fault_of_ours_makes_the_vendor_come_again_and_logs_no_payload(monkeypatch, log):
+    make_endpoint()
+
+    def fail(known, request, **more):
+        raise ValueError(request.body)
+
+    monkeypatch.setattr(app, "judge", fail)
+
+    assert post_once(PATH, b"canary-payload-0123456789").status == 503
+    assert "ValueError" in log.getvalue()
+    assert "canary" not in log.getvalue()
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_whatever_is_sent_gets_a_verdict(data):
+    headers, body = data.draw(HEADERS), data.draw(st.binary(max_size=200))
+    method, query = (
+        data.draw(st.sampled_from(["POST", "GET", "HEAD", "PUT", "BREW"])),
+        data.draw(st.binary(max_size=40)),
+    )
+
+    async def story(inlet):
+        inlet.endpoints.find = find
+        inlet.writer.put = put
+        return await post(inlet.handle, PATH, body, headers, method=method, query=query)
+
+    async def put(item):
+        kept.append(item)
+
+    async def find(slug):
+        return KNOWN
+
+    kept: list[Any] = []
+    assert with_inlet(story).status in (200, 400, 401, 413)
+    assert not any(isinstance(item, Arrival) for item in kept)
 
 
 def test_a_head_request_gets_no_body():
