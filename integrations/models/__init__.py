@@ -10,6 +10,7 @@ from integrations.models.webhook import (
     WebhookDelivery,
     WebhookEndpoint,
     WebhookEvent,
+    WebhookReplay,
     WebhookTarget,
 )
 
@@ -33,5 +34,6 @@ __all__ = [
     "WebhookDelivery",
     "WebhookEndpoint",
     "WebhookEvent",
+    "WebhookReplay",
     "WebhookTarget",
 ]

@@ -165,8 +165,31 @@ class WebhookEvent(models.Model):
         return self.event_type or str(self.id)
 
 
+class WebhookReplay(models.Model):
+    """Many deliveries that a person sent again at once. Those that still wait can be taken back."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.CASCADE, related_name="replays")
+    made_at = models.DateTimeField()
+    made_by = models.CharField(max_length=160, blank=True)
+    deliveries = models.PositiveIntegerField(default=0)
+    stopped_at = models.DateTimeField(null=True, blank=True)
+
+    objects = VisibleManager("endpoint__client")
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.deliveries} deliveries again"
+
+
 class WebhookDelivery(models.Model):
-    """One event on its way to one target. The row is the work; a message to the worker is only a doorbell."""
+    """One event on its way to one target. The row is the work; a message to the worker is only a doorbell.
+
+    Sent again by a person, it keeps counting its tries, and its schedule begins anew: `again_at` and `attempts_before`
+    say from when and from which try on, `state_before` what it goes back to when that is taken back.
+    """
 
     class State(models.TextChoices):
         WAITING = "waiting", gettext_lazy("Waiting")
@@ -189,6 +212,10 @@ class WebhookDelivery(models.Model):
     delivered_at = models.DateTimeField(null=True)
     last_status = models.PositiveSmallIntegerField(null=True)
     last_error = models.CharField(max_length=60, blank=True)
+    again_at = models.DateTimeField(null=True)
+    attempts_before = models.PositiveIntegerField(default=0)
+    state_before = models.CharField(max_length=16, blank=True)
+    replay = models.ForeignKey(WebhookReplay, null=True, on_delete=models.SET_NULL, related_name="rows", db_index=False)
 
     objects = VisibleManager("endpoint__client")
 
@@ -204,6 +231,7 @@ class WebhookDelivery(models.Model):
             ),
             models.Index(fields=["target", "-id"], name="webhook_delivery_target"),
             models.Index(fields=["endpoint", "state", "-id"], name="webhook_delivery_endpoint"),
+            models.Index(fields=["replay"], condition=Q(replay__isnull=False), name="webhook_delivery_replay"),
         ]
 
     def __str__(self) -> str:
