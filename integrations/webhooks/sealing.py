@@ -65,11 +65,12 @@ def seal_url(target: WebhookTarget, url: Secret, *, client: Client) -> None:
 
 
 def masked_address(url: str) -> str:
-    """Return an address as a list may show it. Where nothing of a path looks secret, the whole path is taken for it."""
-    masked, parts = str(mask_url(url)), urlsplit(url)
-    if masked != url or not (parts.path.strip("/") or parts.query):
-        return masked
-    return f"{parts.scheme}://{parts.netloc}/****"
+    """Return an address as a list may show it: the host. The whole path and query may be what opens the door."""
+    parts = urlsplit(url)
+    if not (parts.path.strip("/") or parts.query):
+        return str(mask_url(url))
+    folder = next((known for known in ("webhook", "webhook-test") if parts.path.startswith(f"/{known}/")), "")
+    return f"{parts.scheme}://{parts.netloc}/{folder and folder + '/'}****"
 
 
 def open_url(target: WebhookTarget, *, client: Client) -> Secret:
