@@ -94,10 +94,18 @@ WORDS = {
     "vault.made": gettext_lazy("Made the vault"),
     "webhook.changed": gettext_lazy("Changed a webhook endpoint"),
     "webhook.created": gettext_lazy("Made a webhook endpoint"),
+    "webhook.delivery_discarded": gettext_lazy("Discarded webhook deliveries"),
+    "webhook.forwarding_paused": gettext_lazy("Paused the handing on of webhooks"),
+    "webhook.forwarding_resumed": gettext_lazy("Resumed the handing on of webhooks"),
+    "webhook.replay_stopped": gettext_lazy("Stopped sending webhooks again"),
+    "webhook.replayed": gettext_lazy("Sent many webhooks again"),
     "webhook.roll_ended": gettext_lazy("Ended the time of the secret before"),
+    "webhook.sent_again": gettext_lazy("Sent a webhook again"),
     "webhook.target_added": gettext_lazy("Added where webhooks go on to"),
     "webhook.target_changed": gettext_lazy("Changed where webhooks go on to"),
+    "webhook.target_paused": gettext_lazy("Paused where webhooks go on to"),
     "webhook.target_removed": gettext_lazy("Removed where webhooks go on to"),
+    "webhook.target_resumed": gettext_lazy("Resumed where webhooks go on to"),
 }
 
 AREAS = {

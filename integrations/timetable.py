@@ -13,7 +13,7 @@ from integrations.connections import probe_due
 from integrations.oauth.flow import forget_old
 from integrations.oauth.refresh import refresh_due
 from integrations.sweeps import sweep
-from integrations.webhooks import published
+from integrations.webhooks import forwarding, published
 from integrations.webhooks import retention as webhook_retention
 from integrations.webhooks import watch as webhook_watch
 from secrets_vault import audit, leftovers, vault
@@ -120,3 +120,9 @@ def verify_book(now: datetime) -> int:
 def keep_sandbox(now: datetime) -> int:
     """Bring it back at its old address, with the grants it gave."""
     return int(sandbox_control.keep_running())
+
+
+@sweep("webhooks", every_s=30, words=gettext_lazy("Hands on the webhooks that wait"))
+def hand_on_webhooks(now: datetime) -> int:
+    """See that what is due goes, also where no bell rang."""
+    return forwarding.hand_on(now)

@@ -54,6 +54,10 @@ EXPOSE_DOORS = (
     "dashboard/pages/vault/importing.py",  # a value just pasted, on its way to the mask of its preview
     "dashboard/pages/connection/tokens.py",  # a new gateway token, shown once on the page that made it
     "secrets_vault/recovery_kit.py",  # the wrapping key, printed for the password manager
+    "integrations/webhooks/targets.py",  # a target's address, on its way to the check of where it leads
+    "integrations/webhooks/destinations.py",  # the same, cut into what its answers must not tell
+    "integrations/webhooks/sender.py",  # the same, on its way to the outside
+    "integrations/webhooks/signing.py",  # a target's signing secret, as the bytes to sign with
     "integrations/webhooks/sealing.py",  # payloads and addresses, on their way to the forwarder and the masker
     "integrations/webhooks/making.py",  # an address to hand on to, read for its host before it is sealed
     "integrations/connections/credential.py",  # a pasted value, looked at before it is stored

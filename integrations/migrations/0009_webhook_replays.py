@@ -8,7 +8,7 @@ import secrets_vault.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("integrations", "0007_client_hour"),
+        ("integrations", "0008_webhook_alarms"),
     ]
 
     operations = [

@@ -1,0 +1,76 @@
+"""What is sent to a target: the bytes that arrived, their headers without what was ours alone, and our signature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from integrations.models import WebhookDelivery, WebhookEvent
+from integrations.webhooks import opening
+from integrations.webhooks.destinations import Destination
+from integrations.webhooks.sealing import Head
+from integrations.webhooks.signing import OURS, signed_headers
+from secrets_vault.secret import Secret
+
+Headers = list[tuple[bytes, bytes]]
+
+# RFC 9110 section 7.6.1; what was meant for us alone; and what only told of the way to us.
+_HOP_BY_HOP = frozenset(
+    b"connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer "
+    b"transfer-encoding upgrade expect http2-settings".split()
+)
+_FOR_US_ALONE = frozenset(
+    b"host content-length authorization cookie accept-encoding forwarded via x-real-ip true-client-ip "
+    b"cf-connecting-ip".split()
+)
+_DROPPED = _HOP_BY_HOP | _FOR_US_ALONE
+_OUR_PREFIXES = (b"x-keylodge-", b"x-forwarded-")
+_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE", "GET"})
+SEND_S = 20.0
+SLOWEST_BYTES_PER_S = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One request, ready to go."""
+
+    method: bytes
+    url: Secret = field(repr=False)
+    headers: Headers = field(repr=False)
+    body: bytes = field(repr=False)
+    partition: str = ""
+
+    @property
+    def deadline_s(self) -> float:
+        """Return how long it may take: 20 s, and what a large body needs on a slow line."""
+        return SEND_S + len(self.body) / SLOWEST_BYTES_PER_S
+
+
+def outgoing(delivery: WebhookDelivery, destination: Destination, *, now: datetime) -> Outgoing:
+    """Return the request of a delivery's current attempt. Raises Forgotten or Unreadable."""
+    event = WebhookEvent.objects.defer(None).get(pk=delivery.event_id)
+    head, body = opening.head_of(event), opening.body_of(event)
+    ours = signed_headers(body, destination.secrets, event_id=event.pk, attempt=delivery.attempts, now=now)
+    return Outgoing(
+        method=(head.method if head.method in _METHODS else "POST").encode("ascii"),
+        url=destination.url,
+        headers=[*forwarded_headers(head), *ours, (b"accept-encoding", b"identity")],
+        body=body,
+        partition=str(delivery.target_id),
+    )
+
+
+def forwarded_headers(head: Head) -> Headers:
+    """Return the sender's headers that go on. Its own `webhook-id` and the like get `x-original-` in front."""
+    listed = {
+        word.strip().lower() for name, value in head.headers if name == "connection" for word in value.split(b",")
+    }
+    dropped = _DROPPED | listed
+    kept = []
+    for text, value in head.headers:
+        name = text.lower().encode("latin-1")
+        dashed = name.replace(b"_", b"-")
+        if name in dropped or dashed in dropped or dashed.startswith(_OUR_PREFIXES):
+            continue
+        kept.append((b"x-original-" + dashed if dashed in OURS else name, value))
+    return kept
