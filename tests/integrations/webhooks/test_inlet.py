@@ -123,6 +123,23 @@ def test_what_proves_nothing_is_401_and_kept_but_not_delivered(headers):
     assert not WebhookDelivery.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"type": "thing.made", "id": "evt_1"}',
+        b'{"id":"evt_1","type":"thing.made"}',
+        b'{"id": "evt_0", "id": "evt_1", "type": "thing.made"}',
+        body_of() + b"\n",
+        b"\xef\xbb\xbf" + body_of(),
+        b"",
+    ],
+)
+def test_a_body_that_only_means_the_same_is_refused(body):
+    make_endpoint()
+
+    assert post_once(PATH, body, GENUINE).status == 401
+
+
 def test_an_endpoint_without_a_secret_refuses():
     make_endpoint(secret="")
 
