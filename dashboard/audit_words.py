@@ -101,6 +101,7 @@ WORDS = {
     "webhook.replayed": gettext_lazy("Sent many webhooks again"),
     "webhook.roll_ended": gettext_lazy("Ended the time of the secret before"),
     "webhook.sent_again": gettext_lazy("Sent a webhook again"),
+    "webhook.tested": gettext_lazy("Sent a test event"),
     "webhook.target_added": gettext_lazy("Added where webhooks go on to"),
     "webhook.target_changed": gettext_lazy("Changed where webhooks go on to"),
     "webhook.target_paused": gettext_lazy("Paused where webhooks go on to"),

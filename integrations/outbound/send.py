@@ -40,11 +40,13 @@ def send(
     deadline_s: float = 10.0,
     max_bytes: int = 1024 * 1024,
     allowed_hosts: Sequence[str] | None = None,
+    private_hosts: Sequence[str] = (),
 ) -> Answer:
     """Make one call and return the whole answer; raises OutboundError by `deadline_s`.
 
     `allowed_hosts` (`host` or `host:port`) are the only places this credential may go; None means the
-    caller binds none. Redirects come back as they are. Nothing is unpacked: identity is asked for.
+    caller binds none. `private_hosts` may be private for this call, beside those of the installation: our own port.
+    Redirects come back as they are. Nothing is unpacked: identity is asked for.
     """
     origin, target = split_url(url)
     if allowed_hosts is not None and not origin.is_named_by(frozenset(name.lower() for name in allowed_hosts)):
@@ -57,7 +59,7 @@ def send(
         body=body,
         deadline_s=deadline_s,
         max_bytes=max_bytes,
-        allowed=allowed_private_hosts(),
+        allowed=allowed_private_hosts() | frozenset(private_hosts),
     )
     running = asyncio.run_coroutine_threadsafe(job, _Loop.running())
     try:
