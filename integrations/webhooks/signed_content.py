@@ -107,7 +107,7 @@ def _piece(request: WebhookRequest, name: str, *, url: str, known: Mapping[str, 
     if name == "url":
         return url.encode()
     if name == "method":
-        return request.method.encode("utf-8", "replace")
+        return request.method.encode()
     if name in known:
         return known[name]
     return _placed(request, place(name))

@@ -34,7 +34,7 @@ def verify(
     published keys of schemes whose `needs_published_keys` is set: fetching them is another's work.
     """
     case = Case(request, scheme, secrets, now, keys)
-    _check_url(request)
+    _check_line(request)
     if greeting := unsigned_handshake(case):
         return greeting
     _check_header_rules(case)
@@ -59,7 +59,9 @@ def replay_digest(proven: Proven) -> bytes:
     return hashlib.sha256(framed).digest()
 
 
-def _check_url(request: WebhookRequest) -> None:
+def _check_line(request: WebhookRequest) -> None:
+    if not (request.method.isascii() and request.method.isprintable()):
+        raise Refused("malformed", "The method is none.")
     try:
         request.url.encode()
     except UnicodeEncodeError:

@@ -273,6 +273,12 @@ def test_the_digest_is_of_the_signature_and_what_it_signs():
     assert asked("github", made).replay_digest == hashlib.sha256(framed).digest()
 
 
+@pytest.mark.parametrize("name", ["contentful", "atlassian_connect", "hubspot_v2", "github"])
+def test_a_method_or_an_address_that_nobody_can_write_is_refused(name):
+    assert reason(name, replace(make(name), method="\ud800")) == "malformed"
+    assert reason(name, replace(make(name), url=f"{URL}?\ud800")) == "wrong_url"
+
+
 def test_no_refusal_names_the_secret_or_the_body():
     made = make("stripe")
     with pytest.raises(Refused) as refused:
