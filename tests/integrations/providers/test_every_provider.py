@@ -18,6 +18,7 @@ from integrations.providers import templates
 from integrations.providers.oauth_facts import OAuthFacts
 from integrations.providers.registry import all_providers, get_provider
 from integrations.providers.shape import BadVariable, Provider, oauth_urls
+from integrations.webhooks.schemes.registry import catalogue as webhook_schemes
 
 GOLDEN = Path(__file__).parent / "golden"
 KEYS = [provider.key for provider in all_providers()]
@@ -175,6 +176,12 @@ def test_only_what_nobody_confirms_has_no_golden_request(key: str) -> None:
 @pytest.mark.parametrize("key", KEYS)
 def test_only_a_probe_that_nobody_confirms_has_no_golden_request(key: str) -> None:
     assert ("probe" in golden(key)) == get_provider(key).is_confirmed("probe")
+
+
+def test_a_providers_webhooks_are_signed_by_a_scheme_that_is_known() -> None:
+    named = {provider.key: provider.webhook_scheme for provider in all_providers() if provider.webhook_scheme}
+    assert named["stripe"] == "stripe"
+    assert set(named.values()) <= set(webhook_schemes())
 
 
 def test_pkce_is_left_out_only_where_the_vendors_page_refuses_it() -> None:
