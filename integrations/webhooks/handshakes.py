@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 
 from integrations.webhooks.decoding import encoded
 from integrations.webhooks.hosts import is_on_host
@@ -15,6 +16,8 @@ from integrations.webhooks.verdicts import Handshake, Refused
 from secrets_vault.secret import Secret
 
 LONGEST_ECHO = 4096
+# Whoever may have any text signed has a forged event signed: X signs events and challenges alike. None of these is one.
+SIGNABLE = re.compile(r"[A-Za-z0-9_.=+/-]{1,200}")
 PLAIN = "text/plain; charset=utf-8"
 
 
@@ -102,6 +105,8 @@ def _filled(template: str, values: dict[str, str]) -> object:
 
 def _hmac(case: Case, greeting: Greeting, value: str, secret_number: int) -> str:
     proof = case.scheme.proofs[0]
+    if not SIGNABLE.fullmatch(value):
+        raise Refused("malformed", "The handshake's challenge is not a token, and is not signed.")
     try:
         key = key_bytes(case.secrets[secret_number], proof.key_form)
     except (IndexError, UnusableSecret):

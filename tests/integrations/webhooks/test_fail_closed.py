@@ -71,7 +71,7 @@ def test_an_unsigned_id_may_be_missing_but_not_doubled():
 
 
 @pytest.mark.parametrize(
-    "stamp", ["1.5", "-1", "+1790000000", " 1", "1e9", "٣", "9" * 16, "0x10", "now", "1790000000s"]
+    "stamp", ["1_790000000", "1.5", "-1", "+1790000000", " 1", "1e9", "٣", "9" * 16, "0x10", "now", "1790000000s"]
 )
 def test_a_time_that_is_no_whole_number_is_malformed(stamp):
     body = make("slack").body

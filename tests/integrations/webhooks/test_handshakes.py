@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from urllib.parse import quote
 
 import pytest
 
@@ -128,6 +129,13 @@ def test_what_cannot_be_sent_back_is_refused(value):
 def test_a_challenge_given_twice_is_refused():
     assert reason("dropbox", get("challenge=a&challenge=b")) == "doubled"
     assert reason("x_twitter", get("crc_token=a"), secrets=()) == "no_secret"
+
+
+@pytest.mark.parametrize("forged", ['{"id":1}', "[1]", "v0:1:x", '"a"', "a b", "a" * 300])
+def test_a_challenge_that_could_be_an_event_is_not_signed(forged):
+    """X signs a challenge as it signs a body: signing anything would be forging for anyone."""
+    made = get(f"crc_token={quote(forged)}")
+    assert reason("x_twitter", made) == "malformed"
 
 
 def test_an_event_is_no_handshake():
