@@ -69,6 +69,7 @@ PLACES = (
         is_on_phone=True,
         also=("/calls/",),
     ),
+    Place(gettext_lazy("Webhooks"), "webhook", "dashboard:webhooks", "w"),
     Place(gettext_lazy("Limits"), "gauge", "dashboard:limits", "l"),
     Place(gettext_lazy("Rotations"), "calendar-clock", "dashboard:rotations", "r", is_on_phone=True),
     Place(gettext_lazy("Audit trail"), "list-checks", "dashboard:audit", "a"),

@@ -26,7 +26,12 @@ from dashboard.pages.errors import groups, states
 from dashboard.pages.settings import address, background, backup, mail, profile, rotation, security
 from dashboard.pages.vault import importing, new, one, showing
 from dashboard.pages.vault import list as vault_list
+from dashboard.pages.webhooks import acts as webhook_acts
 from dashboard.pages.webhooks import event_page, inspector
+from dashboard.pages.webhooks import list as webhook_list
+from dashboard.pages.webhooks import new as webhook_new
+from dashboard.pages.webhooks import secrets as webhook_secrets
+from dashboard.pages.webhooks import settings as webhook_settings
 
 app_name = "dashboard"
 
@@ -42,6 +47,7 @@ urlpatterns = [
     path("clients/<slug:slug>/connections/", client.connections, name="client_connections"),
     path("clients/<slug:slug>/secrets/", client.secrets, name="client_secrets"),
     path("clients/<slug:slug>/tokens/", client.tokens, name="client_tokens"),
+    path("clients/<slug:slug>/webhooks/", client.webhooks, name="client_webhooks"),
     path("clients/<slug:slug>/access/", client.access, name="client_access"),
     path("clients/<slug:slug>/edit/", client_changes.edit, name="client_edit"),
     path("clients/<slug:slug>/environments/", client_changes.new_environment, name="new_environment"),
@@ -109,8 +115,21 @@ urlpatterns = [
     path("limits/", limits.limits, name="limits"),
     path("limits/<slug:slug>/slow-down/", limits.slow_down, name="limits_slow_down"),
     # Webhooks
+    path("webhooks/", webhook_list.webhooks, name="webhooks"),
+    path("webhooks/acts/", webhook_list.bulk, name="webhooks_bulk"),
+    path("webhooks/new/", webhook_new.new, name="webhook_new"),
     path("webhooks/events/<uuid:pk>/", event_page.event, name="webhook_event"),
     path("webhooks/<slug:slug>/", inspector.webhook, name="webhook"),
+    path("webhooks/<slug:slug>/settings/", webhook_settings.endpoint_settings, name="webhook_settings"),
+    path("webhooks/<slug:slug>/pause/", webhook_acts.pause, name="webhook_pause"),
+    path("webhooks/<slug:slug>/resume/", webhook_acts.resume, name="webhook_resume"),
+    path("webhooks/<slug:slug>/pair/", webhook_acts.pair, name="webhook_pair"),
+    path("webhooks/<slug:slug>/unpair/", webhook_acts.unpair, name="webhook_unpair"),
+    path("webhooks/<slug:slug>/disable/", webhook_acts.disable, name="webhook_disable"),
+    path("webhooks/<slug:slug>/enable/", webhook_acts.enable, name="webhook_enable"),
+    path("webhooks/<slug:slug>/delete/", webhook_acts.delete, name="webhook_delete"),
+    path("webhooks/<slug:slug>/secret/", webhook_secrets.roll, name="webhook_secret"),
+    path("webhooks/<slug:slug>/secret/end/", webhook_secrets.end_previous, name="webhook_end_previous"),
     # Settings
     path("settings/", profile.profile, name="settings"),
     path("settings/security/", security.security, name="settings_security"),

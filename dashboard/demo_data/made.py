@@ -11,6 +11,7 @@ from django.db import transaction
 
 from dashboard.demo_data.calls import CALLER_IP, Caller, make_calls
 from dashboard.demo_data.stories import AGES, CLIENT_NAMES, SCOPES, SERVICES, TROUBLES, Service
+from dashboard.demo_data.webhooks import make_endpoints
 from integrations import alerts, reminders
 from integrations.models import Connection, GatewayToken, Message
 from integrations.providers.registry import get_provider
@@ -54,7 +55,7 @@ def make(size: Size = Size(), *, now: datetime, seed: int = 1, prefix: str = "de
     """Make a demo of this size. `prefix` begins every slug, so that two sizes can stand side by side."""
     dice = random.Random(seed)  # noqa: S311 - a story, not a secret
     with transaction.atomic():
-        callers = []
+        callers, clients = [], []
         for number in range(size.clients):
             client = _client(number, prefix=prefix)
             for turn in range(size.connections_each):
@@ -62,6 +63,8 @@ def make(size: Size = Size(), *, now: datetime, seed: int = 1, prefix: str = "de
                 status = Status(TROUBLES.get((number % len(CLIENT_NAMES), turn), Status.CONNECTED))
                 callers.append(_caller(client, turn, dice, age_days=age_days, status=status, now=now))
             audit.record("demo.made", actor=COMMAND, client=client, subject=client)
+            clients.append(client)
+        make_endpoints(clients, random.Random(seed), actor=DEMO_ACTOR, now=now)  # noqa: S311 - a story too
         messages = _tell(callers, now=now)
     found = make_calls(callers, dice, calls=size.calls, days=size.days, now=now)
     for pk, (uses, last_at) in found.tokens.items():

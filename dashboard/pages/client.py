@@ -13,11 +13,12 @@ from django.utils.translation import gettext_lazy
 from dashboard.day import hours_of
 from dashboard.health import by_trouble, health_of, lightly
 from dashboard.names import name_providers
+from dashboard.pages.webhooks.state import rows_of
 from dashboard.paging import page_of
 from dashboard.render import PageRequest, render_page
 from dashboard.webhook_needs import webhook_needs
 from integrations import rotation_days
-from integrations.models import Connection, ErrorGroup, GatewayToken
+from integrations.models import Connection, ErrorGroup, GatewayToken, WebhookEndpoint
 from secrets_vault import rotation
 from secrets_vault.access import can_manage
 from secrets_vault.models import AuditEvent, Client, StoredSecret, User
@@ -31,6 +32,7 @@ TABS = (
     ("client_connections", gettext_lazy("Connections")),
     ("client_secrets", gettext_lazy("Secrets")),
     ("client_tokens", gettext_lazy("Gateway tokens")),
+    ("client_webhooks", gettext_lazy("Webhooks")),
     ("client_access", gettext_lazy("Access")),
     ("client_edit", gettext_lazy("Settings")),
 )
@@ -97,6 +99,17 @@ def tokens(request: PageRequest, slug: str) -> HttpResponse:
     rows = GatewayToken.objects.visible_to(request.user).filter(client=client).prefetch_related("connections")
     context = tabs_for(client, request.user, "client_tokens") | {"page": page_of(rows, request)}
     return render_page(request, "dashboard/client_tokens.html", context, part="list")
+
+
+@login_required
+def webhooks(request: PageRequest, slug: str) -> HttpResponse:
+    """List the addresses that vendors post a client's events to."""
+    client = find_client(request, slug)
+    rows = WebhookEndpoint.objects.visible_to(request.user).filter(client=client)
+    page = page_of(rows.select_related("client", "environment", "secret__current"), request)
+    shown = {"page": page, "rows": rows_of(page.rows, now=timezone.now()), "today": timezone.localdate()}
+    context = tabs_for(client, request.user, "client_webhooks") | shown
+    return render_page(request, "dashboard/client_webhooks.html", context, part="list")
 
 
 @login_required

@@ -29,7 +29,7 @@ from secrets_vault.models import Client, Environment, StoredSecret
 from secrets_vault.secret import Secret
 
 SLUG_LENGTH = 80
-RESERVED = ("new",)  # /webhooks/new/ is a page
+RESERVED = ("new", "acts", "events", "quarantine", "dead")  # /webhooks/new/ is a page
 KIND = StoredSecret.Kind.WEBHOOK_SECRET
 
 
@@ -130,7 +130,7 @@ def set_secret(
             client=endpoint.client,
             environment=endpoint.environment,
             kind=KIND,
-            label=f"{endpoint.slug} webhook",
+            label=f"{endpoint} webhook"[:120],
             fields={"secret": secret},
             made_on=made_on,
             rotate_after_days=rotate_after_days,
@@ -161,7 +161,7 @@ def add_target(
             client=endpoint.client,
             environment=endpoint.environment,
             kind=KIND,
-            label=f"{endpoint.slug} to {name or host}"[:120],
+            label=f"{endpoint} to {name or host}"[:120],
             fields={"secret": new_signing_secret()},
             made_on=now.date(),
         )

@@ -52,3 +52,8 @@ def to_event(event: WebhookEvent) -> HttpResponseRedirect:
 def to_endpoint(endpoint: WebhookEndpoint) -> HttpResponseRedirect:
     """Return to an endpoint's own page."""
     return HttpResponseRedirect(reverse("dashboard:webhook", args=[endpoint.slug]))
+
+
+def to_settings(endpoint: WebhookEndpoint) -> HttpResponseRedirect:
+    """Return to an endpoint's settings."""
+    return HttpResponseRedirect(reverse("dashboard:webhook_settings", args=[endpoint.slug]))
