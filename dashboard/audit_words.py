@@ -105,6 +105,7 @@ WORDS = {
     "webhook.replay_stopped": gettext_lazy("Stopped sending webhooks again"),
     "webhook.replayed": gettext_lazy("Sent many webhooks again"),
     "webhook.resumed": gettext_lazy("Resumed the handing on of events"),
+    "webhook.released_unverified": gettext_lazy("Let a webhook in that was not verified"),
     "webhook.roll_ended": gettext_lazy("Ended the time of the secret before"),
     "webhook.secret_stored": gettext_lazy("Stored a vendor's signing secret"),
     "webhook.sent_again": gettext_lazy("Sent a webhook again"),

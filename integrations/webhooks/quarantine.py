@@ -1,7 +1,8 @@
 """Refused requests, kept sealed for a while: a wrong secret on our side must lose no event.
 
 Once the secret is mended they are verified again, each as of the moment it arrived, and those that pass are released:
-an event like any other, delivered from now on. Nothing that still proves nothing is ever released.
+an event like any other, delivered from now on. What still proves nothing stays; only a person can let it in by hand
+(`releasing.py`).
 
 Kept are at most so many, so much and so long for each endpoint. Where there is no room, the oldest of the address
 that sent most goes first: a stranger's noise pushes out itself before it pushes out the vendor's.

@@ -153,6 +153,10 @@ ROWS: dict[str, Row] = {
     "dashboard:webhook_delete": act("endpoint"),
     "dashboard:webhook_secret": Row(MANAGE, "endpoint"),
     "dashboard:webhook_end_previous": act("endpoint"),
+    "dashboard:webhook_event_verify": act("event"),
+    "dashboard:webhook_event_release": act("event"),
+    "dashboard:webhook_quarantine": look("endpoint"),
+    "dashboard:webhook_quarantine_settle": act("endpoint"),
     # Connections
     "dashboard:connections": Row(MEMBER, methods=GET),
     "dashboard:connect": Row(MEMBER),
@@ -198,6 +202,7 @@ STEP_UP = {
     "dashboard:audit_export",
     "dashboard:webhook_secret",
     "dashboard:webhook_delete",
+    "dashboard:webhook_event_release",
     "dashboard:settings_backup",
     "dashboard:settings_kit",
     "mfa_activate_totp",

@@ -46,6 +46,7 @@ def webhook(request: PageRequest, slug: str) -> HttpResponseBase:
         return HttpResponse(status=204)  # a live list in which nothing changed is left alone
     context = {
         "endpoint": endpoint,
+        "tab": "events",
         "filters": filters,
         "page": page,
         "events": events,
