@@ -64,6 +64,7 @@ def _answer(case: Case, greeting: Greeting, *, secret_number: int) -> Handshake:
         secret_to_keep=Secret(value) if greeting.keeps_secret else None,
         headers=headers,
         is_signed=greeting.is_signed,
+        is_repeated=greeting.is_repeated,
         visit=_visit(case, greeting),
     )
 

@@ -31,7 +31,8 @@ class NotPaired(Exception):
 
 def check(endpoint: WebhookEndpoint, handshake: Handshake, *, now: datetime) -> None:
     """Raise NotPaired unless this handshake may be answered now."""
-    if handshake.is_signed and handshake.secret_to_keep is None and not handshake.visit:
+    may_always = handshake.is_signed or handshake.is_repeated
+    if may_always and handshake.secret_to_keep is None and not handshake.visit:
         return
     if endpoint.pairing_until is None or now >= endpoint.pairing_until:
         raise NotPaired("The vendor asks whether this address is yours. Start pairing, and let it ask again.")

@@ -54,7 +54,8 @@ class Handshake:
     """A sender's question whether this address is ours, and the answer it wants.
 
     One that carries a right signature (`is_signed`) may be answered at any time: Zoom repeats its own every
-    three days. Any other is answered in pairing mode only. `secret_to_keep` is a secret that came with it;
+    three days. So may one that the vendor repeats and that gives nothing away (`is_repeated`): X asks every
+    hour. Any other is answered in pairing mode only. `secret_to_keep` is a secret that came with it;
     `visit` an address that must be called to confirm.
     """
 
@@ -64,6 +65,7 @@ class Handshake:
     secret_to_keep: Secret | None = None
     headers: tuple[tuple[str, str], ...] = ()
     is_signed: bool = False
+    is_repeated: bool = False
     visit: str = ""
 
 

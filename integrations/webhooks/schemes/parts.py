@@ -159,7 +159,8 @@ class Greeting:
 
     `when` is a list of `place`, `place=value` and `!place`. `value` is the place of what is answered. `json` is
     the answer as JSON, where `{value}` and `{hmac}` (of the value, by the secret) are filled in. `visit` is the
-    place of an address to be called, of a host that `visit_hosts` matches whole.
+    place of an address to be called, of a host that `visit_hosts` matches whole. `is_repeated` says that the vendor
+    goes on asking, unsigned, and gives the webhook up where it is not answered.
     """
 
     name: str
@@ -173,6 +174,7 @@ class Greeting:
     header: str = ""
     hmac_encoding: str = "hex"
     keeps_secret: bool = False
+    is_repeated: bool = False
     visit: str = ""
     visit_hosts: str = ""
 
@@ -184,6 +186,8 @@ class Greeting:
             raise ValueError("visit_hosts: is needed to visit an address, and only then")
         one_of("method", self.method, ("GET", "POST", "HEAD"))
         one_of("reply", self.reply, REPLIES)
+        if self.is_repeated and (self.keeps_secret or self.visit or self.reply != "json"):
+            raise ValueError("is_repeated: is for an answer in JSON that keeps nothing and visits nothing")
         one_of("hmac_encoding", self.hmac_encoding, ("hex", "base64"))
         for condition in self.when:
             check_place("when", condition.removeprefix("!").partition("=")[0])

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
+from integrations.webhooks.schemes.registry import all_schemes
 from integrations.webhooks.verify import Handshake
 from tests.integrations.webhooks import signing_by_key, signing_by_secret
 from tests.integrations.webhooks.asking import ask, reason
@@ -65,6 +66,13 @@ def test_a_challenge_is_answered_in_json(name, made, answer):
 def test_a_signed_handshake_says_so_and_one_that_proves_nothing_does_not():
     assert ask("zoom", JSON_ANSWERS[3][1]).is_signed
     assert not ask("dropbox", ECHOES[0][1]).is_signed
+
+
+def test_x_goes_on_asking_every_hour_and_nobody_else_does_unsigned():
+    repeating = {scheme.key for scheme in all_schemes() if any(one.is_repeated for one in scheme.handshakes)}
+    assert repeating == {"x_twitter"}
+    said = ask("x_twitter", JSON_ANSWERS[2][1])
+    assert (said.is_repeated, said.is_signed) == (True, False)
 
 
 @pytest.mark.parametrize("name", ["slack", "zoom", "discord"])

@@ -56,6 +56,16 @@ KNOWN = Known(
 )
 
 
+REPEATED = {
+    "name": "crc",
+    "method": "GET",
+    "when": ["query:crc_token"],
+    "value": "query:crc_token",
+    "reply": "json",
+    "json": {"response_token": "sha256={hmac}"},
+}
+
+
 def make_endpoint(custom: dict[str, Any] = SIGNED_ID, **fields: Any) -> Any:
     """Return Acme's endpoint for a vendor of our own, with one target."""
     fields.setdefault("secret", SECRET)
@@ -435,6 +445,14 @@ def test_a_challenge_is_echoed_only_while_pairing():
     assert echoed.header("content-type").startswith("text/plain")
     assert echoed.header("x-content-type-options") == "nosniff"
     assert not WebhookEvent.objects.filter(endpoint=endpoint, verdict="accepted").exists()
+
+
+def test_a_challenge_that_comes_every_hour_is_answered_without_pairing():
+    make_endpoint({**PING, "handshakes": [{**REPEATED, "is_repeated": True}]})
+    answered = post_once(PATH, method="GET", query=b"crc_token=a-token")
+    refused = post_once(PATH, method="GET", query=b"crc_token=%7B%22id%22%3A1%7D")
+    assert (answered.status, answered.header("content-type")) == (200, "application/json")
+    assert refused.status == 401
 
 
 def test_a_secret_that_a_handshake_brings_is_kept_once():
