@@ -40,8 +40,10 @@ def _fits(case: Case, greeting: Greeting) -> bool:
 def _holds(case: Case, condition: str) -> bool:
     where, equals, wanted = condition.removeprefix("!").partition("=")
     try:
+        if place(where).kind in ("json", "form"):
+            case.request.check_short()
         found = texts(case.request, place(where))
-    except Refused:  # a body that is no JSON has no such field
+    except Refused:  # a body that is no JSON, or is long, has no such field
         found = ()
     is_there = wanted in found if equals else bool(found)
     return is_there != condition.startswith("!")

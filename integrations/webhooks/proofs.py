@@ -89,6 +89,8 @@ def _claims(case: Case, proof: Proof) -> list[Claim]:
 
 def _values(case: Case, proof: Proof) -> tuple[str, ...]:
     where = place(proof.signature)
+    if where.kind in ("json", "form"):
+        case.request.check_short()
     found = texts(case.request, where, item_separator=case.scheme.item_separator)
     may_be_several = where.item or proof.is_every or "*" in where.name or "{n}" in where.name
     if proof.is_every and (count := expected_count(case.request, where)) != len(found):

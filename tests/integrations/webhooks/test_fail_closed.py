@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from integrations.webhooks.schemes.registry import custom_scheme
+from integrations.webhooks.schemes.registry import custom_scheme, get_scheme
 from integrations.webhooks.verify import Refused, verify
 from secrets_vault.secret import Secret
 from tests.integrations.webhooks import signing_by_key, signing_by_secret
@@ -113,6 +113,15 @@ def test_several_signatures_in_a_list_need_one_right_one():
     for changed in (f"{line},v1={wrong}", line.replace("v1=", f"v1={wrong},v1="), f"{line},v0={wrong},v9=x"):
         assert reason("stripe", replace(made, headers=((header, changed),))) == "valid"
     assert reason("stripe", replace(made, headers=((header, line.replace("v1=", "v0=")),))) == "missing"
+
+
+def test_a_doubled_signature_is_refused_whatever_stands_beside_it():
+    made = make("box")
+    assert made.headers[0][0] == "BOX-SIGNATURE-PRIMARY"
+    both = replace(made, headers=(("BOX-SIGNATURE-SECONDARY", made.written), *made.headers))
+    assert reason("box", both) == "valid"
+    assert reason("box", with_header(both, "BOX-SIGNATURE-PRIMARY", b64(bytes(32)))) == "valid"
+    assert reason("box", twice(both, "BOX-SIGNATURE-PRIMARY")) == "doubled"
 
 
 def test_more_signatures_than_any_sender_makes_are_refused_unread():
@@ -271,6 +280,30 @@ def test_the_digest_is_of_the_signature_and_what_it_signs():
     signature = bytes.fromhex(made.written)
     framed = len(signature).to_bytes(4, "big") + signature + made.body
     assert asked("github", made).replay_digest == hashlib.sha256(framed).digest()
+
+
+LONG = b'{"a":[' + b",".join([b'{"b":1}'] * 400_000) + b"]}"
+
+
+@pytest.mark.parametrize("name", ["mailgun", "microsoft_graph", "aws_sns", "adyen_payload", "salesforce_outbound"])
+def test_a_long_body_is_not_read_to_find_the_signature_in_it(name):
+    request = request_of(replace(make(name), body=LONG))
+    secrets = [Secret(make(name).secret)]
+    with pytest.raises(Refused, match="more than 2097152 bytes"):
+        verify(request, get_scheme(name), secrets, now=moment(NOW))
+    assert "document" not in vars(request)
+
+
+@pytest.mark.parametrize("name", ["notion", "monday", "woocommerce"])
+def test_a_long_body_is_not_read_to_find_a_handshake_in_it(name):
+    request = request_of(Made("", "", (), LONG))
+    with pytest.raises(Refused):
+        verify(request, get_scheme(name), [], now=moment(NOW))
+    assert "document" not in vars(request)
+
+
+def test_a_long_body_that_is_signed_from_outside_is_read_once_it_is_proven():
+    assert asked("stripe", make("stripe", b'{"id":"evt_1","d":"' + b"x" * 3_000_000 + b'"}')).event_id == "evt_1"
 
 
 @pytest.mark.parametrize("name", ["contentful", "atlassian_connect", "hubspot_v2", "github"])

@@ -28,6 +28,7 @@ FIELDS = (
 def prove(case: Case) -> Proven:
     """Return what the signatures prove: every item must have a right one, by the same secret. Raises Refused."""
     keys = keys_of(case, "hex")
+    case.request.check_short()
     items = documents.values_at(case.request.document, "notificationItems.*.NotificationRequestItem")
     if not items or len(items) != len(documents.values_at(case.request.document, "notificationItems.*")):
         raise Refused("missing", "The body has no notification items, or one that is empty.")

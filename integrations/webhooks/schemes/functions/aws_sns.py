@@ -66,6 +66,7 @@ def _content(request: WebhookRequest) -> bytes:
 
 
 def _field(request: WebhookRequest, name: str) -> str:
+    request.check_short()
     value = documents.text_at(request.document, name)
     if not value:
         raise Refused("missing", f"The message lacks {name}.")

@@ -18,6 +18,7 @@ NOTIFICATION_ID = f"{NAMESPACE} Id"
 def prove(case: Case) -> Proven:
     """Return that the message names the stored organization. Raises Refused."""
     keys = keys_of(case)
+    case.request.check_short()
     reader = _Reader()
     reader.read(case.request.body)
     if not reader.organizations:
