@@ -67,6 +67,7 @@ WORDS = {
     "sandbox.started": gettext_lazy("Started the sandbox"),
     "sandbox.stopped": gettext_lazy("Stopped the sandbox"),
     "sandbox.trouble": gettext_lazy("Changed the sandbox's trouble"),
+    "sandbox.webhook": gettext_lazy("Let the sandbox send webhooks"),
     "secret.bound": gettext_lazy("Changed where the secret may go"),
     "secret.changed": gettext_lazy("Changed the secret's details"),
     "secret.copied": gettext_lazy("Copied the value"),

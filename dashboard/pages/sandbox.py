@@ -1,4 +1,4 @@
-"""The sandbox: three providers on this machine, and the troubles they can be put in."""
+"""The sandbox: three providers on this machine, the troubles they can be put in, and the webhooks they send."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
+from dashboard.need import url_of
 from dashboard.render import PageRequest, actor_of, render_page
 from integrations import sandbox_control
-from integrations.sandbox_control import TROUBLES, SandboxFailed
+from integrations.sandbox_control import HOOKS, TROUBLES, SandboxFailed
 from integrations.sandbox_control.facts import KEYS, NAMES
 from secrets_vault.access import can_manage
 
@@ -40,6 +41,8 @@ def sandbox(request: PageRequest) -> HttpResponse:
     context = {
         "found": found,
         "troubles": TROUBLES,
+        "hooks": HOOKS,
+        "webhooks_url": url_of("webhooks"),
         "providers": [(KEYS[name], NAMES[name]) for name in KEYS],
         "keys": [(name, label, found.keys[name]) for name, label in SHOWN_KEYS.items() if name in found.keys],
     }
@@ -58,6 +61,9 @@ def _act(request: PageRequest) -> None:
         elif wanted in TROUBLES:
             made = sandbox_control.trouble(wanted, actor=actor)
             messages.success(request, f"{made.words}. {made.next}")
+        elif wanted in HOOKS:
+            hook = sandbox_control.send(wanted, actor=actor)
+            messages.success(request, _("Sent. {next}").format(next=hook.next))
         else:
             messages.error(request, _("Choose one of the buttons."))
     except SandboxFailed as error:

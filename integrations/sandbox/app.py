@@ -52,6 +52,8 @@ def _answer(
         response: Response = APIS[provider].answer(world, request, path)
     elif provider == "oauth":
         response = _oauth(world, server, request, path)
+    elif provider == "workflow":  # it plays the automation that webhooks are handed on to
+        response = json_answer({"received": True})
     else:
         response = _other(world, request, path)
     response.is_cut_off = bool(trouble and trouble.reset_mid_body)
@@ -80,6 +82,8 @@ def _provider_of(path: str) -> tuple[str, str]:
             return name, path
     if path.startswith("/oauth/"):
         return "oauth", ALIASES.get(path, path)
+    if path.startswith("/workflow/"):
+        return "workflow", path
     return "", path
 
 

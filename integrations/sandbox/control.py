@@ -8,13 +8,15 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from integrations.sandbox import webhooks
+from integrations.sandbox.signing import webhook_secret
 from integrations.sandbox.wire import Request, Response, json_answer
 from integrations.sandbox.world import Trouble, Ways, World
 
 PROVIDERS = ("hubspot", "openai", "stripe")
 TROUBLE_KEYS = {f.name: f.type for f in fields(Trouble)}
 WAYS_KEYS = {f.name for f in fields(Ways)}
-OTHER_KEYS = {"provider", "revoke", "clear", "send_webhook", "stop"}
+RECEIVERS = ("oauth", "workflow")
+OTHER_KEYS = {"provider", "revoke", "clear", "webhook", "send_webhook", "stop"}
 NUMBERS = {"status", "retry_after_s", "delay_s", "times", "token_ttl_s"}
 SWITCHES = {"reset_mid_body", "rotate", "iss", "revoke", "clear", "stop"}
 LISTS = {"required_scopes", "optional_scopes"}
@@ -47,6 +49,7 @@ def keys(world: World) -> dict[str, str]:
         "client_secret": world.client_secret,
         "openai_api_key": world.openai_key,
         "stripe_api_key": world.stripe_key,
+        "stripe_webhook_secret": webhook_secret(world, "stripe"),
     }
 
 
@@ -67,7 +70,7 @@ def _change(world: World, request: Request) -> Response:
     try:
         asked = request.json()
         _check(asked)
-        hook = asked.get("send_webhook")
+        hook = asked.get("webhook") or asked.get("send_webhook")
         sent = webhooks.send(world, hook) if isinstance(hook, dict) else None
     except ValueError as error:
         return json_answer({"error": str(error)}, 400)
@@ -96,8 +99,8 @@ def _check(asked: dict[str, Any]) -> None:
     """Raise ValueError, naming the key, for anything that would not do what it says."""
     if unknown := asked.keys() - TROUBLE_KEYS.keys() - WAYS_KEYS - OTHER_KEYS:
         raise ValueError(f"Unknown: {', '.join(sorted(unknown))}.")
-    if asked.get("provider") not in (None, *PROVIDERS, "oauth"):
-        raise ValueError(f"provider must be one of {', '.join(PROVIDERS)}, oauth.")
+    if asked.get("provider") not in (None, *PROVIDERS, *RECEIVERS):
+        raise ValueError(f"provider must be one of {', '.join((*PROVIDERS, *RECEIVERS))}.")
     for name, value in asked.items():
         if not _is_fit(name, value):
             raise ValueError(f"{name} has a value of the wrong kind.")
@@ -115,4 +118,4 @@ def _is_fit(name: str, value: object) -> bool:
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
     if name == "account":
         return isinstance(value, str) and (not value or (value.isascii() and value.isdigit() and len(value) < 12))
-    return isinstance(value, dict if name == "send_webhook" else str)
+    return isinstance(value, dict if name in ("webhook", "send_webhook") else str)

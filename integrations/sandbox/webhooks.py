@@ -1,47 +1,84 @@
-"""Sends a signed webhook to an address on this machine, as Stripe, HubSpot or Standard Webhooks sign them."""
+"""Sends signed webhooks to an address on this machine, as their vendors sign them: genuine ones and bad ones."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import json
 import time
 import urllib.request
-import uuid
-from collections.abc import Callable
+from dataclasses import dataclass, fields
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
+from integrations.sandbox.signing import EVENTS, SIGNERS, Signed, webhook_secret
 from integrations.sandbox.world import World
 
-Signer = Callable[[World, str, str, bytes, float], dict[str, str]]
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+LONG_AGO_S = 3600
+MOST_TIMES = 50
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One order. `signed_url` is the address as the receiver registered it, where that is another than `url`."""
+
+    url: str
+    scheme: str
+    secret: str = ""
+    event: str = ""
+    body: object = None
+    signed_url: str = ""
+    times: int = 1
+    tampered: bool = False
+    stale: bool = False
+    duplicate: bool = False
 
 
 def send(world: World, asked: dict[str, Any]) -> dict[str, Any]:
-    """Sign and send one event; return what the receiver answered. Raises ValueError for a bad request."""
-    url, scheme = str(asked.get("url", "")), str(asked.get("scheme", ""))
-    parts = urlsplit(url)
-    if parts.scheme != "http" or parts.hostname not in ("localhost", "127.0.0.1", "::1"):
-        raise ValueError("send_webhook.url must be http on this machine.")
-    if scheme not in SIGNERS:
-        raise ValueError(f"send_webhook.scheme must be one of {', '.join(SIGNERS)}.")
-    body = json.dumps(asked.get("body", {"id": f"evt_{uuid.uuid4().hex}", "type": "sandbox.event"})).encode()
-    secret = str(asked.get("secret") or webhook_secret(world, scheme))
-    headers = {"Content-Type": "application/json"} | SIGNERS[scheme](world, secret, url, body, time.time())
-    return {"status": _post(url, body, headers), "secret": secret}
+    """Sign and send; return what the receiver answered, the last and all. Raises ValueError for a bad order."""
+    order = _read(asked)
+    secret = order.secret or webhook_secret(world, order.scheme)
+    statuses: list[int | None] = []
+    for _ in range(order.times):
+        signed = _signed(order, secret)
+        statuses += [_post(order.url, signed) for _copy in range(2 if order.duplicate else 1)]
+    return {"status": statuses[-1], "statuses": statuses, "secret": secret}
 
 
-def webhook_secret(world: World, scheme: str) -> str:
-    """Return the signing secret of a scheme; HubSpot signs with the app's client secret."""
-    if scheme == "hubspot_v3":
-        return world.client_secret
-    return "whsec_" + base64.b64encode(world.derive(f"webhook:{scheme}", 24).encode()).decode()
+def _signed(order: Asked, secret: str) -> Signed:
+    now = time.time() - (LONG_AGO_S if order.stale else 0)
+    made = SIGNERS[order.scheme](secret, order.signed_url or order.url, _body(order), now)
+    return Signed(made.body + b" ", made.headers) if order.tampered else made
 
 
-def _post(url: str, body: bytes, headers: dict[str, str]) -> int | None:
-    request = urllib.request.Request(url, body, headers, method="POST")  # noqa: S310  loopback http only, checked above
+def _body(order: Asked) -> object:
+    return EVENTS[order.scheme](order.event) if order.body is None else order.body
+
+
+def _read(asked: dict[str, Any]) -> Asked:
+    known = {field.name for field in fields(Asked)}
+    if unknown := asked.keys() - known:
+        raise ValueError(f"webhook: unknown: {', '.join(sorted(unknown))}.")
+    for name in ("url", "scheme", "secret", "event", "signed_url"):
+        if not isinstance(asked.get(name, ""), str):
+            raise ValueError(f"webhook.{name} must be a text.")
+    for name in ("tampered", "stale", "duplicate"):
+        if not isinstance(asked.get(name, False), bool):
+            raise ValueError(f"webhook.{name} must be true or false.")
+    times = asked.get("times", 1)
+    if type(times) is not int or not 1 <= times <= MOST_TIMES:
+        raise ValueError(f"webhook.times must be 1 to {MOST_TIMES}.")
+    parts = urlsplit(asked.get("url", ""))
+    if parts.scheme != "http" or parts.hostname not in LOOPBACK:
+        raise ValueError("webhook.url must be http on this machine.")
+    if asked.get("scheme") not in SIGNERS:
+        raise ValueError(f"webhook.scheme must be one of {', '.join(SIGNERS)}.")
+    return Asked(**asked)
+
+
+def _post(url: str, signed: Signed) -> int | None:
+    request = urllib.request.Request(  # noqa: S310  loopback http only, checked above
+        url, signed.body, {"Content-Type": "application/json", **signed.headers}, method="POST"
+    )
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=10) as response:
@@ -50,25 +87,3 @@ def _post(url: str, body: bytes, headers: dict[str, str]) -> int | None:
         return refused.code
     except (URLError, OSError):
         return None
-
-
-def _stripe(world: World, secret: str, url: str, body: bytes, now: float) -> dict[str, str]:
-    signed = hmac.new(secret.encode(), f"{int(now)}.".encode() + body, hashlib.sha256).hexdigest()
-    return {"Stripe-Signature": f"t={int(now)},v1={signed}"}
-
-
-def _hubspot_v3(world: World, secret: str, url: str, body: bytes, now: float) -> dict[str, str]:
-    at_ms = str(int(now * 1000))
-    text = b"POST" + url.encode() + body + at_ms.encode()
-    signed = base64.b64encode(hmac.digest(secret.encode(), text, "sha256")).decode()
-    return {"X-HubSpot-Signature-v3": signed, "X-HubSpot-Request-Timestamp": at_ms}
-
-
-def _standard(world: World, secret: str, url: str, body: bytes, now: float) -> dict[str, str]:
-    event_id = f"msg_{uuid.uuid4().hex}"
-    raw = base64.b64decode(secret.removeprefix("whsec_"))
-    signed = base64.b64encode(hmac.digest(raw, f"{event_id}.{int(now)}.".encode() + body, "sha256")).decode()
-    return {"webhook-id": event_id, "webhook-timestamp": str(int(now)), "webhook-signature": f"v1,{signed}"}
-
-
-SIGNERS: dict[str, Signer] = {"stripe": _stripe, "hubspot_v3": _hubspot_v3, "standard": _standard}

@@ -11,5 +11,19 @@ from integrations.sandbox_control.running import (
     stop,
     trouble,
 )
+from integrations.sandbox_control.webhooks import HOOKS, Hook, send
 
-__all__ = ["TROUBLES", "SandboxFailed", "Status", "Trouble", "keep_running", "start", "status", "stop", "trouble"]
+__all__ = [
+    "HOOKS",
+    "TROUBLES",
+    "Hook",
+    "SandboxFailed",
+    "Status",
+    "Trouble",
+    "keep_running",
+    "send",
+    "start",
+    "status",
+    "stop",
+    "trouble",
+]

@@ -93,6 +93,11 @@ TROUBLES: dict[str, Trouble] = {
         gettext_lazy("Send a test call to OpenAI (sandbox): a spent quota is not tried again."),
         {"provider": "openai", "status": 429, "code": "insufficient_quota"},
     ),
+    "workflow_down": Trouble(
+        gettext_lazy("The workflow behind the webhooks is down (500)"),
+        gettext_lazy("Send a webhook below: it waits and is tried again. “All well” lets it through."),
+        {"provider": "workflow", "status": 500},
+    ),
     "missing_scope": Trouble(
         gettext_lazy("The next consent gives less than was asked for"),
         gettext_lazy("Reconnect HubSpot (sandbox): the missing right is named at once."),
@@ -121,7 +126,7 @@ class Status:
 def start(actor: Actor, *, now: datetime | None = None) -> Status:
     """Start the sandbox unless it runs, and describe its providers. Raises SandboxFailed."""
     with _guard:
-        known = _recorded()
+        known = recorded()
         if known and _is_answering(known):
             return status()
         line = _launch(port=int(known.get("port", 0)))
@@ -131,11 +136,11 @@ def start(actor: Actor, *, now: datetime | None = None) -> Status:
 
 def stop(actor: Actor) -> None:
     """End the sandbox and forget its address; its providers stay, and say that they cannot be reached."""
-    known = _recorded()
+    known = recorded()
     if not known:
         return
     with suppress(SandboxFailed):  # it is not running; there is nothing else that this URL could end
-        _control(known, "POST", {"stop": True})
+        control(known, "POST", {"stop": True})
     with transaction.atomic():
         InstallationSetting.objects.filter(pk=SETTING).update(value=known | {"is_wanted": False})
         InstallationSetting.objects.filter(pk=ALLOWED_HOSTS_SETTING).update(value=[])
@@ -146,7 +151,7 @@ def stop(actor: Actor) -> None:
 
 def keep_running() -> bool:
     """Start the sandbox again when it should run and does not, after a restart of ours. For the sweep."""
-    known = _recorded()
+    known = recorded()
     if not known or not known.get("is_wanted") or _is_answering(known):
         return False
     start(SYSTEM)
@@ -155,11 +160,11 @@ def keep_running() -> bool:
 
 def status() -> Status:
     """Return how the sandbox is."""
-    known = _recorded()
+    known = recorded()
     if not known or not known.get("is_wanted"):
         return Status(is_running=False)
     try:
-        said, keys = _control(known, "GET"), _control(known, "GET", path="/keys")
+        said, keys = control(known, "GET"), control(known, "GET", path="/keys")
     except SandboxFailed:
         return Status(is_running=False, url=known["url"])
     return Status(is_running=True, url=known["url"], troubles=said["troubles"], keys=keys)
@@ -168,30 +173,32 @@ def status() -> Status:
 def trouble(kind: str, *, provider: str = "", actor: Actor) -> Trouble:
     """Make one kind of trouble, in place of any other. Raises SandboxFailed; KeyError for an unknown kind."""
     wanted = TROUBLES[kind]
-    known = _recorded()
+    known = recorded()
     if not known:
         raise SandboxFailed(_("The sandbox is not running. Start it first."))
-    _control(known, "POST", {"clear": True})
-    _control(known, "POST", ({"provider": provider} if provider else {}) | wanted.asked)
+    control(known, "POST", {"clear": True})
+    control(known, "POST", ({"provider": provider} if provider else {}) | wanted.asked)
     with transaction.atomic():
         audit.record("sandbox.trouble", actor=actor, details={"kind": kind, "provider": provider})
     return wanted
 
 
-def _recorded() -> dict[str, Any]:
+def recorded() -> dict[str, Any]:
+    """Return where the sandbox is, as it was written down; empty when it was never started."""
     row = InstallationSetting.objects.filter(pk=SETTING).first()
     return dict(row.value) if row else {}
 
 
 def _is_answering(known: dict[str, Any]) -> bool:
     try:
-        _control(known, "GET")
+        control(known, "GET")
     except SandboxFailed:
         return False
     return True
 
 
-def _control(known: dict[str, Any], method: str, asked: dict[str, Any] | None = None, *, path: str = "") -> Any:
+def control(known: dict[str, Any], method: str, asked: dict[str, Any] | None = None, *, path: str = "") -> Any:
+    """Ask the sandbox's control URL; return what it says. Raises SandboxFailed."""
     body = None if asked is None else json.dumps(asked).encode()
     try:
         answer = outbound.send(method, known["control_url"] + path, body=body, deadline_s=ANSWERS_WITHIN_S)

@@ -2,8 +2,11 @@
 
 import pytest
 
+from integrations.models import WebhookEndpoint
 from integrations.sandbox_control import TROUBLES, running, status, stop
+from secrets_vault import vault
 from secrets_vault.actor import COMMAND
+from secrets_vault.secret import Secret
 
 pytestmark = [pytest.mark.django_db, pytest.mark.processes]
 
@@ -49,3 +52,19 @@ def test_start_trouble_and_stop_by_button(browser_of, olive):
 def test_a_button_that_cannot_work_says_so(browser_of, olive, do, words):
     page = browser_of(olive).post("/sandbox/", {"do": do}, follow=True).content.decode()
     assert words in page
+
+
+def test_a_webhook_that_cannot_arrive_is_said_and_its_endpoint_is_kept(browser_of, olive, settings):
+    settings.KEYLODGE_PORT = 1  # nothing of ours listens there
+    browser = browser_of(olive)
+    page = browser.post("/sandbox/", {"do": "hook_stripe"}, follow=True).content.decode()
+    assert "not running" in page
+    assert not WebhookEndpoint.objects.exists()
+    browser.post("/sandbox/", {"do": "start"})
+    page = browser.post("/sandbox/", {"do": "hook_stripe"}, follow=True).content.decode()
+    assert "cannot reach Keylodge at http://127.0.0.1:1" in page
+    endpoint = WebhookEndpoint.objects.get()
+    browser.post("/sandbox/", {"do": "hook_twice"})
+    assert endpoint.client.is_sandbox
+    assert (str(endpoint), endpoint.targets.count()) == ("Stripe (sandbox)", 1)
+    assert vault.holds(endpoint.secret, {"secret": Secret(status().keys["stripe_webhook_secret"])})

@@ -59,6 +59,7 @@ EXPOSE_DOORS = (
     "integrations/webhooks/sender.py",  # the same, on its way to the outside
     "integrations/webhooks/signing.py",  # a target's signing secret, as the bytes to sign with
     "integrations/webhooks/sealing.py",  # payloads and addresses, on their way to the forwarder and the masker
+    "integrations/sandbox_control/webhooks.py",  # the sandbox's own secret, on its way back to the sandbox
     "integrations/webhooks/making.py",  # an address to hand on to, read for its host before it is sealed
     "integrations/connections/credential.py",  # a pasted value, looked at before it is stored
     "integrations/dotenv.py",  # an .env file, cut into names and values
