@@ -95,7 +95,7 @@ def _scheme(given: Mapping[str, Any]) -> Scheme:
 
 
 def _request(given: Mapping[str, Any]) -> WebhookRequest:
-    method, url, headers = given.get("method", "POST"), given.get("url"), given.get("headers")
+    method, url, headers = given.get("method", "POST"), given.get("url"), given.get("headers", [])
     if not isinstance(method, str) or not isinstance(url, str):
         raise BadLine("method and url must be texts.")
     if not isinstance(headers, list):

@@ -255,6 +255,39 @@ def test_a_name_given_twice_in_the_json_that_proves_is_doubled():
     assert reason("mailgun", replace(made, body=b"[" * 100_000)) == "malformed"
 
 
+SHOWN = "a-shared-secret"
+
+
+@pytest.mark.parametrize(
+    ("headers", "query", "told"),
+    [
+        ((("Authorization", f"Bearer {SHOWN}"),), "", "valid"),
+        ((("Authorization", f"Basic {b64(b'anyone:' + SHOWN.encode())}"),), "", "valid"),
+        ((("X-Webhook-Token", SHOWN),), "", "valid"),
+        ((("My-Secret", SHOWN),), "", "valid"),
+        ((), f"?key={SHOWN}", "valid"),
+        ((("Authorization", f"Bearer {SHOWN}"),), "?tag=a&tag=b", "valid"),
+        ((("Authorization", f"Bearer {SHOWN}2"),), "", "mismatch"),
+        ((("Authorization", f"Basic {b64(SHOWN.encode())}"),), "", "mismatch"),
+        ((("Authorization", f"bearer {SHOWN}"),), "", "malformed"),
+        ((("User-Agent", SHOWN),), "", "missing"),
+        ((("X-Forwarded-For", SHOWN),), "", "missing"),
+        ((("X-Token", SHOWN), ("X-Token", SHOWN)), "", "doubled"),
+        ((("Authorization", f"Bearer {SHOWN}"),) * 2, "", "doubled"),
+        ((), f"?key={SHOWN}&key={SHOWN}", "doubled"),
+        ((), "", "missing"),
+    ],
+)
+def test_a_secret_that_is_shown_may_stand_where_senders_put_it_and_once(headers, query, told):
+    assert reason("basic_or_url_secret", Made(SHOWN, SHOWN, headers, url=URL + query)) == told
+
+
+def test_a_user_and_password_are_compared_whole_where_both_are_stored():
+    made = make("pipedrive")
+    assert reason("pipedrive", made, secrets=("other:a-password",)) == "mismatch"
+    assert reason("pipedrive", made, secrets=("a-password",)) == "valid"
+
+
 def test_every_item_of_graph_must_carry_the_client_state():
     secret = "a-shared-secret"
     good, bad, bare = f'{{"clientState":"{secret}"}}', '{"clientState":"x"}', '{"resource":"r"}'
