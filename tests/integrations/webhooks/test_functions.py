@@ -63,6 +63,24 @@ def test_a_certificate_from_elsewhere_is_neither_used_nor_named_to_be_fetched(ad
         key_urls("aws_sns")(request_of(made))
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://api.paypal.com.evil.example/cert",
+        "https://evilpaypal.com/cert",
+        "http://api.paypal.com/cert",
+        "https://api.paypal.com:444/cert",
+        "https://me@api.paypal.com/cert",
+        "https://paypal.com/cert",
+    ],
+)
+def test_a_certificate_of_paypals_comes_from_paypal(address):
+    made = make("paypal")
+    headers = tuple((name, address if name == "PAYPAL-CERT-URL" else value) for name, value in made.headers)
+    forged = replace(made, headers=headers, public_keys={address: signing_by_key.certificate(0)})
+    assert reason("paypal", forged) == "malformed"
+
+
 def key_urls(name: str):
     from integrations.webhooks.schemes.functions import functions
 
