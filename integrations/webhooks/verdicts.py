@@ -37,8 +37,8 @@ class Refused(IntegrationError):
 class Verified:
     """A request whose sender knows the secret.
 
-    `replay_digest` is SHA-256 over the signature and what it signs: a copy has the same one, whatever
-    unsigned header was changed. `secret_number` counts the secrets as they were passed, from 0.
+    `replay_digest` is SHA-256 over what is signed: a copy has the same one, whatever unsigned header was changed
+    and whichever of several signatures was taken away. `secret_number` counts the secrets as they were passed, from 0.
     """
 
     event_id: str | None

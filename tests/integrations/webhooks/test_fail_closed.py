@@ -308,11 +308,9 @@ def test_the_twin_of_an_ecdsa_signature_has_the_same_digest():
     assert asked("sendgrid_ecdsa", copy).replay_digest == asked("sendgrid_ecdsa", made).replay_digest
 
 
-def test_the_digest_is_of_the_signature_and_what_it_signs():
+def test_the_digest_is_of_what_is_signed():
     made = make("github")
-    signature = bytes.fromhex(made.written)
-    framed = len(signature).to_bytes(4, "big") + signature + made.body
-    assert asked("github", made).replay_digest == hashlib.sha256(framed).digest()
+    assert asked("github", made).replay_digest == hashlib.sha256(made.body).digest()
 
 
 LONG = b'{"a":[' + b",".join([b'{"b":1}'] * 400_000) + b"]}"

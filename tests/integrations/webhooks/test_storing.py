@@ -95,14 +95,15 @@ def test_a_payload_stays_out_of_the_memory_of_the_log(endpoint):
     ("first", "second", "is_duplicate"),
     [
         (verified("a"), verified("a", digest=b"e" * 32), True),
-        (verified("a"), verified("b"), False),
+        (verified("a"), verified("b", digest=b"e" * 32), False),
+        (verified("a"), verified(None), True),
         (verified("a", is_signed=False), verified("b", is_signed=False), True),
         (verified("a", is_signed=False), verified("a", is_signed=False, digest=b"e" * 32), True),
         (verified("a", is_signed=False), verified("b", is_signed=False, digest=b"e" * 32), False),
         (verified(None), verified(None), True),
         (verified(None), verified(None, digest=b"e" * 32), False),
         (verified("x" * 5000), verified("x" * 5000, digest=b"e" * 32), True),
-        (verified("x" * 5000), verified("x" * 4999 + "y"), False),
+        (verified("x" * 5000), verified("x" * 4999 + "y", digest=b"e" * 32), False),
         (verified("a\0"), verified("a\0"), True),
     ],
 )
