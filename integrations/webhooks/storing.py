@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
-from integrations.models import WebhookDelivery, WebhookEndpoint, WebhookEvent, WebhookTarget
+from integrations.models import WebhookDelivery, WebhookEndpoint, WebhookEvent
 from integrations.webhooks import filters, forwarding, inserting, sealing
 from integrations.webhooks.endpoints import scheme_of
 from integrations.webhooks.replay import identity_of
@@ -144,10 +144,7 @@ def deliver(arrived: Sequence[tuple[WebhookEvent, WebhookRequest]], *, now: date
 
     Where a target's filter does not fit, the delivery is there too, as skipped, and says why.
     """
-    targets: dict[UUID, list[WebhookTarget]] = {}
-    wanted = {event.endpoint_id for event, _ in arrived}
-    for target in WebhookTarget.objects.filter(endpoint__in=wanted).order_by("id"):
-        targets.setdefault(target.endpoint_id, []).append(target)
+    targets = inserting.targets_of({event.endpoint_id for event, _ in arrived})
     rows = [
         delivery
         for event, request in arrived
@@ -156,13 +153,13 @@ def deliver(arrived: Sequence[tuple[WebhookEvent, WebhookRequest]], *, now: date
     # An ordered endpoint hands on in the order of the ids, and those of one millisecond have none.
     for row, delivery_id in zip(rows, sorted(row.pk for row in rows), strict=True):
         row.pk = delivery_id
-    WebhookDelivery.objects.bulk_create(rows)
+    inserting.insert(rows)
     if rows:
         forwarding.ring()
 
 
 def _deliveries(
-    event: WebhookEvent, body: bytes, *, targets: Sequence[WebhookTarget], now: datetime
+    event: WebhookEvent, body: bytes, *, targets: Sequence[inserting.Wanting], now: datetime
 ) -> Iterator[WebhookDelivery]:
     """Yield an event's delivery to each target. The body is read as JSON once, and only where a filter asks."""
     read = filters.read_json(body) if any(target.filter for target in targets) else (None, False)
@@ -171,7 +168,7 @@ def _deliveries(
         state = WebhookDelivery.State.WAITING if match.is_match else WebhookDelivery.State.SKIPPED
         yield WebhookDelivery(
             event_id=event.pk,
-            target=target,
+            target_id=target.id,
             endpoint_id=event.endpoint_id,
             created_at=now,
             state=state,
