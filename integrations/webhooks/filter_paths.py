@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 LONGEST_PATH = 300
 MOST_STEPS = 20
 MOST_FOUND = 10_000
@@ -37,19 +39,21 @@ Step = str | int | Every
 def parse(text: str) -> tuple[Step, ...]:
     """Return the steps of a path; raises BadPath."""
     if not text.startswith("$"):
-        raise BadPath("a path begins with $, for example $.data.object.status")
+        raise BadPath(_("a path begins with $, for example $.data.object.status"))
     if len(text) > LONGEST_PATH:
-        raise BadPath(f"a path has at most {LONGEST_PATH} characters")
+        raise BadPath(_("a path has at most {most} characters").format(most=LONGEST_PATH))
     steps: list[Step] = []
     at = 1
     while at < len(text):
         found = _STEP.match(text, at)
         if found is None:
-            raise BadPath(f"cannot be read from character {at + 1} on: {text[at : at + 20]}")
+            raise BadPath(
+                _("it cannot be read from character {at} on: {rest}").format(at=at + 1, rest=text[at : at + 20])
+            )
         steps.append(_step(found))
         at = found.end()
     if len(steps) > MOST_STEPS:
-        raise BadPath(f"a path has at most {MOST_STEPS} steps")
+        raise BadPath(_("a path has at most {most} steps").format(most=MOST_STEPS))
     return tuple(steps)
 
 

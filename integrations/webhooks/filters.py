@@ -74,7 +74,9 @@ def check(conditions: object) -> list[dict[str, Any]] | None:
     if conditions is None or conditions == []:
         return None
     if not isinstance(conditions, list) or len(conditions) > MOST_CONDITIONS:
-        raise BadFilter([Problem(0, "", _("A filter is a list of at most {most} conditions.").format(most=20))])
+        raise BadFilter(
+            [Problem(0, "", _("A filter is a list of at most {most} conditions.").format(most=MOST_CONDITIONS))]
+        )
     problems = [problem for number, each in enumerate(conditions, 1) for problem in _problems(number, each)]
     if problems:
         raise BadFilter(problems)
@@ -191,7 +193,9 @@ def _value_problem(op: str, condition: Condition) -> str:
         return _("Say what to compare with.")
     if op == "in":
         is_list = isinstance(value, list) and 0 < len(value) <= MOST_CHOICES and all(map(_is_plain, value))
-        return "" if is_list else _("Give a list of 1 to {most} texts, numbers or truth values.").format(most=100)
+        return (
+            "" if is_list else _("Give a list of 1 to {most} texts, numbers or truth values.").format(most=MOST_CHOICES)
+        )
     if op == "matches_prefix":
         return "" if isinstance(value, str) and value and _is_plain(value) else _("Give the text it begins with.")
     if op in ("greater", "less"):
