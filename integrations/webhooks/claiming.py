@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from secrets import token_hex
+from typing import Any
 from uuid import UUID
 
-from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Lookup, OuterRef, Q, QuerySet
 
 from integrations import wall_clock
 from integrations.models import WebhookDelivery, WebhookTarget
@@ -25,14 +26,24 @@ PER_TARGET = 6
 State = WebhookDelivery.State
 
 
-class IsOpen(Func):
-    """The condition that a delivery is still under way, spelled as the partial indexes are.
+class IsOneOfTheOpen(Lookup):
+    """The condition that a state is one of a delivery under way, spelled as the partial indexes are.
 
-    With values passed in as parameters, SQLite would not see that the index covers the question.
+    With the states passed in as parameters, SQLite would not see that the index covers the question.
     """
 
-    template = "%(expressions)s IN ('waiting', 'sending')"
-    output_field = BooleanField()
+    lookup_name = "is_open"
+    prepare_rhs = False
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        """Return the condition as SQL."""
+        state, params = self.process_lhs(compiler, connection)
+        return f"{state} IN ('waiting', 'sending')", tuple(params)
+
+
+def is_open() -> IsOneOfTheOpen:
+    """Return the condition that a delivery is still under way."""
+    return IsOneOfTheOpen(F("state"), True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +79,7 @@ def claim(room: Room, *, now: datetime) -> list[WebhookDelivery]:
 
 def targets_with_work(now: datetime) -> QuerySet[WebhookTarget]:
     """Return the targets to which something is due and may go."""
-    waiting = WebhookDelivery.objects.filter(IsOpen("state"), is_due(now), target=OuterRef("pk"))
+    waiting = WebhookDelivery.objects.filter(is_open(), is_due(now), target=OuterRef("pk"))
     runs = Q(is_paused=False, endpoint__is_forwarding_paused=False, endpoint__is_demo=False)
     found: QuerySet[WebhookTarget] = (
         WebhookTarget.objects.filter(runs, breaker.may_pass(now))
@@ -112,7 +123,7 @@ def _next_of(target: WebhookTarget, *, busy: int, now: datetime) -> Iterator[tup
     most = 1 if target.failures_in_row or target.breaker_state != breaker.CLOSED else PER_TARGET
     if busy >= most:
         return
-    rows = WebhookDelivery.objects.filter(IsOpen("state"), target=target).order_by("id")
+    rows = WebhookDelivery.objects.filter(is_open(), target=target).order_by("id")
     if target.endpoint.is_ordered:
         first = rows.values_list("pk", flat=True).first()  # what comes after it waits until it is over
         rows, most = rows.filter(pk=first), 1
@@ -124,7 +135,7 @@ def _taken(chosen: Sequence[UUID], tried: Sequence[WebhookTarget], *, now: datet
     taken: list[WebhookDelivery] = []
     if chosen:
         owner = token_hex(8)
-        mine = WebhookDelivery.objects.filter(IsOpen("state"), is_due(now), pk__in=chosen)
+        mine = WebhookDelivery.objects.filter(is_open(), is_due(now), pk__in=chosen)
         if mine.update(**_leased(owner, now=now)):
             taken = list(_loaded().filter(pk__in=chosen, lease_owner=owner).order_by("id"))
     got = {row.target_id for row in taken}

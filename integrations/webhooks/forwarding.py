@@ -31,14 +31,13 @@ def ring() -> None:
 
 
 def _ring() -> None:
-    global _rung_s
-    now_s = time.monotonic()
-    if now_s - _rung_s < RING_EVERY_S:
-        return
-    _rung_s = now_s
     from integrations.tasks import forward  # the timetable imports this room
 
-    forward.ring()
+    global _rung_s
+    now_s = time.monotonic()
+    if now_s - _rung_s >= RING_EVERY_S:
+        _rung_s = now_s
+        forward.ring()
 
 
 def start() -> None:
@@ -70,7 +69,7 @@ def wake() -> bool:
 def hand_on(now: datetime) -> int:
     """Return how many deliveries are due. For the sweep: where no forwarder runs in this process, they go now."""
     if wake():
-        return WebhookDelivery.objects.filter(claiming.IsOpen("state"), claiming.is_due(now)).count()
+        return WebhookDelivery.objects.filter(claiming.is_open(), claiming.is_due(now)).count()
     if not claiming.targets_with_work(now).exists():
         return 0
     own = Forwarder()
