@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
 
 from integrations.providers.parts import one_of
-from integrations.providers.reading import BadFacts, read
+from integrations.providers.reading import read
 from integrations.webhooks.schemes.functions import functions
 from integrations.webhooks.schemes.parts import (
     NO_REPLY,
@@ -66,6 +66,10 @@ class Scheme:
             raise ValueError("proofs: must hold at least one")
         if self.event_type:
             check_place("event_type", self.event_type)
+        known = {field.name for field in fields(self)}
+        for name in self.unconfirmed:
+            if re.split(r"[.\[]", name)[0] not in known:
+                raise ValueError(f"unconfirmed: {name} is no fact of a scheme")
         for proof in self.proofs:
             self._check_proof(proof)
 
@@ -120,12 +124,3 @@ class Scheme:
         return self.confidence != "C" and not any(
             fact == name or fact.startswith(f"{name}.") for name in self.unconfirmed
         )
-
-    def within(self, tolerance_s: int) -> Scheme:
-        """Return the scheme with another window. Raises BadFacts where it signs no time, or for a bad window."""
-        if self.timestamp is None:
-            raise BadFacts(self.key, "timestamp", "this scheme signs no time")
-        try:
-            return replace(self, timestamp=replace(self.timestamp, tolerance_s=tolerance_s))
-        except ValueError as error:
-            raise BadFacts(self.key, "timestamp.tolerance_s", str(error).partition(": ")[2]) from None

@@ -132,12 +132,10 @@ def test_which_schemes_sign_the_address():
     assert signing == {"hubspot_v2", "hubspot_v3", "mandrill", "square", "trello", "twilio_form", "twilio_json"}
 
 
-def test_a_window_can_be_widened_within_reason():
-    assert get_scheme("paddle").within(30).timestamp.tolerance_s == 30
-    assert get_scheme("paddle").timestamp.tolerance_s == 5
-    for key, wide in (("paddle", 10**6), ("paddle", 0), ("github", 60)):
-        with pytest.raises(BadFacts):
-            get_scheme(key).within(wide)
+def test_only_facts_that_there_are_can_be_unconfirmed():
+    facts = tomllib.loads((CATALOGUE / "stripe.toml").read_text())
+    with pytest.raises(BadFacts, match="unconfirmed"):
+        Scheme.from_facts({**facts, "unconfirmed": ["tolerance"]}, where="stripe.toml")
 
 
 def test_an_unknown_scheme_is_said():
