@@ -1,7 +1,8 @@
 """The thread that stores. Requests that arrive together share one transaction, and none is answered before its end.
 
 While one transaction is written to disk the next one gathers, so the number of commits follows the disk and not the
-number of requests. SQLite writes with `synchronous=FULL` (`config/env.py`); PostgreSQL as its server is set.
+number of requests. SQLite writes with `synchronous=FULL` (`config/env.py`), PostgreSQL with
+`synchronous_commit`, whatever its server is set to.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, close_old_connections, connections, transaction
+from django.db import InterfaceError, OperationalError, close_old_connections, connection, connections, transaction
 
 from integrations.webhooks import quarantine, storing
 from integrations.webhooks.quarantine import Refusal
@@ -30,6 +31,7 @@ WITHIN_S = 2.5
 """What a sender waits at most: Slack and Zoom give up after 3 s. One answered 503 may be stored all the same; then
 the copy that it sends again is a duplicate."""
 CLOSE_S = 15.0
+DURABLE = "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
 
 Item = Arrival | Refusal
 Written = StoredEvent | UUID
@@ -141,9 +143,17 @@ def write(items: Sequence[Item]) -> list[Written]:
     arrivals = [item for item in items if isinstance(item, Arrival)]
     refusals = [item for item in items if isinstance(item, Refusal)]
     with transaction.atomic():
+        _insist_on_the_disk()
         stored = iter(storing.write(arrivals) if arrivals else ())
         kept = iter(quarantine.write(refusals) if refusals else ())
     return [next(stored) if isinstance(item, Arrival) else next(kept) for item in items]
+
+
+def _insist_on_the_disk() -> None:
+    """Have PostgreSQL write this transaction to disk before it says it is committed, also where its server is lax."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(DURABLE)
 
 
 def _tell(batch: Sequence[_Waiting], written: Sequence[Written | None]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 
 from integrations.models import WebhookDelivery, WebhookEvent
-from integrations.webhooks import opening, quarantine, sealing, storing
+from integrations.webhooks import opening, quarantine, sealing, storing, writer
 from integrations.webhooks.opening import Forgotten
 from secrets_vault.errors import Unreadable
 from secrets_vault.masking import lately
@@ -118,6 +118,24 @@ def test_the_same_event_is_stored_once(endpoint, first, second, is_duplicate):
     assert (two.id == one.id) is is_duplicate
     assert WebhookDelivery.objects.count() == WebhookEvent.objects.count() == (1 if is_duplicate else 2)
     assert WebhookEvent.objects.get(pk=one.id).duplicates == int(is_duplicate)
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite is told when it is opened")
+def test_a_server_that_does_not_wait_for_the_disk_waits_for_events(endpoint, monkeypatch):
+    said = []
+
+    def listen(arrivals):
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW synchronous_commit")
+            said.append(cursor.fetchone()[0])
+        return [None] * len(arrivals)
+
+    monkeypatch.setattr(storing, "write", listen)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL synchronous_commit = off")
+    writer.write([storing.Arrival(endpoint, request(endpoint), verified(), NOW)])
+
+    assert said == ["on"]
 
 
 def test_copies_in_one_batch_are_one_event(endpoint):
