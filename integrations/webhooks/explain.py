@@ -9,6 +9,7 @@ from integrations.webhooks.comparing import Claim, Key, content_of, expected_sig
 from integrations.webhooks.decoding import encoded
 from integrations.webhooks.proofs import known_parts, received, usable_keys
 from integrations.webhooks.request import WebhookRequest
+from integrations.webhooks.schemes.functions import functions
 from integrations.webhooks.schemes.parts import PUBLIC_KEY_KINDS, Proof
 from integrations.webhooks.schemes.proven import NO_KEYS, Case, KeySource
 from integrations.webhooks.schemes.shape import Scheme
@@ -36,7 +37,7 @@ def explain(
     except Refused:  # the verdict says why there is nothing to show
         seen = None
     if seen is None:
-        return Explanation(verdict, reason, why)
+        return Explanation(verdict, reason, why, signed_content=_signed_by_function(case))
     key, claim, content, shown = seen
     expected = "" if key.proof.kind in PUBLIC_KEY_KINDS else _expected(case, key, content)
     return Explanation(
@@ -77,6 +78,15 @@ def _seen(case: Case) -> tuple[Key, Claim, bytes, bytes] | None:
                 content = content_of(case, key, url=url, known=known)
                 return key, claim, content, content_of(case, key, url=url, known=known, masks_secret=True)
     return None
+
+
+def _signed_by_function(case: Case) -> bytes:
+    """Return what a scheme with code of its own should have signed, empty where that says nothing or cannot be had."""
+    named = [functions()[proof.function].signed for proof in case.scheme.proofs if proof.function]
+    try:
+        return named[0](case) if named and named[0] else b""
+    except Refused:
+        return b""
 
 
 def _expected(case: Case, key: Key, content: bytes) -> str:

@@ -63,10 +63,14 @@ class Proven:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """The code of one scheme. `prove` raises Refused; `key_urls` names the published keys a request needs."""
+    """The code of one scheme. `prove` raises Refused; `key_urls` names the published keys a request needs.
+
+    `signed` gives the bytes that should be signed, to be shown; where they say nothing to a reader there is none.
+    """
 
     prove: Callable[[Case], Proven]
     key_urls: Callable[[WebhookRequest], tuple[str, ...]] | None = None
+    signed: Callable[[Case], bytes] | None = None
 
     @property
     def needs_published_keys(self) -> bool:

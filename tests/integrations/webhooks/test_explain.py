@@ -63,6 +63,22 @@ def test_nothing_of_the_secret_is_shown_and_nothing_is_raised(name):
     assert explained(name, replace(made, headers=(), url="https://keylodge.example/", body=b"")).verdict == "invalid"
 
 
+@pytest.mark.parametrize(
+    ("name", "beginning"),
+    [
+        ("paypal", b"t-1|2026-09-21T14:13:20Z|****|"),
+        ("contentful", b"POST\n/hooks/acme\nx-contentful-signed-headers:"),
+        ("aws_sns", b"Message\n{"),
+        ("monday", b""),
+    ],
+)
+def test_a_function_says_what_should_be_signed(name, beginning):
+    said = explained(name, make(name))
+    assert said.signed_content.startswith(beginning)
+    assert bool(said.signed_content) == bool(beginning)
+    assert explained(name, replace(make(name), headers=(), body=b"")).signed_content == b""
+
+
 def test_a_secret_that_is_part_of_what_is_signed_is_masked_there():
     said = explained("hubspot_v1", make("hubspot_v1"))
     assert said.signed_content.startswith(b"****{")

@@ -19,12 +19,12 @@ from integrations.webhooks.schemes.proven import Function
 
 _FUNCTIONS: Mapping[str, Function] = MappingProxyType(
     {
-        "adyen_payload": Function(adyen_payload.prove),
+        "adyen_payload": Function(adyen_payload.prove, signed=adyen_payload.signed),
         "atlassian_connect": Function(atlassian_connect.prove),
-        "aws_sns": Function(aws_sns.prove, aws_sns.key_urls),
-        "contentful": Function(contentful.prove),
+        "aws_sns": Function(aws_sns.prove, aws_sns.key_urls, aws_sns.signed),
+        "contentful": Function(contentful.prove, signed=contentful.signed),
         "monday": Function(monday.prove),
-        "paypal": Function(paypal.prove, paypal.key_urls),
+        "paypal": Function(paypal.prove, paypal.key_urls, paypal.signed),
         "plaid": Function(plaid.prove),
         "salesforce_outbound": Function(salesforce_outbound.prove),
     }

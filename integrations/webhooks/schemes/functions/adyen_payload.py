@@ -34,13 +34,23 @@ def prove(case: Case) -> Proven:
     keys = keys_of(case, "hex")
     case.request.check_short()
     item = _item(case)
-    content = ":".join(documents.text_at(item, name) for name in FIELDS).encode()
+    content = _content(item)
     claimed = _signature(item)
     for number, key in keys:
         right = hmac.digest(key, content, hashlib.sha256)
         if hmac.compare_digest(right, claimed):
             return Proven(right, content, number)
     raise Refused("mismatch", "The signature of the item does not fit.")
+
+
+def signed(case: Case) -> bytes:
+    """Return the bytes that should be signed. Raises Refused."""
+    case.request.check_short()
+    return _content(_item(case))
+
+
+def _content(item: Any) -> bytes:
+    return ":".join(documents.text_at(item, name) for name in FIELDS).encode()
 
 
 def _item(case: Case) -> Any:

@@ -53,6 +53,11 @@ def prove(case: Case) -> Proven:
     raise Refused("mismatch", "The signature does not fit, or the message is of another topic.")
 
 
+def signed(case: Case) -> bytes:
+    """Return the bytes that should be signed. Raises Refused."""
+    return _content(case.request)
+
+
 def _content(request: WebhookRequest) -> bytes:
     names = SIGNED.get(_field(request, "Type"))
     if names is None:

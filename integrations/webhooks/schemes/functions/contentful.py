@@ -34,6 +34,11 @@ def prove(case: Case) -> Proven:
     raise Refused("mismatch", "The signature does not fit: another secret, or not the bytes that were signed.")
 
 
+def signed(case: Case) -> bytes:
+    """Return the bytes that should be signed. Raises Refused."""
+    return _content(case.request)
+
+
 def _signature(request: WebhookRequest) -> bytes:
     try:
         signature = decoded(_header(request, SIGNATURE), "hex")

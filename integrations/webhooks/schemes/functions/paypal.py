@@ -11,6 +11,7 @@ from integrations.webhooks.schemes.functions.certificates import verified_by_cer
 from integrations.webhooks.schemes.functions.secrets import keys_of, name_and_certificate
 from integrations.webhooks.schemes.proven import Case, Proven
 from integrations.webhooks.verdicts import Refused
+from secrets_vault.secret import MASK
 
 HOSTS = r"(?:[a-z0-9-]+\.)+paypal\.com"
 ALGORITHM = "SHA256withRSA"
@@ -37,6 +38,11 @@ def prove(case: Case) -> Proven:
         if signature := verified_by_certificate(certificate, written, content, now=case.now):
             return Proven(signature, content, number)
     raise Refused("mismatch", "The signature does not fit: another webhook id, or not the bytes that were signed.")
+
+
+def signed(case: Case) -> bytes:
+    """Return the bytes that should be signed, but for the stored webhook id. Raises Refused."""
+    return _content(case.request, MASK)
 
 
 def _content(request: WebhookRequest, webhook_id: str) -> bytes:
