@@ -10,5 +10,10 @@ class IntegrationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Follow the vault: a signing secret that is replaced goes on counting for a while."""
-        from integrations.webhooks import rolling  # noqa: F401  its receiver enters itself
+        """Follow the vault: a signing secret that is replaced goes on counting. Say what else is to be examined."""
+        from integrations.webhooks import examining, rolling  # noqa: F401  its receiver enters itself
+        from secrets_vault import doctor, row_checks
+
+        if examining.sealed_rows not in row_checks.SEALED_ELSEWHERE:
+            row_checks.SEALED_ELSEWHERE.append(examining.sealed_rows)
+            doctor.NEED_THE_KEYS.append(examining.endpoints_are_whole)
