@@ -13,6 +13,7 @@ from config.provision.written import take_networks, take_slug
 from integrations.webhooks.endpoints import NO_VERIFICATION
 from integrations.webhooks.making import SLUG_LENGTH, CannotMakeEndpoint, checked_url
 from integrations.webhooks.schemes.shape import CUSTOM
+from integrations.webhooks.targets import MOST_TARGETS
 from secrets_vault.secret import Secret
 
 
@@ -66,6 +67,9 @@ def _forward_to(table: Table) -> tuple[Secret, ...] | None:
     """Return the addresses to hand on to. They are capabilities: a refusal does not repeat them."""
     urls = table.take_texts("forward_to")
     if urls is None:
+        return None
+    if len(urls) > MOST_TARGETS:
+        table.refuse("forward_to", f"must name at most {MOST_TARGETS} addresses")
         return None
     addresses = tuple(Secret(url.strip()) for url in urls)
     try:

@@ -9,6 +9,7 @@ from config.provision.run import Run
 from integrations.models import WebhookEndpoint, WebhookTarget
 from integrations.webhooks import making, sealing
 from integrations.webhooks.making import CannotMakeEndpoint
+from integrations.webhooks.targets import FRESH
 from secrets_vault import audit, vault
 from secrets_vault.errors import Unreadable, VaultError
 from secrets_vault.models import Client, Environment, SecretVersion, StoredSecret
@@ -118,6 +119,7 @@ def _apply_targets(run: Run, endpoint: WebhookEndpoint, spec: EndpointSpec) -> N
     for target, url in zip(gone[:moved], new[:moved], strict=True):
         target.endpoint = endpoint
         making.move_target(target, url, actor=run.actor)
+        WebhookTarget.objects.filter(pk=target.pk).update(**FRESH)
     for url in new[moved:]:
         making.add_target(endpoint, url, actor=run.actor, now=run.now)
     for target in gone[moved:]:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from integrations.errors import IntegrationError
 from integrations.models import WebhookEndpoint, WebhookTarget
-from integrations.outbound import BadRequest, split_url
+from integrations.outbound import BadRequest, Origin, split_url
 from integrations.providers.reading import BadFacts
 from integrations.webhooks import sealing
 from integrations.webhooks.endpoints import NO_VERIFICATION
@@ -29,6 +29,7 @@ from secrets_vault.models import Client, Environment, StoredSecret
 from secrets_vault.secret import Secret
 
 SLUG_LENGTH = 80
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 RESERVED = ("new", "acts", "events", "quarantine", "dead")  # /webhooks/new/ is a page
 KIND = StoredSecret.Kind.WEBHOOK_SECRET
 
@@ -229,11 +230,21 @@ def checked_slug(slug: str) -> str:
 def checked_url(url: Secret) -> str:
     """Return the host of an address to hand on to. Raises CannotMakeEndpoint; the message holds nothing of it."""
     try:
-        origin, _target = split_url(url.expose())
+        origin, path = split_url(url.expose())
     except (BadRequest, UnicodeError):
         reason = _("must be http:// or https:// with a plain host name, without user, password or #")
         raise CannotMakeEndpoint("forward_to", reason) from None
+    if _is_our_own(origin, path):
+        reason = _("is an endpoint of Keylodge itself: the events would go round in a circle")
+        raise CannotMakeEndpoint("forward_to", reason)
     return origin.host
+
+
+def _is_our_own(origin: Origin, path: bytes) -> bool:
+    """Tell whether an address leads to our own inlet, by its public name or by a loopback one."""
+    public, _path = split_url(settings.KEYLODGE_PUBLIC_URL)
+    is_here = origin.host in LOOPBACK and origin.port in (settings.KEYLODGE_PORT, public.port)
+    return (origin == public or is_here) and path.startswith(b"/hooks/")
 
 
 def _checked(about: Mapping[str, Any]) -> dict[str, Any]:

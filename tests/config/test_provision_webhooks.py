@@ -153,10 +153,12 @@ def test_an_address_that_takes_anothers_place_gets_what_waits(apply):
     endpoint = WebhookEndpoint.objects.get()
     target = endpoint.targets.get()
     waiting = make_webhook_delivery(make_webhook_event(endpoint), target)
+    endpoint.targets.update(breaker_state="open", failures_in_row=9)
     assert apply(FILE.replace(N8N, MAKE))["changed"] == ["clients.acme.webhook_endpoints.acme-stripe.forward_to"]
     assert urls_of(endpoint) == [MAKE]
     waiting.refresh_from_db()
     assert waiting.target == endpoint.targets.get() == target
+    assert (waiting.target.breaker_state, waiting.target.failures_in_row) == ("closed", 0)
 
 
 def test_an_address_for_which_events_wait_is_not_taken_away(apply):
@@ -200,6 +202,8 @@ def test_a_public_key_may_have_several_lines(apply):
         ('secret = { env = "WHSEC" }', "", 7, "secret", "is missing"),
         (f'"{N8N}"', '"ftp://n8n.example/x"', 13, "forward_to", "must be http"),
         (f'"{N8N}"', '"https://u:p4ssw0rd@n8n.example/x"', 13, "forward_to", "must be http"),
+        (f'"{N8N}"', '"http://127.0.0.1:8000/hooks/acme-stripe"', 13, "forward_to", "go round in a circle"),
+        (f'"{N8N}"', ", ".join(f'"https://n8n.example/{n}"' for n in range(21)), 13, "forward_to", "at most 20"),
         (f'["{N8N}"]', f'"{N8N}"', 13, "forward_to", "must be a list"),
         ('"192.0.2.0/24"', '"192.0.2.999"', 14, "ip_ranges", "must be addresses"),
         ("made_on = 2026-08-01", "made_on = 2027-08-01", 11, "made_on", "in the future"),
