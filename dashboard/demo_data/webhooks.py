@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from integrations.webhooks.endpoints import NO_VERIFICATION
 from integrations.webhooks.making import add_target, create_endpoint
 from integrations.webhooks.request import WebhookRequest
 from integrations.webhooks.verdicts import Refused, Verified
+from secrets_vault.ids import uuid7
 from secrets_vault.secret import Secret
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 EVENTS = 14
 REFUSED = 2
 DEAD_EVERY = 7
+AGAIN = (3, 3, 9)  # the vendor sent these events once more
 TYPES = ("invoice.paid", "customer.created", "charge.refunded", "invoice.payment_failed")
 
 
@@ -67,6 +69,9 @@ def _endpoint(story: Story, client: Client, dice: random.Random, *, actor: Actor
         now=now,
     )
     add_target(endpoint, Secret("https://n8n.demo.invalid/webhook/orders"), name="DEMO n8n", actor=actor, now=now)
+    if story.has_events:  # what is paused waits: so the demo has events that wait, and none is ever sent
+        about = {"name": "DEMO CRM", "is_paused": True}
+        add_target(endpoint, Secret("https://crm.demo.invalid/webhook/orders"), actor=actor, now=now, **about)
     return endpoint
 
 
@@ -74,11 +79,13 @@ def _events(endpoint: WebhookEndpoint, dice: random.Random, *, now: datetime) ->
     """Store what arrived in a day, the newest last; two requests were signed with another secret."""
     arrivals = [_arrival(endpoint, number, dice, now=now) for number in range(EVENTS)]
     storing.write(arrivals)
+    storing.write([replace(arrivals[number], at=now, id=uuid7()) for number in AGAIN])
     for number in range(REFUSED):
         arrived = arrivals[number]
         why = Refused("mismatch", "The signature does not fit: another secret, or not the bytes that were signed.")
         quarantine.keep(endpoint, arrived.request, why, now=arrived.at, remote_ip=arrived.remote_ip)
-    for number, delivery in enumerate(WebhookDelivery.objects.filter(endpoint=endpoint).order_by("id"), 1):
+    sent = WebhookDelivery.objects.filter(endpoint=endpoint, target__is_paused=False).order_by("id")
+    for number, delivery in enumerate(sent, 1):
         _settle(delivery, is_dead=number % DEAD_EVERY == 0)
     WebhookEndpoint.objects.filter(pk=endpoint.pk).update(last_event_at=arrivals[-1].at)
 
