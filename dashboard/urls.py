@@ -27,7 +27,7 @@ from dashboard.pages.settings import address, background, backup, mail, profile,
 from dashboard.pages.vault import importing, new, one, showing
 from dashboard.pages.vault import list as vault_list
 from dashboard.pages.webhooks import acts as webhook_acts
-from dashboard.pages.webhooks import event_page, inspector, quarantined
+from dashboard.pages.webhooks import dead_letters, event_acts, event_page, inspector, quarantined, replaying, testing
 from dashboard.pages.webhooks import list as webhook_list
 from dashboard.pages.webhooks import new as webhook_new
 from dashboard.pages.webhooks import secrets as webhook_secrets
@@ -119,6 +119,12 @@ urlpatterns = [
     path("webhooks/acts/", webhook_list.bulk, name="webhooks_bulk"),
     path("webhooks/new/", webhook_new.new, name="webhook_new"),
     path("webhooks/events/<uuid:pk>/", event_page.event, name="webhook_event"),
+    path("webhooks/dead-letters/", dead_letters.dead_letters, name="webhooks_dead"),
+    path("webhooks/dead-letters/settle/", dead_letters.settle, name="webhooks_dead_settle"),
+    path("webhooks/targets/<uuid:pk>/try/", dead_letters.try_target, name="webhook_target_try"),
+    path("webhooks/replays/<uuid:pk>/stop/", replaying.stop, name="webhook_replay_stop"),
+    path("webhooks/events/<uuid:pk>/resend/", event_acts.resend, name="webhook_event_resend"),
+    path("webhooks/events/<uuid:pk>/discard/", event_acts.discard, name="webhook_event_discard"),
     path("webhooks/events/<uuid:pk>/verify/", quarantined.verify_one, name="webhook_event_verify"),
     path("webhooks/events/<uuid:pk>/release/", quarantined.release, name="webhook_event_release"),
     path("webhooks/<slug:slug>/", inspector.webhook, name="webhook"),
@@ -132,6 +138,8 @@ urlpatterns = [
     path("webhooks/<slug:slug>/delete/", webhook_acts.delete, name="webhook_delete"),
     path("webhooks/<slug:slug>/secret/", webhook_secrets.roll, name="webhook_secret"),
     path("webhooks/<slug:slug>/secret/end/", webhook_secrets.end_previous, name="webhook_end_previous"),
+    path("webhooks/<slug:slug>/replay/", replaying.replay, name="webhook_replay"),
+    path("webhooks/<slug:slug>/test/", testing.test, name="webhook_test"),
     path("webhooks/<slug:slug>/quarantine/", quarantined.quarantined, name="webhook_quarantine"),
     path("webhooks/<slug:slug>/quarantine/settle/", quarantined.settle, name="webhook_quarantine_settle"),
     # Settings

@@ -29,7 +29,10 @@ OVER = (State.DEAD, State.DELIVERED, State.SKIPPED, State.DISCARDED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which deliveries of an endpoint. `since` and `until` (itself not among them) are when their events arrived."""
+    """Which deliveries of an endpoint. `since` and `until` (itself not among them) are when their events arrived.
+
+    `ids` are those of deliveries, `events` of events: where one is given, no other is among them.
+    """
 
     endpoint: WebhookEndpoint
     states: tuple[str, ...] = (State.DEAD.value,)
@@ -37,6 +40,8 @@ class Selection:
     since: datetime | None = None
     until: datetime | None = None
     event_type: str = ""
+    ids: tuple[UUID, ...] | None = None
+    events: tuple[UUID, ...] | None = None
 
     def rows(self) -> QuerySet[WebhookDelivery]:
         """Return them, the oldest first. What is under way is never among them."""
@@ -46,6 +51,8 @@ class Selection:
             "event__received_at__gte": self.since,
             "event__received_at__lt": self.until,
             "event__event_type": self.event_type or None,
+            "pk__in": self.ids,
+            "event__in": self.events,
         }
         wanted |= {name: value for name, value in given.items() if value is not None}
         rows: QuerySet[WebhookDelivery] = WebhookDelivery.objects.filter(**wanted).order_by("id")

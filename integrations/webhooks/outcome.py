@@ -66,7 +66,7 @@ def _of_status(status: int) -> object:
     if status < 400:
         return gettext_lazy("The target answered with a redirect ({status}), which is not followed.")
     if status == TOO_MANY:
-        return gettext_lazy("The target has too much to do ({status}). It is tried again.")
+        return gettext_lazy("The target has too much to do ({status}).")
     if status == 404:
         return gettext_lazy("There is nothing at this address ({status}). Is the workflow switched on?")
     if status in (401, 403):
@@ -75,4 +75,4 @@ def _of_status(status: int) -> object:
         return gettext_lazy("The target is gone for good ({status}).")
     if status < 500:
         return gettext_lazy("The target refuses it ({status}), and would refuse it again.")
-    return gettext_lazy("The target had a failure of its own ({status}). It is tried again.")
+    return gettext_lazy("The target had a failure of its own ({status}).")

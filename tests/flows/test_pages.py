@@ -38,6 +38,24 @@ NOT_PAGES = {
     "dashboard:connection_n8n": "a file",
     "setup": "before there is an owner; below, and in test_first_run",
 }
+WEBHOOKS = "/webhooks/pages-stripe/"
+MAKE_WEBHOOKS = """
+from django.utils import timezone
+from integrations.models import WebhookAttempt
+from secrets_vault.models import Client
+from tests.factories import *
+now = timezone.now()
+e = make_webhook_endpoint(Client.objects.filter(is_demo=True).first(), "pages-stripe", name="Payments")
+t = make_webhook_target(e, "https://n8n.example/webhook/0f1e2d3c", name="n8n", breaker_state="open", failures_in_row=7)
+body = b'{"id": "evt_1", "type": "invoice.paid", "lines": [1, {"note": "<b>paid</b>"}]}'
+about = {"remote_ip": "192.0.2.10", "headers": (("content-type", b"application/json"),)}
+refused = make_webhook_event(e, body, verdict="quarantined", reason="mismatch", why="Another.", **about)
+event = make_webhook_event(e, body, secret_number=0, event_type="invoice.paid", event_key="evt_1", **about)
+d = make_webhook_delivery(event, t, state="dead", attempts=1, last_status=503, next_at=None)
+WebhookAttempt.objects.create(delivery=d, number=1, at=now, status=503, ms=84, response_head="HTTP 503")
+e.secret.versions.update(first_used_at=now)
+print("event", event.pk)
+"""
 THANKS = "/connect/thanks/en/"
 MAKE_LINK = """
 from django.utils import timezone
@@ -75,6 +93,8 @@ class Visit:
         made = self.live.command("shell", "-c", MAKE_LINK)
         link = re.search(r"^link (\S+) (\S+)", made.stdout, re.MULTILINE)
         assert link, made.stderr
+        made = self.live.command("shell", "-c", MAKE_WEBHOOKS)
+        assert "event " in made.stdout, made.stderr
         self.client_link, self.linked = link[1], f"/connections/{link[2]}/"
         self.page.goto(self.live.url + "/accounts/login/")
         self.page.fill("[name=login]", email)
@@ -168,7 +188,7 @@ def all_faults(page: Page, urls: list[str]) -> dict[str, list[str]]:
 @pytest.fixture(scope="module")
 def every_page(visit: Visit) -> dict[str, str]:
     """Return a path for every page a signed-in person can reach, by name."""
-    return sitemap.pages(visit.fetch, first=[visit.linked, *sitemap.fixed_paths()])
+    return sitemap.pages(visit.fetch, first=[visit.linked, WEBHOOKS, *sitemap.fixed_paths()])
 
 
 def test_every_page_of_one_thing_is_reached_by_a_link(visit: Visit, every_page: dict[str, str]):

@@ -26,13 +26,21 @@ from integrations.models import (
     Message,
     OAuthApp,
     OAuthFlow,
+    WebhookReplay,
 )
 from integrations.providers.custom import custom_from
 from secrets_vault import vault
 from secrets_vault.actor import SYSTEM
 from secrets_vault.models import Client, User
 from secrets_vault.secret import Secret
-from tests.factories import make_client, make_membership, make_user, make_webhook_endpoint, make_webhook_event
+from tests.factories import (
+    make_client,
+    make_membership,
+    make_user,
+    make_webhook_endpoint,
+    make_webhook_event,
+    make_webhook_target,
+)
 from tests.proving import prove
 
 ABSENT = uuid4()
@@ -190,6 +198,8 @@ def things_of(client: Client, user: User) -> Things:
             "group": group,
             "environment": environment,
             "endpoint": endpoint,
+            "webhook_target": make_webhook_target(endpoint),
+            "replay": WebhookReplay.objects.create(endpoint=endpoint, made_at=now),
             "event": make_webhook_event(endpoint, b'{"type": "invoice.paid"}', secret_number=0),
         },
     )

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from dashboard.pages.webhooks.event_list import TONES
 from dashboard.timeline import CODE_WORDS, Step, milliseconds, status_words
 from integrations.models import WebhookAttempt, WebhookDelivery
+from integrations.webhooks.outcome import sentence
 
 if TYPE_CHECKING:
     from integrations.models import WebhookEvent
@@ -18,10 +19,7 @@ if TYPE_CHECKING:
 State = WebhookDelivery.State
 ERROR_WORDS = {
     **CODE_WORDS,
-    "timeout": gettext_lazy("no answer in time"),
-    "unreachable": gettext_lazy("no connection"),
-    "redirect": gettext_lazy("a redirect, which is not followed"),
-    "lease_lost": gettext_lazy("the worker stopped in the middle of it"),
+    "worker_ended": gettext_lazy("the worker stopped in the middle of it"),
 }
 
 
@@ -33,6 +31,12 @@ class Shown:
     tone: str
     steps: list[Step]
     heads: list[str]
+
+    @property
+    def said(self) -> str:
+        """Return what the last try means, in a sentence; nothing for one that was delivered."""
+        is_done = self.delivery.state == State.DELIVERED
+        return "" if is_done else sentence(self.delivery.last_error, self.delivery.last_status)
 
     @property
     def is_open(self) -> bool:

@@ -15,9 +15,11 @@ from dashboard.pages.webhooks.event_list import LIST_FIELDS, count_words, export
 from dashboard.pages.webhooks.glance import glance_of
 from dashboard.pages.webhooks.hours import day_of
 from dashboard.pages.webhooks.looking import visible_endpoint
+from dashboard.pages.webhooks.replaying import running_of
 from dashboard.paging import page_of
 from dashboard.render import PageRequest, render_page, wants_part
 from integrations.models import WebhookEvent
+from integrations.webhooks.samples import can_sign
 from secrets_vault.access import can_manage
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 
 TEMPLATE = "dashboard/webhooks/inspector.html"
-BULK = [("resend", gettext_lazy("Send to the targets again"))]
+BULK = [("plan", gettext_lazy("Send to the targets again"))]
 
 
 @login_required
@@ -60,5 +62,11 @@ def webhook(request: PageRequest, slug: str) -> HttpResponseBase:
         "now": now,
     }
     if not wants_part(request):
-        context |= {"glance": glance_of(endpoint, now=now), "day": day_of(endpoint, now=now)}
+        glance = glance_of(endpoint, now=now)
+        context |= {
+            "glance": glance,
+            "day": day_of(endpoint, now=now),
+            "can_sign": glance.scheme is None or can_sign(glance.scheme),
+        }
+        context |= {"running": running_of(endpoint)}
     return render_page(request, TEMPLATE, context, part="rows")

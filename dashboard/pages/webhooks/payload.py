@@ -39,6 +39,11 @@ class Payload:
     is_json: bool = False
     problem: str = ""
 
+    @property
+    def is_gone(self) -> bool:
+        """Tell whether there is nothing to send again."""
+        return self.read is None
+
 
 def payload_of(event: WebhookEvent, *, user: User) -> Payload:
     """Return what an event held, as far as it can be opened."""

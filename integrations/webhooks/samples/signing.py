@@ -57,6 +57,11 @@ def sign(
     return _with_another_body(request, nonce.encode()) if variant == "tampered" else request
 
 
+def can_sign(scheme: Scheme) -> bool:
+    """Tell whether a request can be signed here: not where the vendor alone holds the key."""
+    return any(_is_shared(proof) for proof in scheme.proofs)
+
+
 def _proof_of(scheme: Scheme, secret: Secret | None) -> Proof:
     """Return the first proof whose secret both sides hold, and that can use the stored one. Raises CannotSign."""
     shared = [proof for proof in scheme.proofs if _is_shared(proof)]

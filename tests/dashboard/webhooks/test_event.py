@@ -147,7 +147,7 @@ def test_every_try_of_every_target_is_shown(browser_of, ada, stripe):
         event, make_webhook_target(stripe, name="n8n"), state="waiting", attempts=2, next_at=now + timedelta(minutes=5)
     )
     second = make_webhook_delivery(event, make_webhook_target(stripe, name="Make"), state="delivered", delivered_at=now)
-    for number, (status, error) in enumerate([(503, ""), (None, "timeout")], start=1):
+    for number, (status, error) in enumerate([(503, ""), (None, "upstream_timeout")], start=1):
         WebhookAttempt.objects.create(
             delivery=first, number=number, at=now, status=status, error=error, ms=84, response_head="<b>x</b>: 1"
         )
