@@ -38,9 +38,11 @@ def test_it_is_sealed_like_a_real_one(demo):
 
 
 def test_the_worker_finds_nothing_to_send(demo):
+    assert WebhookDelivery.objects.filter(state="waiting").exists()
+    WebhookTarget.objects.update(is_paused=False)  # even a click sends nothing
     assert not claiming.targets_with_work(timezone.now()).exists()
-    WebhookTarget.objects.update(is_paused=False)
-    assert claiming.targets_with_work(timezone.now()).exists()  # what waits waits for the pause alone
+    WebhookEndpoint.objects.update(is_demo=False)
+    assert claiming.targets_with_work(timezone.now()).exists()
 
 
 def test_it_goes_with_the_demo(demo):
