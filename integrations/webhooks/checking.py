@@ -42,7 +42,10 @@ def _verified(known: Known, request: WebhookRequest, *, now: datetime, keys: Key
         return _unverified(known)
     if known.scheme is None:
         raise Refused("unknown_scheme", "The scheme of this endpoint is not known here.")
-    return verify(request, known.scheme, known.secrets(now), now=now, keys=keys)
+    verdict = verify(request, known.scheme, known.secrets(now), now=now, keys=keys)
+    if isinstance(verdict, Verified) and verdict.is_put_together:
+        raise Refused("doubled", "It holds several events, each rightly signed, that anybody may have put together.")
+    return verdict
 
 
 def _unverified(known: Known) -> Verified:

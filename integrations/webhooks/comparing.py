@@ -38,7 +38,21 @@ def content_of(case: Case, key: Key, *, url: str, known: Mapping[str, bytes], ma
     if key.proof.kind == "equality":
         return case.request.body or case.request.query.encode()
     parts = {**known, "secret": key.material}
-    return signed_content(case.request, key.proof.signed, url=url, known=parts, masks_secret=masks_secret)
+    content = signed_content(case.request, key.proof.signed, url=url, known=parts, masks_secret=masks_secret)
+    if key.proof.kind == "digest":
+        _check_is_text(content)
+    return content
+
+
+def _check_is_text(content: bytes) -> None:
+    """Raise Refused for what is no text. A plain digest goes on: whoever has one can add to what it covers.
+
+    What they add begins with the byte 80 after a whole character, which no UTF-8 text holds.
+    """
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        raise Refused("malformed", "What is signed is not text, as this scheme's plain digest needs it.") from None
 
 
 def right_signatures(case: Case, key: Key, claims: list[Claim], content: bytes) -> list[bytes]:

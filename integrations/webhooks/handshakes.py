@@ -21,6 +21,14 @@ SIGNABLE = re.compile(r"[A-Za-z0-9_.=+/-]{1,200}")
 PLAIN = "text/plain; charset=utf-8"
 
 
+def check_not_signed_by_us(case: Case) -> None:
+    """Raise Refused where the body is a token such as we sign for anybody who asks: its signature proves nothing."""
+    for_anybody = (one for one in case.scheme.handshakes if not one.is_signed)
+    is_signed_for_anybody = any("{hmac}" in template for one in for_anybody for template in one.json.values())
+    if is_signed_for_anybody and SIGNABLE.fullmatch(case.request.body[:LONGEST_ECHO].decode("latin-1")):
+        raise Refused("malformed", "The body is a challenge, which anybody may have signed, and no event.")
+
+
 def unsigned_handshake(case: Case) -> Handshake | None:
     """Return the answer to a handshake that proves nothing, None where the request is none. Raises Refused."""
     greeting = next((one for one in case.scheme.handshakes if not one.is_signed and _fits(case, one)), None)

@@ -6,8 +6,10 @@ import re
 from urllib.parse import urlsplit
 
 
-def is_on_host(address: str, pattern: str) -> bool:
+def is_on_host(address: str, pattern: str, *, path: str = "") -> bool:
     """Return whether it is a plain https address of a host that the pattern matches whole.
+
+    With `path`, a pattern too, it also has no query: what the sender may choose in it is as little as there is.
 
     No user name, no port, no character that two readers of URLs might read differently.
     """
@@ -17,5 +19,7 @@ def is_on_host(address: str, pattern: str) -> bool:
         parts = urlsplit(address)
         has_port = parts.port is not None
     except ValueError:
+        return False
+    if path and ("?" in address or not re.fullmatch(path, parts.path)):
         return False
     return parts.scheme == "https" and not has_port and re.fullmatch(pattern, parts.hostname or "") is not None

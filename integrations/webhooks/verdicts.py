@@ -39,6 +39,7 @@ class Verified:
 
     `replay_digest` is SHA-256 over what is signed: a copy has the same one, whatever unsigned header was changed
     and whichever of several signatures was taken away. `secret_number` counts the secrets as they were passed, from 0.
+    What is put together is right in each of its parts; that they came as one request is not proven.
     """
 
     event_id: str | None
@@ -47,6 +48,7 @@ class Verified:
     replay_digest: bytes
     event_type: str | None
     secret_number: int
+    is_put_together: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from integrations.webhooks.event import event_id, event_type, fitting
 from integrations.webhooks.freshness import check_fresh, read_time
-from integrations.webhooks.handshakes import signed_handshake, unsigned_handshake
+from integrations.webhooks.handshakes import check_not_signed_by_us, signed_handshake, unsigned_handshake
 from integrations.webhooks.places import place, text
 from integrations.webhooks.proofs import prove
 from integrations.webhooks.request import WebhookRequest
@@ -38,6 +38,7 @@ def verify(
     if greeting := unsigned_handshake(case):
         return greeting
     _check_header_rules(case)
+    check_not_signed_by_us(case)
     proven = prove(case)
     signed_at = _signed_at(case, proven)
     found_id = event_id(case) or (fitting(proven.event_id) if proven.event_id else None)
@@ -50,6 +51,7 @@ def verify(
         replay_digest=replay_digest(proven),
         event_type=event_type(case),
         secret_number=proven.secret_number,
+        is_put_together=proven.is_put_together,
     )
 
 

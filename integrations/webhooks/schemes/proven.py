@@ -51,7 +51,8 @@ class Case:
 class Proven:
     """A signature that is right, in its one canonical form, and the bytes it covers.
 
-    `signed_at` and `event_id` are set by functions that read them from inside what they prove.
+    `signed_at` and `event_id` are set by functions that read them from inside what they prove. What is put together
+    consists of parts that are each signed alone, so that their company proves nothing.
     """
 
     signature: bytes
@@ -59,6 +60,7 @@ class Proven:
     secret_number: int
     signed_at: datetime | None = None
     event_id: str | None = None
+    is_put_together: bool = False
 
 
 @dataclass(frozen=True, slots=True)

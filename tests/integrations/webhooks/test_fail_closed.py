@@ -233,8 +233,14 @@ def test_another_version_of_a_scheme_is_refused():
 
 
 def test_a_length_extension_of_a_plain_digest_is_another_body():
+    """A sender who has SHA-256 of secret and body can go on hashing, and has it of secret, body, padding and more."""
     made = make("hubspot_v1")
-    assert reason("hubspot_v1", replace(made, body=made.body + b"\x80")) == "mismatch"
+    hashed = len(made.secret) + len(made.body)
+    padding = b"\x80" + bytes((55 - hashed) % 64) + (8 * hashed).to_bytes(8, "big")
+    longer = made.body + padding + b'{"eventId":2}'
+    written = hashlib.sha256(made.secret.encode() + longer).hexdigest()
+    assert (hashed + len(padding)) % 64 == 0
+    assert reason("hubspot_v1", replace(with_header(made, "X-HubSpot-Signature", written), body=longer)) == "malformed"
 
 
 def test_mailguns_token_is_the_signed_id_whatever_payload_comes_with_it():

@@ -75,6 +75,14 @@ def test_x_goes_on_asking_every_hour_and_nobody_else_does_unsigned():
     assert (said.is_repeated, said.is_signed) == (True, False)
 
 
+def test_what_x_has_signed_for_anybody_is_no_event():
+    """X signs events and challenges alike, so whoever asks the challenge has the signature of a token."""
+    token = "forged-event_1"
+    answer = json.loads(ask("x_twitter", get(f"crc_token={token}")).body)["response_token"]
+    forged = Made(SECRET, answer, (("x-twitter-webhooks-signature", answer),), token.encode())
+    assert reason("x_twitter", forged) == "malformed"
+
+
 @pytest.mark.parametrize("name", ["slack", "zoom", "discord"])
 def test_a_handshake_that_should_be_signed_is_refused_unsigned(name):
     bodies = {one[0]: one[1] for one in [*ECHOES, *JSON_ANSWERS]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -77,6 +78,18 @@ def test_a_copy_whose_body_was_moved_into_the_address_is_a_copy():
 
     assert send_all("hubspot_v3", made.secret, [genuine, moved]) == [200, 200]
     assert stands_once()
+
+
+def test_items_that_are_signed_alone_make_no_event_together():
+    """Adyen sends one; whoever caught two could send them in each other's company, and then with a third."""
+    one, two = (json.loads(make("adyen_payload", body).body)["notificationItems"][0] for body in (b"1", b"2"))
+    whole = [
+        replace(make("adyen_payload"), body=json.dumps({"notificationItems": items}).encode())
+        for items in ([one], [two], [one, two], [two, one])
+    ]
+
+    assert send_all("adyen_payload", whole[0].secret, whole) == [200, 200, 401, 401]
+    assert WebhookEvent.objects.filter(verdict="accepted").count() == 2
 
 
 def test_the_database_does_not_hold_the_bare_hash_of_a_body():

@@ -1,7 +1,7 @@
-"""Adyen's payment notifications: the item carries a signature over eight of its fields, and nothing else.
+"""Adyen's payment notifications: each item carries a signature over eight of its fields, and nothing else.
 
-The list holds one item (so says docs.adyen.com of JSON). Two, each rightly signed, are put together by somebody else:
-whoever caught one could send it again and again, in ever another company.
+As JSON the list holds one item (docs.adyen.com). Several, each rightly signed, anybody may have put together: whoever
+caught some could send them again and again, in ever another company. They prove what they say, but are no new event.
 """
 
 from __future__ import annotations
@@ -30,47 +30,46 @@ FIELDS = (
 
 
 def prove(case: Case) -> Proven:
-    """Return what the signature proves. Raises Refused."""
+    """Return what the signatures prove: every item must have a right one, by the same secret. Raises Refused."""
     keys = keys_of(case, "hex")
     case.request.check_short()
-    item = _item(case)
-    content = _content(item)
-    claimed = _signature(item)
+    items = _items(case)
+    contents = [_content(item) for item in items]
+    claimed = [_signature(item) for item in items]
+    if len(set(contents)) < len(contents):
+        raise Refused("doubled", "The body holds the same notification item more than once.")
     for number, key in keys:
-        right = hmac.digest(key, content, hashlib.sha256)
-        if hmac.compare_digest(right, claimed):
-            return Proven(right, content, number)
-    raise Refused("mismatch", "The signature of the item does not fit.")
+        right = [hmac.digest(key, content, hashlib.sha256) for content in contents]
+        if all(hmac.compare_digest(*pair) for pair in zip(right, claimed, strict=True)):
+            return Proven(b"".join(right), b"\n".join(sorted(contents)), number, is_put_together=len(items) > 1)
+    raise Refused("mismatch", "The signature of an item does not fit.")
 
 
 def signed(case: Case) -> bytes:
-    """Return the bytes that should be signed. Raises Refused."""
+    """Return the bytes that should be signed, a line for each item. Raises Refused."""
     case.request.check_short()
-    return _content(_item(case))
+    return b"\n".join(_content(item) for item in _items(case))
 
 
 def _content(item: Any) -> bytes:
     return ":".join(documents.text_at(item, name) for name in FIELDS).encode()
 
 
-def _item(case: Case) -> Any:
-    wrapped = documents.values_at(case.request.document, "notificationItems.*")
-    items = [item for one in wrapped for item in documents.values_at(one, "NotificationRequestItem")]
-    if len(wrapped) > 1 or len(items) > 1:
-        raise Refused("doubled", "The body has more than one notification item.")
-    if not items:
-        raise Refused("missing", "The body has no notification item.")
-    return items[0]
+def _items(case: Case) -> list[Any]:
+    items = documents.values_at(case.request.document, "notificationItems.*.NotificationRequestItem")
+    if not items or len(items) != len(documents.values_at(case.request.document, "notificationItems.*")):
+        raise Refused("missing", "The body has no notification items, or one that is empty.")
+    return items
 
 
 def _signature(item: Any) -> bytes:
     written = documents.text_at(item, "additionalData.hmacSignature")
     if not written:
-        raise Refused("missing", "The item lacks additionalData.hmacSignature.")
+        raise Refused("missing", "An item lacks additionalData.hmacSignature.")
     try:
         signature = decoded(written, "base64")
     except ValueError:
-        raise Refused("malformed", "The signature of the item is not written in base64.") from None
+        raise Refused("malformed", "The signature of an item is not written in base64.") from None
     if len(signature) != hashlib.sha256().digest_size:
-        raise Refused("malformed", "The signature of the item is cut short.")
+        raise Refused("malformed", "The signature of an item is cut short.")
     return signature

@@ -12,7 +12,9 @@ from integrations.webhooks.schemes.functions.secrets import keys_of, name_and_ce
 from integrations.webhooks.schemes.proven import Case, Proven
 from integrations.webhooks.verdicts import Refused
 
-HOSTS = r"sns\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?"
+# A region and nothing else: sns.s3-us-west-2.amazonaws.com is what somebody keeps in a bucket of the name sns.
+HOSTS = r"sns\.[a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2}\.amazonaws\.com(?:\.cn)?"
+PATH = r"/[A-Za-z0-9_-]+\.pem"
 HASHES = {"1": "sha1", "2": "sha256"}
 CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
 SIGNED = {
@@ -26,7 +28,7 @@ MAY_BE_ABSENT = ("Subject",)
 def key_urls(request: WebhookRequest) -> tuple[str, ...]:
     """Return the certificate's address. Raises Refused unless it is AWS's own: anyone could name theirs."""
     address = _field(request, "SigningCertURL")
-    if not is_on_host(address, HOSTS) or not address.endswith(".pem"):
+    if not is_on_host(address, HOSTS, path=PATH):
         raise Refused("malformed", "The certificate is not at an address of Amazon SNS.")
     return (address,)
 

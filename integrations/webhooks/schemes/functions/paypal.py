@@ -13,14 +13,15 @@ from integrations.webhooks.schemes.proven import Case, Proven
 from integrations.webhooks.verdicts import Refused
 from secrets_vault.secret import MASK
 
-HOSTS = r"(?:[a-z0-9-]+\.)+paypal\.com"
+HOSTS = r"api(?:-m)?(?:\.sandbox)?\.paypal\.com"
+PATH = r"/v1/notifications/certs/[A-Za-z0-9_-]+"
 ALGORITHM = "SHA256withRSA"
 
 
 def key_urls(request: WebhookRequest) -> tuple[str, ...]:
-    """Return the certificate's address. Raises Refused unless it is PayPal's own: anyone could name theirs."""
+    """Return the certificate's address. Raises Refused for a place where PayPal keeps none."""
     address = _header(request, "PAYPAL-CERT-URL")
-    if not is_on_host(address, HOSTS):
+    if not is_on_host(address, HOSTS, path=PATH):
         raise Refused("malformed", "The certificate is not at an address of PayPal's.")
     return (address,)
 
