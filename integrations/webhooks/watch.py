@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from integrations.models import WebhookDelivery, WebhookEndpoint, WebhookEvent, WebhookTarget
 from integrations.webhooks import alerting
@@ -23,7 +23,6 @@ TAKEN = (Verdict.ACCEPTED, Verdict.RELEASED)
 
 def look(now: datetime) -> int:
     """Tell of new and ended troubles; return how many there were."""
-    _note_newest(now)
     return sum([*_silences(now), *_refusals(now), *_stuck(now)])
 
 
@@ -31,25 +30,22 @@ def _watched() -> QuerySet[WebhookEndpoint]:
     return WebhookEndpoint.objects.filter(disabled_at=None, client__archived_at=None)
 
 
-def _note_newest(now: datetime) -> None:
-    """Note on each endpoint when its newest genuine event came. The inlet does not: its writers would wait in a row."""
+def _with_newest(rows: QuerySet[WebhookEndpoint], now: datetime) -> Any:
+    """Add when the newest genuine event came: unlike `last_event_at` this leaves our own tests out."""
     genuine = WebhookEvent.objects.filter(endpoint=OuterRef("pk"), verdict__in=TAKEN, is_test=False)
     newest = genuine.filter(received_at__lte=now + SKEW).order_by("-id").values("received_at")[:1]
-    rows = _watched().annotate(newest=Subquery(newest)).filter(newest__isnull=False)
-    later = Q(last_event_at=None) | Q(last_event_at__lt=F("newest"))
-    for pk, came_at in rows.filter(later).values_list("pk", "newest"):
-        WebhookEndpoint.objects.filter(pk=pk).update(last_event_at=came_at)
+    return rows.annotate(newest_at=Subquery(newest)).select_related("client", "environment")
 
 
 def _silences(now: datetime) -> Iterator[bool]:
     """Yield whether each endpoint that is to be heard from fell silent, or is heard from again."""
     wanted = Q(silent_after_s__isnull=False) | Q(silence_told_at__isnull=False)
-    for endpoint in _watched().filter(wanted).select_related("client", "environment"):
-        since = endpoint.last_event_at or endpoint.created_at
+    for endpoint in _with_newest(_watched().filter(wanted), now):
+        since = endpoint.newest_at or endpoint.created_at
         is_silent = endpoint.silent_after_s is not None and now - since > timedelta(seconds=endpoint.silent_after_s)
         about: dict[str, Any] = {"endpoint": endpoint, "now": now}
         if is_silent and endpoint.silence_told_at is None:
-            yield alerting.began(endpoint, "silence_told_at", "webhook_silent", last=endpoint.last_event_at, **about)
+            yield alerting.began(endpoint, "silence_told_at", "webhook_silent", last=endpoint.newest_at, **about)
         elif endpoint.silence_told_at is not None and since > endpoint.silence_told_at:
             yield alerting.ended(endpoint, "silence_told_at", "webhook_heard", **about)
 
@@ -59,12 +55,12 @@ def _refusals(now: datetime) -> Iterator[bool]:
     refused = _refused_lately(now)
     many = [pk for pk, reasons in refused.items() if reasons.total() >= MANY_REFUSED]
     wanted = Q(pk__in=many) | Q(refusals_told_at__isnull=False)
-    for endpoint in _watched().filter(wanted).select_related("client", "environment"):
+    for endpoint in _with_newest(_watched().filter(wanted), now):
         told_at, reasons = endpoint.refusals_told_at, refused.get(endpoint.pk, Counter())
         if told_at is None:
             about = {"n": reasons.total(), "is_secret": reasons.most_common(1)[0][0] in ABOUT_THE_SECRET}
             yield alerting.began(endpoint, "refusals_told_at", "webhook_refused", endpoint=endpoint, now=now, **about)
-        elif not reasons and endpoint.last_event_at is not None and endpoint.last_event_at > told_at:
+        elif not reasons and endpoint.newest_at is not None and endpoint.newest_at > told_at:
             yield alerting.ended(endpoint, "refusals_told_at", "webhook_accepted", endpoint=endpoint, now=now)
 
 
