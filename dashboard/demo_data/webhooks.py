@@ -7,13 +7,15 @@ import random
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from integrations.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from integrations.webhooks import quarantine, storing
 from integrations.webhooks.endpoints import NO_VERIFICATION
 from integrations.webhooks.making import add_target, create_endpoint
+from integrations.webhooks.quarantine import Refusal
 from integrations.webhooks.request import WebhookRequest
-from integrations.webhooks.verdicts import Refused, Verified
+from integrations.webhooks.verdicts import Verified
 from secrets_vault.ids import uuid7
 from secrets_vault.secret import Secret
 
@@ -80,10 +82,12 @@ def _events(endpoint: WebhookEndpoint, dice: random.Random, *, now: datetime) ->
     arrivals = [_arrival(endpoint, number, dice, now=now) for number in range(EVENTS)]
     storing.write(arrivals)
     storing.write([replace(arrivals[number], at=now, id=uuid7()) for number in AGAIN])
-    for number in range(REFUSED):
-        arrived = arrivals[number]
-        why = Refused("mismatch", "The signature does not fit: another secret, or not the bytes that were signed.")
-        quarantine.keep(endpoint, arrived.request, why, now=arrived.at, remote_ip=arrived.remote_ip)
+    why = "The signature does not fit: another secret, or not the bytes that were signed."
+    refused = [
+        Refusal(endpoint, first.request, "mismatch", why, first.at, first.remote_ip, id_at(first.at))
+        for first in arrivals[:REFUSED]
+    ]
+    quarantine.write(refused)
     sent = WebhookDelivery.objects.filter(endpoint=endpoint, target__is_paused=False).order_by("id")
     for number, delivery in enumerate(sent, 1):
         _settle(delivery, is_dead=number % DEAD_EVERY == 0)
@@ -97,7 +101,12 @@ def _arrival(endpoint: WebhookEndpoint, number: int, dice: random.Random, *, now
     headers = (("content-type", b"application/json"), ("stripe-signature", b"t=0,v1=demo"), ("user-agent", b"Demo/1"))
     request = WebhookRequest("POST", f"https://demo.invalid/hooks/{endpoint.slug}", headers, body.encode())
     verified = Verified(event_id, True, at, dice.randbytes(32), kind, 0)
-    return storing.Arrival(endpoint, request, verified, at, "203.0.113.7")
+    return storing.Arrival(endpoint, request, verified, at, "203.0.113.7", id=id_at(at))
+
+
+def id_at(at: datetime) -> UUID:
+    """Return an id of that moment: lists are in the order of their ids."""
+    return uuid7(int(at.timestamp() * 1000))
 
 
 def _settle(delivery: WebhookDelivery, *, is_dead: bool) -> None:

@@ -30,6 +30,11 @@ def test_it_has_every_state_a_newcomer_should_see(demo):
     assert WebhookEndpoint.objects.filter(scheme_key="none").exists()
 
 
+def test_the_list_is_in_the_order_in_which_they_came(demo):
+    came = list(WebhookEvent.objects.order_by("-id").values_list("received_at", flat=True))
+    assert came == sorted(came, reverse=True)
+
+
 def test_it_is_sealed_like_a_real_one(demo):
     event = WebhookEvent.objects.filter(verdict="accepted").first()
     assert b"demo" in opening.body_of(event)
