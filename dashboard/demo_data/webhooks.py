@@ -72,8 +72,8 @@ def _endpoint(story: Story, client: Client, dice: random.Random, *, actor: Actor
     )
     add_target(endpoint, Secret("https://n8n.demo.invalid/webhook/orders"), name="DEMO n8n", actor=actor, now=now)
     if story.has_events:  # what is paused waits: so the demo has events that wait, and none is ever sent
-        about = {"name": "DEMO CRM", "is_paused": True}
-        add_target(endpoint, Secret("https://crm.demo.invalid/webhook/orders"), actor=actor, now=now, **about)
+        crm = Secret("https://crm.demo.invalid/webhook/orders")
+        add_target(endpoint, crm, name="DEMO CRM", is_paused=True, actor=actor, now=now)
     return endpoint
 
 
