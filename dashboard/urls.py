@@ -32,6 +32,7 @@ from dashboard.pages.webhooks import list as webhook_list
 from dashboard.pages.webhooks import new as webhook_new
 from dashboard.pages.webhooks import secrets as webhook_secrets
 from dashboard.pages.webhooks import settings as webhook_settings
+from dashboard.pages.webhooks import target_pages as webhook_targets
 
 app_name = "dashboard"
 
@@ -142,6 +143,11 @@ urlpatterns = [
     path("webhooks/<slug:slug>/test/", testing.test, name="webhook_test"),
     path("webhooks/<slug:slug>/quarantine/", quarantined.quarantined, name="webhook_quarantine"),
     path("webhooks/<slug:slug>/quarantine/settle/", quarantined.settle, name="webhook_quarantine_settle"),
+    path("webhooks/<slug:slug>/targets/new/", webhook_targets.new, name="webhook_target_new"),
+    path("webhooks/<slug:slug>/targets/<uuid:pk>/", webhook_targets.edit, name="webhook_target"),
+    path("webhooks/<slug:slug>/targets/<uuid:pk>/pause/", webhook_targets.pause, name="webhook_target_pause"),
+    path("webhooks/<slug:slug>/targets/<uuid:pk>/resume/", webhook_targets.resume, name="webhook_target_resume"),
+    path("webhooks/<slug:slug>/targets/<uuid:pk>/remove/", webhook_targets.remove, name="webhook_target_remove"),
     # Settings
     path("settings/", profile.profile, name="settings"),
     path("settings/security/", security.security, name="settings_security"),

@@ -1,4 +1,4 @@
-"""An endpoint after it was made: paused, disabled, opened for pairing, changed, taken away."""
+"""An endpoint after it was made: disabled, opened for pairing, changed, taken away."""
 
 from __future__ import annotations
 
@@ -18,13 +18,6 @@ if TYPE_CHECKING:
 
 PAIRING_LASTS = timedelta(minutes=15)
 LONGEST_GRACE = timedelta(days=30)
-
-
-def pause_forwarding(endpoint: WebhookEndpoint, is_paused: bool, *, actor: Actor) -> bool:
-    """Keep events without handing them on, or hand on again. Return whether anything changed."""
-    action = "webhook.paused" if is_paused else "webhook.resumed"
-    was = {"is_forwarding_paused": not is_paused}
-    return _switch(endpoint, was, {"is_forwarding_paused": is_paused}, action=action, actor=actor)
 
 
 def disable(endpoint: WebhookEndpoint, *, actor: Actor, now: datetime) -> bool:

@@ -71,12 +71,18 @@ class Things:
         found = self.of[kind]
         pk = found if isinstance(found, (UUID, int, str)) else found.pk
         named = {
-            "slug": getattr(found, "slug", "") or getattr(getattr(found, "connection", None), "slug", ""),
+            "slug": getattr(found, "slug", "") or _slug_of_its_owner(found),
             "pk": pk,
             "connection_id": pk,
             "flow_id": str(pk),
         }
         return ABSENT_VALUES | named | {"number": 1}
+
+
+def _slug_of_its_owner(found: Any) -> str:
+    """Return the slug of the connection or endpoint that a thing belongs to."""
+    owner = getattr(found, "connection", None) or getattr(found, "endpoint", None)
+    return getattr(owner, "slug", "")
 
 
 @dataclass

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from dashboard.pages.webhooks.looking import manageable_endpoint, to_settings
 from dashboard.render import PageRequest, actor_of
-from integrations.webhooks import changing
+from integrations.webhooks import changing, targets
 from secrets_vault.people.step_up import step_up_required
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def pause(request: PageRequest, slug: str) -> HttpResponse:
     """Keep events without handing them on."""
     endpoint = manageable_endpoint(request, slug)
-    changing.pause_forwarding(endpoint, True, actor=actor_of(request))
+    targets.pause_endpoint(endpoint, actor=actor_of(request))
     messages.success(request, _("Paused. Events are taken in and kept; none is handed on until you resume."))
     return to_settings(endpoint)
 
@@ -36,7 +36,7 @@ def pause(request: PageRequest, slug: str) -> HttpResponse:
 def resume(request: PageRequest, slug: str) -> HttpResponse:
     """Hand on again, beginning with what waited."""
     endpoint = manageable_endpoint(request, slug)
-    changing.pause_forwarding(endpoint, False, actor=actor_of(request))
+    targets.resume_endpoint(endpoint, actor=actor_of(request))
     messages.success(request, _("Resumed. What waited is handed on now."))
     return to_settings(endpoint)
 

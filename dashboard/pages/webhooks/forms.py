@@ -13,8 +13,9 @@ from dashboard.forms import PageForm
 from dashboard.pages.vault.forms import AgeFields, SecretInput, places
 from dashboard.pages.webhooks.schemes import brings_secret, needs_secret
 from integrations.models import WebhookEndpoint
+from integrations.webhooks import targets
 from integrations.webhooks.endpoints import NO_VERIFICATION
-from integrations.webhooks.making import CannotMakeEndpoint, checked_slug, checked_url
+from integrations.webhooks.making import CannotMakeEndpoint, checked_slug
 from secrets_vault.models import Environment
 from secrets_vault.secret import Secret
 
@@ -52,17 +53,17 @@ def url_field(*, required: bool) -> forms.CharField:
 
 
 def clean_url(form: PageForm, name: str) -> Secret | None:
-    """Return the typed address as it will be sealed; put what is wrong with it at its field."""
+    """Return the typed address as it will be sealed; put what is wrong with it at its field. Its host is looked up."""
     typed = form.cleaned_data.get(name, "")
     if not typed:
         return None
+    url = Secret(typed)
     try:
-        checked_url(Secret(typed))
-    except CannotMakeEndpoint:
-        words = _("Give a whole address, as in https://n8n.example/webhook/1, without a user name, # or spaces.")
-        form.add_error(name, words)
+        targets.check_url(url)
+    except targets.CannotForward as cannot:
+        form.add_error(name, str(cannot))
         return None
-    return Secret(typed)
+    return url
 
 
 class NewEndpoint(AgeFields):

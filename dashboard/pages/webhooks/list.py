@@ -25,7 +25,7 @@ from dashboard.pages.webhooks.state import Row, rows_of
 from dashboard.paging import page_of
 from dashboard.render import PageRequest, actor_of, render_page
 from integrations.models import WebhookDelivery, WebhookEndpoint
-from integrations.webhooks import changing
+from integrations.webhooks import targets
 from integrations.webhooks.endpoints import NO_VERIFICATION
 from secrets_vault.access import visible_clients
 
@@ -168,8 +168,10 @@ def bulk(request: PageRequest) -> HttpResponse:
         messages.error(request, _("Choose at least one endpoint that you may change."))
         return _back(request)
     is_paused = act == "pause"
-    done = [e for e in chosen if changing.pause_forwarding(e, is_paused, actor=actor_of(request))]
-    messages.success(request, _said(len(done), is_paused=is_paused))
+    changing = [endpoint for endpoint in chosen if endpoint.is_forwarding_paused != is_paused]
+    for endpoint in changing:
+        (targets.pause_endpoint if is_paused else targets.resume_endpoint)(endpoint, actor=actor_of(request))
+    messages.success(request, _said(len(changing), is_paused=is_paused))
     return _back(request)
 
 

@@ -18,7 +18,6 @@ from dashboard.pages.webhooks.forms import NewEndpoint
 from dashboard.pages.webhooks.looking import to_settings
 from dashboard.pages.webhooks.schemes import facts_of, found_schemes, logo_key, scheme_name
 from dashboard.render import PageRequest, actor_of, render_page
-from integrations.outbound import allowed_private_hosts, split_url
 from integrations.webhooks.endpoints import NO_VERIFICATION
 from integrations.webhooks.making import CannotMakeEndpoint, add_target, create_endpoint
 from integrations.webhooks.schemes.registry import UnknownScheme, get_scheme
@@ -133,22 +132,8 @@ def _made(request: PageRequest, form: NewEndpoint) -> WebhookEndpoint | None:
         form.add_error(None, str(refused))
         return None
     messages.success(request, _("{name} is made. Give the vendor its address.").format(name=endpoint))
-    warn_of_plain_http(request, data["target_url"])
     return endpoint
 
 
 def _sentence(words: str) -> str:
     return words[:1].upper() + words[1:] + ("" if words.endswith(".") else ".")
-
-
-def warn_of_plain_http(request: PageRequest, url: str) -> None:
-    """Say that nothing goes to a plain http address until its host is allowed."""
-    if not url:
-        return
-    origin, _target = split_url(url)
-    if origin.scheme == "http" and not origin.is_named_by(allowed_private_hosts()):
-        words = _(
-            "Nothing is handed on to {host} for now: plain http is allowed for private hosts only, and only when "
-            "KEYLODGE_ALLOWED_PRIVATE_HOSTS names them. Set it and start Keylodge again."
-        )
-        messages.warning(request, words.format(host=origin.bound_name))

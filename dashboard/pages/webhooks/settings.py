@@ -7,16 +7,22 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
 
-from dashboard.pages.webhooks.looking import manageable_endpoint, public_url
+from dashboard.pages.webhooks.glance import glance_of
+from dashboard.pages.webhooks.looking import manageable_endpoint, public_url, to_settings
 from dashboard.pages.webhooks.schemes import brings_secret, facts_of, needs_secret, scheme_name
+from dashboard.pages.webhooks.settings_form import SettingsForm
 from dashboard.pages.webhooks.state import rows_of
-from dashboard.render import PageRequest, render_page
+from dashboard.render import PageRequest, actor_of, render_page
 from integrations.models import WebhookEndpoint
 from integrations.webhooks.endpoints import scheme_of
+from integrations.webhooks.filters import describe
+from integrations.webhooks.making import CannotMakeEndpoint, change_endpoint
 from secrets_vault.models import SecretVersion
 
 if TYPE_CHECKING:
@@ -34,11 +40,28 @@ class Step:
 
 
 @login_required
+@require_http_methods(["GET", "HEAD", "POST"])
 def endpoint_settings(request: PageRequest, slug: str) -> HttpResponse:
-    """Show everything that is set at an endpoint."""
+    """Show everything that is set at an endpoint, and change it."""
     endpoint = manageable_endpoint(request, slug)
-    context = page_of_settings(endpoint, now=timezone.now())
-    return render_page(request, "dashboard/webhooks/settings.html", context, part="pairing")
+    scheme = scheme_of(endpoint)
+    form = SettingsForm(request.POST if request.method == "POST" else None, endpoint=endpoint, scheme=scheme)
+    if request.method == "POST" and form.is_valid() and _changed(request, endpoint, form):
+        return to_settings(endpoint)
+    context = page_of_settings(endpoint, now=timezone.now()) | {"form": form}
+    return render_page(
+        request, "dashboard/webhooks/settings.html", context, part="pairing", status=422 if form.is_bound else 200
+    )
+
+
+def _changed(request: PageRequest, endpoint: WebhookEndpoint, form: SettingsForm) -> bool:
+    try:
+        changed = change_endpoint(endpoint, actor=actor_of(request), **form.changes())
+    except CannotMakeEndpoint as cannot:
+        form.add_error(cannot.field if cannot.field in form.fields else None, str(cannot))
+        return False
+    messages.success(request, _("Saved. It holds from the next request on.") if changed else _("Nothing was changed."))
+    return True
 
 
 def page_of_settings(endpoint: WebhookEndpoint, *, now: datetime) -> dict[str, Any]:
@@ -47,6 +70,9 @@ def page_of_settings(endpoint: WebhookEndpoint, *, now: datetime) -> dict[str, A
     is_pairing = endpoint.pairing_until is not None and endpoint.pairing_until > now
     return {
         "endpoint": endpoint,
+        "glance": glance_of(endpoint, now=now),
+        "tab": "settings",
+        "can_manage": True,
         "row": rows_of([endpoint], now=now)[0],
         "scheme": scheme,
         "scheme_name": scheme_name(endpoint.scheme_key),
@@ -60,7 +86,7 @@ def page_of_settings(endpoint: WebhookEndpoint, *, now: datetime) -> dict[str, A
         "needs_secret": needs_secret(scheme),
         "brings_secret": brings_secret(scheme),
         "previous": previous_version(endpoint, now=now),
-        "targets": endpoint.targets.select_related("signing_secret__current"),
+        "targets": [(target, describe(target.filter)) for target in endpoint.targets.defer("url_sealed")],
         "today": timezone.localdate(),
     }
 

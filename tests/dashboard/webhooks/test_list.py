@@ -178,7 +178,7 @@ def test_several_are_paused_and_resumed_at_once(browser_of, ada, acme):
     assert list(paused.all()) == ours[1:]
     assert (
         list(AuditEvent.objects.filter(action__startswith="webhook.").values_list("action", flat=True)).count(
-            "webhook.paused"
+            "webhook.forwarding_paused"
         )
         == 2
     )

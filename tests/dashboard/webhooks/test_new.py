@@ -10,7 +10,7 @@ from integrations.webhooks.schemes.registry import all_schemes
 from secrets_vault import vault
 from secrets_vault.actor import SYSTEM
 from secrets_vault.models import AuditEvent
-from tests.factories import make_webhook_endpoint
+from tests.factories import make_client, make_webhook_endpoint
 
 pytestmark = pytest.mark.django_db
 NEW = "/webhooks/new/"
@@ -59,7 +59,7 @@ def test_an_unknown_vendor_is_not_there(browser_of, ada, acme):
 
 
 def test_an_endpoint_is_made_with_its_secret_and_target(browser_of, ada, acme):
-    url = "https://n8n.example/webhook/0123456789abcdef"
+    url = "https://93.184.215.14/webhook/0123456789abcdef"
     answer = make(browser_of(ada), acme, name="Payments", secret=CANARY, target_url=url, target_name="n8n")
     endpoint = WebhookEndpoint.objects.get()
     assert answer.headers["Location"] == f"/webhooks/{endpoint.slug}/settings/"
@@ -109,15 +109,15 @@ def test_a_target_that_is_no_plain_address_is_refused(browser_of, ada, acme, url
     assert answer.context["form"].errors["target_url"]
 
 
-def test_a_plain_http_target_is_made_with_a_warning(browser_of, ada, acme):
-    answer = browser_of(ada).post(f"{NEW}?scheme=stripe", typed(acme, target_url="http://n8n.lan:5678/w"), follow=True)
-    assert "n8n.lan:5678" in answer.content.decode()
-    assert "KEYLODGE_ALLOWED_PRIVATE_HOSTS" in answer.content.decode()
+def test_a_target_in_a_private_network_is_refused_unless_it_is_opened(browser_of, ada, acme, settings):
+    url = "http://10.0.0.5:5678/webhook/1"
+    refused = make(browser_of(ada), acme, target_url=url)
+    assert (refused.status_code, WebhookEndpoint.objects.count()) == (422, 0)
+    settings.KEYLODGE_ALLOWED_PRIVATE_HOSTS = ["10.0.0.5:5678"]
+    assert make(browser_of(ada), acme, target_url=url).status_code == 302
 
 
 def test_the_place_of_another_client_cannot_be_chosen(browser_of, ada, acme):
-    from tests.factories import make_client
-
     answer = make(browser_of(ada), make_client("zed"))
     assert (answer.status_code, WebhookEndpoint.objects.count()) == (422, 0)
 
