@@ -30,7 +30,7 @@ from secrets_vault.secret import Secret
 
 SLUG_LENGTH = 80
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-RESERVED = ("new", "acts", "events", "quarantine", "dead")  # /webhooks/new/ is a page
+RESERVED = ("new", "acts", "events", "targets", "quarantine", "dead-letters")  # /webhooks/new/ is a page
 KIND = StoredSecret.Kind.WEBHOOK_SECRET
 
 
