@@ -8,6 +8,7 @@ import pytest
 
 from integrations.models import Message, WebhookDelivery, WebhookEndpoint, WebhookEvent, WebhookTarget
 from integrations.sweeps import TIMETABLE
+from integrations.webhooks import alerting
 from integrations.webhooks.watch import look
 from tests.factories import (
     make_client,
@@ -200,3 +201,14 @@ def test_it_is_in_the_timetable():
     from integrations import timetable  # noqa: F401  it enters itself
 
     assert TIMETABLE["webhook_watch"].every_s == 60
+
+
+@pytest.mark.parametrize("act", [alerting.began, alerting.ended])
+def test_of_two_workers_that_saw_the_same_row_one_tells(endpoint, act):
+    told_at = None if act is alerting.began else NOW
+    WebhookEndpoint.objects.update(silence_told_at=told_at)
+    rows = [WebhookEndpoint.objects.select_related("client", "environment").get() for _worker in range(2)]
+    about = {"now": NOW + HOUR} | ({"last": None} if act is alerting.began else {})
+    kind = "webhook_silent" if act is alerting.began else "webhook_heard"
+    assert [act(row, "silence_told_at", kind, endpoint=row, **about) for row in rows] == [True, False]
+    assert kinds() == [kind]
