@@ -11,6 +11,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 WITHIN_S = 30.0
 MOST_AT_ONCE = 256 * 1024 * 1024
+FREE = 64 * 1024
+LONGEST_LENGTH = 20  # digits: Python refuses to read more than 4300 of them
 
 
 class SenderGone(Exception):
@@ -34,7 +36,11 @@ class NotWhole(Exception):
 
 
 class Room:
-    """The bytes that the bodies on their way in may take together."""
+    """The bytes that the bodies on their way in may take together.
+
+    The beginning of each is free, so that a few who send long ones slowly keep nobody's short one out; the server
+    takes only so many requests at once.
+    """
 
     def __init__(self) -> None:
         self.taken = 0
@@ -62,7 +68,7 @@ async def read_body(receive: Receive, headers: Headers, *, most: int, room: Room
 
 
 async def _all(receive: Receive, *, most: int, room: Room) -> bytes:
-    parts, size, is_whole = [], 0, False
+    parts, size, held, is_whole = [], 0, 0, False
     try:
         while not is_whole:
             message = await receive()
@@ -72,12 +78,14 @@ async def _all(receive: Receive, *, most: int, room: Room) -> bytes:
             size += len(part)
             if size > most:
                 raise TooLarge
-            room.take(len(part))
+            more = max(0, size - FREE) - held
+            room.take(more)
+            held += more
             parts.append(part)
             is_whole = not message.get("more_body", False)
         return b"".join(parts)
     finally:
-        room.taken -= sum(map(len, parts))
+        room.taken -= held
 
 
 def declared_length(headers: Headers) -> int | None:
@@ -88,4 +96,4 @@ def declared_length(headers: Headers) -> int | None:
     text = found.pop()
     if found or not text.isdigit():
         raise NotWhole
-    return int(text)
+    return int(text[:LONGEST_LENGTH])  # a longer one is too large by the digits that are left

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import queue
 import threading
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -25,8 +25,11 @@ logger = logging.getLogger(__name__)
 
 BATCH = 64
 BATCH_BYTES = 32 * 1024 * 1024
+BATCH_REFUSED = 16
 MOST_WAITING = 5_000
 MOST_WAITING_BYTES = 256 * 1024 * 1024
+MOST_REFUSED = 500
+MOST_REFUSED_BYTES = 64 * 1024 * 1024
 WITHIN_S = 2.5
 """What a sender waits at most: Slack and Zoom give up after 3 s. One answered 503 may be stored all the same; then
 the copy that it sends again is a duplicate."""
@@ -48,72 +51,96 @@ class _Waiting:
     done: asyncio.Future[Written] = field(repr=False)
 
     @property
+    def is_verified(self) -> bool:
+        return isinstance(self.item, Arrival)
+
+    @property
     def size(self) -> int:
         return len(self.item.request.body)
 
 
 class Writer:
-    """Takes what arrived from the event loop; one thread writes it in batches."""
+    """Takes what arrived from the event loop; one thread writes it in batches.
+
+    What was verified goes first. Anybody may send what is refused, and as much as they like: it has a small share of
+    the room, and is written while nothing better waits.
+    """
 
     def __init__(self) -> None:
-        self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._verified: deque[_Waiting] = deque()
+        self._refused: deque[_Waiting] = deque()
+        self._changed = threading.Condition()
+        self._is_ending = False
         self._thread: threading.Thread | None = None
         self._bytes = 0
+        self._refused_bytes = 0
 
     def start(self) -> None:
         """Begin to write. Once more does nothing."""
         if self._thread is None:
+            self._is_ending = False
             self._thread = threading.Thread(target=self._run, name="webhook-writer", daemon=True)
             self._thread.start()
 
     async def put(self, item: Item) -> Written:
         """Return when this is committed; raises NotStored when it is not, or not soon enough."""
-        size = len(item.request.body)
-        if self._waiting.qsize() >= MOST_WAITING or self._bytes + size > MOST_WAITING_BYTES:
-            raise NotStored
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[Written] = loop.create_future()
-        self._bytes += size
-        self._waiting.put(_Waiting(item, loop, done))
+        waiting = _Waiting(item, loop, loop.create_future())
+        with self._changed:
+            self._check_room(waiting)
+            self._count(waiting, 1)
+            (self._verified if waiting.is_verified else self._refused).append(waiting)
+            self._changed.notify()
         try:
             async with asyncio.timeout(WITHIN_S):
-                return await done
+                return await waiting.done
         except TimeoutError:
             raise NotStored from None
-        finally:
-            self._bytes -= size
 
     def close(self) -> None:
         """Write what is left, and end the thread."""
         if self._thread is not None:
-            self._waiting.put(None)
+            with self._changed:
+                self._is_ending = True
+                self._changed.notify()
             self._thread.join(CLOSE_S)
             self._thread = None
+
+    def _check_room(self, waiting: _Waiting) -> None:
+        if len(self._verified) >= MOST_WAITING or self._bytes + waiting.size > MOST_WAITING_BYTES:
+            raise NotStored
+        is_full = len(self._refused) >= MOST_REFUSED or self._refused_bytes + waiting.size > MOST_REFUSED_BYTES
+        if is_full and not waiting.is_verified:
+            raise NotStored
+
+    def _count(self, waiting: _Waiting, sign: int) -> None:
+        """Count the bytes that are held, from when they are put until they are written: not until nobody waits."""
+        self._bytes += sign * waiting.size
+        if not waiting.is_verified:
+            self._refused_bytes += sign * waiting.size
 
     def _run(self) -> None:
         try:
             while (batch := self._gathered()) is not None:
-                self._write(batch)
+                self._write([waiting for waiting in batch if not waiting.done.done()])
+                with self._changed:
+                    for waiting in batch:
+                        self._count(waiting, -1)
+                del batch, waiting
         finally:
             connections.close_all()
 
     def _gathered(self) -> list[_Waiting] | None:
-        """Wait for one, and take with it all that wait already. None at the end."""
-        first = self._waiting.get()
-        if first is None:
-            return None
-        batch, size = [first], first.size
-        while len(batch) < BATCH and size < BATCH_BYTES:
-            try:
-                more = self._waiting.get_nowait()
-            except queue.Empty:
-                break
-            if more is None:
-                self._waiting.put(None)
-                break
-            batch.append(more)
-            size += more.size
-        return [waiting for waiting in batch if not waiting.done.done()]
+        """Wait for one, and take with it those that wait already. None at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._verified or self._refused or self._is_ending)
+            queue, most = (self._verified, BATCH) if self._verified else (self._refused, BATCH_REFUSED)
+            batch: list[_Waiting] = []
+            size = 0
+            while queue and len(batch) < most and size < BATCH_BYTES:
+                batch.append(queue.popleft())
+                size += batch[-1].size
+        return batch or None
 
     def _write(self, batch: Sequence[_Waiting]) -> None:
         if not batch:

@@ -221,6 +221,7 @@ def test_a_body_that_ends_early_is_not_stored():
 
 def test_bodies_on_their_way_in_never_fill_the_memory(monkeypatch):
     monkeypatch.setattr(receiving, "MOST_AT_ONCE", 1000)
+    monkeypatch.setattr(receiving, "FREE", 0)
     make_endpoint()
     body = body_of(text="x" * 900)
 

@@ -154,3 +154,14 @@ def test_a_handshake_is_not_released_as_an_event(endpoint):
     mend(endpoint)
     assert verify_again(endpoint) == Outcome(refused=1)
     assert quarantine.in_quarantine(endpoint).get().reason == "handshake"
+
+
+def test_one_who_has_a_whole_network_of_addresses_pushes_out_only_himself(endpoint, monkeypatch):
+    monkeypatch.setattr(quarantine, "MOST", 6)
+
+    send(*(body_of(f"evt_{n}") for n in range(3)), ip="203.0.113.9")
+    for number in range(9):
+        send(b"noise", ip=f"2001:db8::{number:x}:1")
+
+    assert quarantine.in_quarantine(endpoint).filter(remote_ip="203.0.113.9").count() == 3
+    assert quarantine.in_quarantine(endpoint).count() == 6
