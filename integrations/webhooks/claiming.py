@@ -21,7 +21,7 @@ from integrations.models import WebhookDelivery, WebhookTarget
 from integrations.webhooks import breaker, schedule
 
 LEASE = timedelta(seconds=60)
-PER_TARGET = 6
+PER_TARGET = 12
 """So many at once: a target that hangs holds no more places. One whose last answer was a failure gets one."""
 State = WebhookDelivery.State
 

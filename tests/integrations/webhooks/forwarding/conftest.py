@@ -25,7 +25,7 @@ class World:
 
     def __init__(self, receiver: FakeUpstream, endpoint: Any) -> None:
         self.receiver, self.endpoint, self.now, self.chance = receiver, endpoint, NOW, 0.5
-        self.forwarder = Forwarder(clock=lambda: self.now, chance=lambda: self.chance)
+        self.forwarder = Forwarder(clock=lambda: self.now, chance=lambda: self.chance, gather_s=0.0)
 
     def target(self, receiver: FakeUpstream | None = None, **fields: Any) -> Any:
         """Return a target at a receiver, under an address that opens the door to whoever knows it."""

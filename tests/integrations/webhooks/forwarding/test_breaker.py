@@ -29,10 +29,11 @@ def broken(world):
     for _ in range(10):
         world.delivery(target)
     world.forward()
-    while WebhookTarget.objects.get().breaker_state == "closed":
+    for _ in range(breaker.OPENS_AFTER):
         world.later(seconds=6)
         world.forward()
     target.refresh_from_db()
+    assert target.breaker_state == "open"
     return target
 
 

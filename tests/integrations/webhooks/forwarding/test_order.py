@@ -31,7 +31,12 @@ def ordered(world):
     world.endpoint.refresh_from_db()
     target = world.target()
     arrivals = [
-        storing.Arrival(world.endpoint, request(world.endpoint, b'{"n": %d}' % n), verified(f"evt_{n}"), world.now)
+        storing.Arrival(
+            world.endpoint,
+            request(world.endpoint, b'{"n": %d}' % n),
+            verified(f"evt_{n}", digest=bytes([n]) * 32),
+            world.now,
+        )
         for n in range(6)
     ]
     storing.write(arrivals)
