@@ -55,6 +55,9 @@ def resend(request: PageRequest, pk: UUID) -> HttpResponse:
 def discard(request: PageRequest, pk: UUID) -> HttpResponse:
     """Give one delivery up for good, with the reason."""
     event, reason = manageable_event(request, pk), request.POST.get("reason", "").strip()
+    if "delivery" not in request.POST:
+        messages.error(request, _("Choose at least one delivery."))
+        return to_event(event)
     delivery = _named(request, _deliveries(event))
     if not reason:
         messages.error(request, _("Say why it shall not be sent."))
