@@ -36,7 +36,7 @@ class Glance:
     silence: Word | None
     url: str
     quarantined: int
-    oldest_refused_at: datetime | None
+    gives_up_at: datetime | None
     dead: int
     targets: list[Any]
     now: datetime
@@ -50,6 +50,11 @@ class Glance:
     def answer_within_s(self) -> float | None:
         """Return how long the vendor waits for an answer, where that is known."""
         return self.scheme.sender.gives_up_after_s if self.scheme else None
+
+    @property
+    def repeats_for_s(self) -> float | None:
+        """Return how long the vendor goes on trying one event, where that is known."""
+        return self.scheme.sender.repeats_for_s if self.scheme else None
 
     @property
     def retries(self) -> str:
@@ -70,11 +75,20 @@ def glance_of(endpoint: WebhookEndpoint, *, now: datetime) -> Glance:
         silence=silence_of(endpoint, now=now),
         url=public_url(endpoint),
         quarantined=len(times),
-        oldest_refused_at=times[-1] if times else None,
+        gives_up_at=_gives_up_at(times, scheme, now=now),
         dead=WebhookDelivery.objects.filter(endpoint=endpoint, state=WebhookDelivery.State.DEAD).count(),
         targets=list(WebhookTarget.objects.filter(endpoint=endpoint).defer("url_sealed")),
         now=now,
     )
+
+
+def _gives_up_at(refused_at: list[datetime], scheme: Scheme | None, *, now: datetime) -> datetime | None:
+    """Return when the vendor stops repeating the oldest refused request that it still repeats."""
+    horizon_s = scheme.sender.repeats_for_s if scheme else None
+    if not horizon_s:
+        return None
+    lasts = timedelta(seconds=horizon_s)
+    return min((at + lasts for at in refused_at if at + lasts > now), default=None)
 
 
 def verification_of(endpoint: WebhookEndpoint, scheme: Scheme | None) -> Word:

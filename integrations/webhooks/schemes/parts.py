@@ -213,11 +213,14 @@ class Reply:
 class Sender:
     """How the vendor behaves: how long it waits, how often it comes again, where its addresses are listed.
 
+    `repeats_for_s` is how long it goes on trying one event, 0 where it never does by itself.
+
     A list that is part of a larger JSON is named by its path: `https://api.github.com/meta#hooks`.
     """
 
     gives_up_after_s: float | None = None
     retries: str = ""
+    repeats_for_s: float | None = None
     handshake: str = ""
     response: str = ""
     ip_list_url: str = ""

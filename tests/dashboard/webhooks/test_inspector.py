@@ -74,7 +74,18 @@ def test_silence_is_said_once_it_is_longer_than_allowed(browser_of, ada, stripe)
 def test_how_long_the_vendor_waits_is_said_where_it_is_known(browser_of, ada, acme, stripe):
     make_webhook_endpoint(acme, "acme-github", scheme_key="github")
     assert "10 s for an answer" in page_of(browser_of(ada), "/webhooks/acme-github/")
-    assert "up to 3 days" in page_of(browser_of(ada))
+    assert "never comes again by itself" in page_of(browser_of(ada), "/webhooks/acme-github/")
+    assert "gives an event up after 3 days" in page_of(browser_of(ada))
+
+
+def test_while_refused_requests_wait_the_page_says_when_the_vendor_gives_up(browser_of, ada, stripe):
+    refuse(stripe, ago=timedelta(days=5))
+    assert "gives the oldest up" not in page_of(browser_of(ada))
+    refuse(stripe, ago=timedelta(days=1))
+    refuse(stripe, ago=timedelta(hours=1))
+    glance = browser_of(ada).get(PAGE).context["glance"]
+    assert timedelta(days=1, hours=23) < glance.gives_up_at - timezone.now() < timedelta(days=2)
+    assert "gives the oldest up" in page_of(browser_of(ada))
 
 
 def test_the_last_day_is_counted_by_the_hour(browser_of, ada, stripe):
