@@ -1,9 +1,10 @@
 """How long a sender of webhooks waits, at a steady 200 events a second, with forwarding to a dead target.
 
-Run it with `python -m benchmarks.webhooks [RATE] [SECONDS]`. Beside the inlet a bare ASGI application on the same
-server reads the body and stores nothing; the two take turns. Each request is due at its own moment and is timed from
-there, sent or not: a slow answer cannot hold back the next request and so hide itself. `ratio` is the inlet's figure
-over the bare view's, round by round; `cpu` is what the web process used for one request, all its threads together.
+Run it with `python -m benchmarks.webhooks [RATE] [SECONDS]`, on PostgreSQL with KEYLODGE_TEST_ENGINE=postgres. Beside
+the inlet a bare ASGI application on the same server reads the body and stores nothing; the two take turns. Each request
+is due at its own moment and is timed from there, sent or not: a slow answer cannot hold back the next request and so
+hide itself. `ratio` is the inlet's figure over the bare view's, round by round; `cpu` is what the web process used for
+one request, all its threads together.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from itertools import count
 from pathlib import Path
 
 from benchmarks.gateway import cpu_us, web_process
+from tests.engines import start_engines
 from tests.integrations.webhooks.senders import SECRET, SIGNED_ID, body_of, signed
 from tests.integrations.webhooks.test_processes import SETUP
 from tests.live import LiveKeylodge, free_port
@@ -133,12 +135,14 @@ def ratio(inlet: list[Round], bare: list[Round], part: float) -> float:
 
 def main() -> None:
     """Measure and print JSON."""
+    start_engines()
     rate, seconds = int(sys.argv[1]) if sys.argv[1:] else RATE, float(sys.argv[2]) if sys.argv[2:] else SECONDS
     folder, dead = Path(tempfile.mkdtemp(prefix="keylodge-bench-")), free_port()
-    live = LiveKeylodge(folder / "home", KEYLODGE_ALLOWED_PRIVATE_HOSTS=f"127.0.0.1:{dead}").wait_until_started()
+    live = LiveKeylodge(folder / "home", KEYLODGE_ALLOWED_PRIVATE_HOSTS=f"127.0.0.1:{dead}")
     bare_port = free_port()
     bare = subprocess.Popen([sys.executable, "-c", BARE, str(bare_port)])
     try:
+        live.wait_for(live.said_all, "the start", within_s=180)
         given = json.dumps([SIGNED_ID, SECRET, f"http://127.0.0.1:{dead}/webhook/1"])
         for code in (SETUP, RESUME):
             done = live.command("shell", "-v0", "--no-imports", "-c", code, stdin=given)
