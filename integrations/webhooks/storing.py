@@ -194,6 +194,9 @@ def count_duplicates(rows: Sequence[WebhookEvent]) -> dict[UUID, UUID]:
 
 
 def _first_of(row: WebhookEvent) -> UUID | None:
+    """Return the event that has one of its keys; None where it has none: then the row itself was written before."""
+    if row.event_key is None and row.replay_digest is None:
+        return None
     same = Q()
     if row.event_key is not None:
         same |= Q(event_key=row.event_key)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -34,7 +35,8 @@ WITHIN_S = 2.5
 """What a sender waits at most: Slack and Zoom give up after 3 s. One answered 503 may be stored all the same; then
 the copy that it sends again is a duplicate."""
 CLOSE_S = 15.0
-DURABLE = "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
+CHECK_EVERY_S = 1.0
+DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 
 Item = Arrival | Refusal
 Written = StoredEvent | UUID
@@ -74,6 +76,7 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._bytes = 0
         self._refused_bytes = 0
+        self._checked_s = 0.0
 
     def start(self) -> None:
         """Begin to write. Once more does nothing."""
@@ -142,13 +145,32 @@ class Writer:
                 size += batch[-1].size
         return batch or None
 
-    def _write(self, batch: Sequence[_Waiting]) -> None:
+    def _check_connection(self) -> None:
+        """Have a connection that was lost opened anew, and PostgreSQL write to disk before it says it has committed.
+
+        A server is asked once a second and after a failure: each question is a wait for every sender in the batch.
+        SQLite's file is looked at each time, since a file that was moved away takes writes as before.
+        """
+        is_server = connection.vendor == "postgresql"
+        if is_server and time.monotonic() - self._checked_s < CHECK_EVERY_S:
+            return
+        close_old_connections()
+        if is_server:
+            with connection.cursor() as cursor:
+                cursor.execute(DURABLE)
+        self._checked_s = time.monotonic()
+
+    def _write(self, batch: Sequence[_Waiting], *, is_again: bool = False) -> None:
         if not batch:
             return
         try:
-            close_old_connections()
+            self._check_connection()
             written = write([waiting.item for waiting in batch])
         except (OperationalError, InterfaceError) as failed:
+            self._checked_s = 0.0
+            if connection.vendor == "postgresql" and not is_again:  # the server may have been started anew since
+                self._write(batch, is_again=True)
+                return
             logger.warning("%d webhooks not stored: %s", len(batch), type(failed).__name__)
             _tell(batch, [None] * len(batch))
         except Exception as failed:  # noqa: BLE001 - whatever it was: its sender is told, and the thread goes on
@@ -170,17 +192,9 @@ def write(items: Sequence[Item]) -> list[Written]:
     arrivals = [item for item in items if isinstance(item, Arrival)]
     refusals = [item for item in items if isinstance(item, Refusal)]
     with transaction.atomic():
-        _insist_on_the_disk()
         stored = iter(storing.write(arrivals) if arrivals else ())
         kept = iter(quarantine.write(refusals) if refusals else ())
     return [next(stored) if isinstance(item, Arrival) else next(kept) for item in items]
-
-
-def _insist_on_the_disk() -> None:
-    """Have PostgreSQL write this transaction to disk before it says it is committed, also where its server is lax."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute(DURABLE)
 
 
 def _tell(batch: Sequence[_Waiting], written: Sequence[Written | None]) -> None:

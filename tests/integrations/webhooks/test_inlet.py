@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -499,6 +499,52 @@ def test_storage_that_is_slow_is_503_within_the_vendors_patience(monkeypatch):
     make_endpoint()
 
     assert post_once(PATH, body_of(), signed(body_of())).status == 503
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite is told when it is opened")
+def test_a_server_that_does_not_wait_for_the_disk_waits_for_events(monkeypatch):
+    make_endpoint()
+    said: list[str] = []
+    whole = writer.write
+
+    def listen(items):
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW synchronous_commit")
+            said.append(cursor.fetchone()[0])
+        return whole(items)
+
+    def lax(params=connection.settings_dict["OPTIONS"]):
+        return {**params, "options": "-c synchronous_commit=off"}
+
+    monkeypatch.setitem(connection.settings_dict, "OPTIONS", lax())
+    monkeypatch.setattr(writer, "write", listen)
+
+    assert post_once(PATH, body_of(), signed(body_of())).status == 200
+    assert said == ["on"]
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="a server can go away")
+def test_a_server_that_was_started_anew_costs_no_event():
+    make_endpoint()
+
+    async def story(inlet):
+        first = await post(inlet.handle, PATH, body_of("evt_1"), signed(body_of("evt_1")))
+        await asyncio.to_thread(cut_every_other_connection)
+        second = await post(inlet.handle, PATH, body_of("evt_2"), signed(body_of("evt_2")))
+        return first.status, second.status
+
+    def cut_every_other_connection():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+                " AND datname = current_database()"
+            )
+        connection.close()
+
+    statuses = with_inlet(story)
+    connection.close()  # this thread's own was cut as well
+
+    assert statuses == (200, 200)
 
 
 def test_one_request_that_cannot_be_stored_takes_no_other_with_it(monkeypatch):
