@@ -13,10 +13,10 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections
 
 from integrations.errors import IntegrationError
 from integrations.models import WebhookDelivery, WebhookEvent
@@ -42,6 +42,7 @@ LOOK_EVERY_S = 2.0
 LOOK_SOON_S = 0.2
 BUSY_FOR_S = 1.0
 RENEW_EVERY_S = 15.0
+PUT_OFF = timedelta(minutes=1)
 
 
 def utc_now() -> datetime:
@@ -130,23 +131,25 @@ class Forwarder:
         return len(claimed)
 
     def _begin(self, delivery: WebhookDelivery, *, allowed: frozenset[str]) -> None:
-        now = self._clock()
+        """Open what is needed and begin to send. One that cannot be opened never holds up the rest."""
+        now, code = self._clock(), "target_unreadable"
         try:
             destination = self._destinations.of(delivery.target)
-        except (NoValue, Unreadable):
-            self._unwritten.append(Result(delivery, Outcome(error="target_unreadable"), now))
-            return
-        try:
+            code = "payload_unreadable"
             request = outgoing(delivery, destination, now=now)
-        except (Forgotten, Unreadable) as failed:
-            code = failed.code if isinstance(failed, Forgotten) else "payload_unreadable"
+        except Forgotten as gone:
+            self._unwritten.append(Result(delivery, Outcome(error=gone.code), now))
+        except (NoValue, Unreadable):
             self._unwritten.append(Result(delivery, Outcome(error=code), now))
-            return
-        except (WebhookEvent.DoesNotExist, VaultError):
-            # Forgotten with its event a moment ago, or our vault is not open: not the target's fault, nor the event's.
-            claiming.give_back([delivery], now=now)
-            return
-        self._send(delivery, destination, request, allowed=allowed)
+        except (DatabaseError, VaultError, WebhookEvent.DoesNotExist) as failed:
+            # Our vault is not open, or the event was deleted a moment ago: no fault of the target or the event.
+            logger.warning("a webhook was put off", extra={"error": type(failed).__name__})
+            claiming.give_back([delivery], now=now, until=now + PUT_OFF)
+        except Exception:
+            logger.exception("a webhook cannot be sent", extra={"delivery": str(delivery.pk)})
+            self._unwritten.append(Result(delivery, Outcome(error=code), now))
+        else:
+            self._send(delivery, destination, request, allowed=allowed)
 
     def _send(
         self, delivery: WebhookDelivery, destination: Destination, request: Outgoing, *, allowed: frozenset[str]
@@ -183,15 +186,28 @@ class Forwarder:
         """Write down what is over, and keep the leases of what is not."""
         try:
             if self._unwritten:
-                recording.record(self._unwritten, now=self._clock(), chance=self._chance)
+                self._record(self._unwritten)
                 self._unwritten = []
             if self._under_way and time.monotonic() - self._renewed_s > RENEW_EVERY_S:
                 self._renewed_s = time.monotonic()
                 claiming.renew([each.delivery for each in self._under_way.values()], now=self._clock())
-        except DatabaseError:
+        except (OperationalError, InterfaceError):
             # Kept, and written later; if that comes to nothing, the lease ends and the event goes again.
             logger.warning("outcomes of webhooks not written, trying again", exc_info=True)
             self._unwritten = self._unwritten[-IN_FLIGHT * 4 :]
+
+    def _record(self, results: list[Result]) -> None:
+        """Write several at once. One that cannot be written must not keep the others from it."""
+        try:
+            recording.record(results, now=self._clock(), chance=self._chance)
+        except (OperationalError, InterfaceError):
+            raise
+        except DatabaseError:
+            if len(results) == 1:
+                logger.exception("what came of a webhook cannot be written")
+                return
+            for each in results:
+                self._record([each])
 
 
 def _outcome(over: _UnderWay) -> Outcome:

@@ -20,6 +20,7 @@ STOP_WITHIN_S = 20.0
 _rung_s = -RING_EVERY_S
 _running: Forwarder | None = None
 _thread: threading.Thread | None = None
+_is_worker = False
 
 
 def ring() -> None:
@@ -42,7 +43,8 @@ def _ring() -> None:
 
 def start() -> None:
     """Begin to hand on, in a thread of this process. For the worker."""
-    global _running, _thread
+    global _running, _thread, _is_worker
+    _is_worker = True
     if _running is None:
         _running = Forwarder()
         _thread = threading.Thread(target=_run, args=(_running,), name="webhook-forwarder")
@@ -51,7 +53,8 @@ def start() -> None:
 
 def stop() -> None:
     """Take nothing new, and wait for what is under way to be written down."""
-    global _running, _thread
+    global _running, _thread, _is_worker
+    _is_worker = False
     if _running is not None and _thread is not None:
         _running.stop()
         _thread.join(STOP_WITHIN_S)
@@ -68,6 +71,8 @@ def wake() -> bool:
 
 def hand_on(now: datetime) -> int:
     """Return how many deliveries are due. For the sweep: where no forwarder runs in this process, they go now."""
+    if _is_worker and _running is None:
+        start()
     if wake():
         return WebhookDelivery.objects.filter(claiming.is_open(), claiming.is_due(now)).count()
     if not claiming.targets_with_work(now).exists():
@@ -84,7 +89,7 @@ def _run(running: Forwarder) -> None:
     try:
         running.run()
     except Exception:
-        logger.exception("forwarding of webhooks ended")  # the sweep does its work until the worker starts again
+        logger.exception("forwarding of webhooks ended")  # the sweep starts it again
         _forget(running)
     finally:
         connections.close_all()

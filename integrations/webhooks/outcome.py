@@ -19,7 +19,6 @@ SENTENCES = {
     "target_unreadable": gettext_lazy("The target's address or signing secret cannot be read. Set it again."),
     "filter_no_match": gettext_lazy("The target's filter does not fit this event."),
     "filter_not_json": gettext_lazy("The target's filter asks for JSON, and the body is none."),
-    "worker_ended": gettext_lazy("The worker ended before it could write down what came of this."),
 }
 
 

@@ -261,3 +261,65 @@ def test_the_body_is_the_one_that_was_stored(world):
     world.forward()
 
     assert parts(world.receiver.requests[0])[2] == PAYLOAD
+
+
+def test_one_that_cannot_be_opened_does_not_hold_up_the_rest(world, log):
+    from django.db import connection
+
+    target = world.target()
+    broken, odd, fine = world.delivery(target), world.delivery(target), world.delivery(target)
+    type(broken.event).objects.filter(pk=broken.event_id).update(body_sealed=b"no blob of ours")
+    head = sealing.vault.seal_text("[1]", field=sealing.HEAD, row_id=odd.event_id, client=world.endpoint.client)
+    type(odd.event).objects.filter(pk=odd.event_id).update(head_sealed=head)
+
+    world.forward()
+
+    for row in (broken, odd, fine):
+        row.refresh_from_db()
+    assert [(row.state, row.last_error) for row in (broken, odd, fine)] == [
+        ("dead", "payload_unreadable"),
+        ("dead", "payload_unreadable"),
+        ("delivered", ""),
+    ]
+    assert connection.is_usable()
+
+
+def test_while_the_vault_is_shut_everything_waits_and_no_try_is_used_up(world, monkeypatch):
+    from secrets_vault.errors import VaultLocked
+
+    def shut(*_given, **_named):
+        raise VaultLocked
+
+    delivery = world.delivery(world.target())
+    with monkeypatch.context() as patched:
+        patched.setattr(sealing, "open_url", shut)
+        world.forward()
+        delivery.refresh_from_db()
+        assert (delivery.state, delivery.attempts, delivery.lease_until) == ("waiting", 0, None)
+
+    world.later(seconds=61)
+    assert world.forward() == 1
+
+
+def test_an_outcome_that_cannot_be_written_keeps_no_other_from_it(world, log):
+    target = world.target()
+    first, second = world.delivery(target), world.delivery(target)
+    WebhookAttempt.objects.create(delivery=first, number=1, at=NOW)
+
+    world.forward()
+
+    second.refresh_from_db()
+    assert second.state == "delivered"
+    assert "cannot be written" in log.getvalue()
+
+
+def test_the_sweep_hands_on_where_no_forwarder_runs(world, monkeypatch):
+    from integrations.webhooks import forwarding
+
+    assert forwarding.hand_on(world.now) == 0
+    delivery = world.delivery(world.target())
+
+    assert forwarding.hand_on(world.now) == 1
+
+    delivery.refresh_from_db()
+    assert delivery.state == "delivered"
