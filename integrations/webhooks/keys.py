@@ -59,7 +59,7 @@ class Keys:
             return kept[0]
         fetching = self._fetching.get(url)
         if fetching is None and len(self._fetching) >= MOST_FETCHING:
-            return None
+            return kept[0] if kept is not None else None  # what somebody's made-up addresses keep from being renewed
         if fetching is None:
             fetching = self._fetching[url] = asyncio.ensure_future(self._fetched(url, now=now))
             fetching.add_done_callback(lambda _: self._fetching.pop(url, None))
@@ -68,10 +68,14 @@ class Keys:
     async def _fetched(self, url: str, *, now: datetime) -> bytes | None:
         running = asyncio.get_running_loop()
         body = await running.run_in_executor(self._thread, partial(_in_own_thread, url, now=now))
-        if len(self._kept) >= MOST_KEPT:
-            self._kept.clear()
+        self._make_room()
         self._kept[url] = body, self._clock() + (MISSED_S if body is None else KEPT_S)
         return body
+
+    def _make_room(self) -> None:
+        """Forget addresses without a key first, which anybody can make up; then the key that was kept longest."""
+        while len(self._kept) >= MOST_KEPT:
+            del self._kept[next((url for url, (body, _) in self._kept.items() if body is None), next(iter(self._kept)))]
 
     async def close(self) -> None:
         """End the thread and its connection."""

@@ -34,7 +34,9 @@ def test_what_is_verified_does_not_queue_behind_what_is_refused(monkeypatch):
     monkeypatch.setattr(writer, "write", noted)
 
     async def story(inlet: Any) -> Any:
+        await post(inlet.handle, PATH, b"first")  # the endpoint is known from here on
         flood = [asyncio.ensure_future(post(inlet.handle, PATH, b"%d" % n, FORGED)) for n in range(100)]
+        await asyncio.sleep(0)  # they all wait by now
         genuine = await post(inlet.handle, PATH, body_of(), signed(body_of()))
         return genuine.status, {(await answer).status for answer in flood}
 
