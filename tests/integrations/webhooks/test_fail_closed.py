@@ -314,6 +314,16 @@ def test_the_twin_of_an_ecdsa_signature_has_the_same_digest():
     assert asked("sendgrid_ecdsa", copy).replay_digest == asked("sendgrid_ecdsa", made).replay_digest
 
 
+def test_events_that_gitlab_counts_to_one_chain_are_events_of_their_own():
+    """X-Gitlab-Event-UUID is the same for every webhook that another webhook set off."""
+    made = make("gitlab_token")
+    chain = replace(made, headers=(*made.headers, ("X-Gitlab-Event-UUID", "one-for-all")))
+    first = asked("gitlab_token", with_header(chain, "Idempotency-Key", "1"))
+    second = asked("gitlab_token", with_header(chain, "Idempotency-Key", "2"))
+    assert (first.event_id, second.event_id) == ("1", "2")
+    assert asked("gitlab_token", chain).event_id is None
+
+
 def test_the_digest_is_of_what_is_signed():
     made = make("github")
     assert asked("github", made).replay_digest == hashlib.sha256(made.body).digest()
