@@ -268,7 +268,7 @@ def shown(name: str, header: str, *, prefix: str = "", unsigned_id: str = "") ->
     signs(name)(signer)
 
 
-shown("gitlab_token", "X-Gitlab-Token", unsigned_id="X-Gitlab-Event-UUID")
+shown("gitlab_token", "X-Gitlab-Token", unsigned_id="Idempotency-Key")
 shown("telegram", "X-Telegram-Bot-Api-Secret-Token")
 shown("okta", "Authorization")
 shown("basic_or_url_secret", "Authorization", prefix="Bearer ")
