@@ -33,6 +33,7 @@ from dashboard.pages.webhooks import new as webhook_new
 from dashboard.pages.webhooks import secrets as webhook_secrets
 from dashboard.pages.webhooks import settings as webhook_settings
 from dashboard.pages.webhooks import target_pages as webhook_targets
+from dashboard.pages.webhooks import tester as webhook_tester
 
 app_name = "dashboard"
 
@@ -143,6 +144,7 @@ urlpatterns = [
     path("webhooks/<slug:slug>/test/", testing.test, name="webhook_test"),
     path("webhooks/<slug:slug>/quarantine/", quarantined.quarantined, name="webhook_quarantine"),
     path("webhooks/<slug:slug>/quarantine/settle/", quarantined.settle, name="webhook_quarantine_settle"),
+    path("webhooks/<slug:slug>/tester/", webhook_tester.tester, name="webhook_tester"),
     path("webhooks/<slug:slug>/targets/new/", webhook_targets.new, name="webhook_target_new"),
     path("webhooks/<slug:slug>/targets/<uuid:pk>/", webhook_targets.edit, name="webhook_target"),
     path("webhooks/<slug:slug>/targets/<uuid:pk>/pause/", webhook_targets.pause, name="webhook_target_pause"),

@@ -165,6 +165,7 @@ ROWS: dict[str, Row] = {
     "dashboard:webhook_event_release": act("event"),
     "dashboard:webhook_quarantine": look("endpoint"),
     "dashboard:webhook_quarantine_settle": act("endpoint"),
+    "dashboard:webhook_tester": Row(MANAGE, "endpoint"),
     "dashboard:webhook_target_new": Row(MANAGE, "endpoint"),
     "dashboard:webhook_target": Row(MANAGE, "webhook_target"),
     "dashboard:webhook_target_pause": act("webhook_target"),

@@ -16,6 +16,7 @@ from integrations.models import WebhookEndpoint
 from integrations.webhooks import targets
 from integrations.webhooks.endpoints import NO_VERIFICATION
 from integrations.webhooks.making import CannotMakeEndpoint, checked_slug
+from integrations.webhooks.schemes.shape import CUSTOM
 from secrets_vault.models import Environment
 from secrets_vault.secret import Secret
 
@@ -90,7 +91,7 @@ class NewEndpoint(AgeFields):
         super().__init__(*args, **kwargs)
         self.user, self.scheme, self.scheme_key = user, scheme, scheme_key
         self.fields["place"].choices = places(user)  # type: ignore[attr-defined]
-        if needs_secret(scheme) and not brings_secret(scheme):
+        if scheme_key == CUSTOM or (needs_secret(scheme) and not brings_secret(scheme)):
             self.fields["secret"] = secret_field(_("Signing secret"), help_text=_secret_help(scheme), required=False)
         else:
             del self.fields["made_on"], self.fields["is_age_unknown"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from dashboard.pages.connecting.list import can_add
+from dashboard.pages.webhooks.custom_form import CustomForm
 from dashboard.pages.webhooks.forms import NewEndpoint
 from dashboard.pages.webhooks.looking import to_settings
 from dashboard.pages.webhooks.schemes import facts_of, found_schemes, logo_key, scheme_name
@@ -21,6 +22,7 @@ from dashboard.render import PageRequest, actor_of, render_page
 from integrations.webhooks.endpoints import NO_VERIFICATION
 from integrations.webhooks.making import CannotMakeEndpoint, add_target, create_endpoint
 from integrations.webhooks.schemes.registry import UnknownScheme, get_scheme
+from integrations.webhooks.schemes.shape import CUSTOM
 from secrets_vault.errors import VaultError
 
 if TYPE_CHECKING:
@@ -40,7 +42,10 @@ def new(request: PageRequest) -> HttpResponse:
     key = request.GET.get("scheme", "")
     if not key:
         return _picker(request)
-    scheme = _scheme(key)
+    custom = CustomForm(request.POST if request.method == "POST" else None) if key == CUSTOM else None
+    if custom is not None and custom.is_bound:
+        custom.is_valid()
+    scheme = custom.scheme if custom else _scheme(key)
     form = NewEndpoint(
         request.POST if request.method == "POST" else None,
         user=request.user,
@@ -48,11 +53,11 @@ def new(request: PageRequest) -> HttpResponse:
         scheme_key=key,
         initial={"place": request.GET.get("environment", "")},
     )
-    if request.method == "POST" and form.is_valid():
-        endpoint = _made(request, form)
+    if request.method == "POST" and form.is_valid() and (custom is None or scheme is not None):
+        endpoint = _made(request, form, custom.parameters if custom else None)
         if endpoint is not None:
             return to_settings(endpoint)
-    return _form_page(request, form, scheme)
+    return _form_page(request, form, scheme, custom=custom)
 
 
 def _picker(request: PageRequest) -> HttpResponse:
@@ -87,9 +92,12 @@ def _scheme(key: str) -> Scheme | None:
         raise Http404 from None
 
 
-def _form_page(request: PageRequest, form: NewEndpoint, scheme: Scheme | None) -> HttpResponse:
+def _form_page(
+    request: PageRequest, form: NewEndpoint, scheme: Scheme | None, *, custom: CustomForm | None
+) -> HttpResponse:
     context = {
         "form": form,
+        "custom": custom,
         "scheme": scheme,
         "scheme_key": form.scheme_key,
         "scheme_name": scheme_name(form.scheme_key),
@@ -103,7 +111,7 @@ def _form_page(request: PageRequest, form: NewEndpoint, scheme: Scheme | None) -
 
 
 @sensitive_variables("secret")
-def _made(request: PageRequest, form: NewEndpoint) -> WebhookEndpoint | None:
+def _made(request: PageRequest, form: NewEndpoint, parameters: dict[str, Any] | None) -> WebhookEndpoint | None:
     """Make the endpoint, or put what is wrong at its field and return None."""
     data, place, secret = form.cleaned_data, form.environment(), form.secret()
     if place is None:
@@ -116,6 +124,7 @@ def _made(request: PageRequest, form: NewEndpoint) -> WebhookEndpoint | None:
                 place,
                 slug=data["slug"],
                 scheme_key=form.scheme_key,
+                custom=parameters,
                 name=data["name"],
                 secret=secret,
                 made_on=data.get("made_on"),
