@@ -26,9 +26,11 @@ def everything_in_the_database():
     return repr(told)
 
 
-def test_nothing_is_told_of_payload_and_address(world, log):
-    target = world.target()
-    echo = f"Location: {world.receiver.url}/webhook/{CAPABILITY}\r\nX-Path: /webhook/{CAPABILITY}\r\n".encode()
+@pytest.mark.parametrize("folder", ["webhook", "in/any-name"])
+def test_nothing_is_told_of_payload_and_address(world, log, folder):
+    target = targets.make(world.endpoint, Secret(f"{world.receiver.url}/{folder}/{CAPABILITY}"), actor=SYSTEM)
+    echo = f"Location: {world.receiver.url}/{folder}/{CAPABILITY}\r\nX-Path: /{folder}/{CAPABILITY}\r\n".encode()
+    echo += f"X-Id: {CAPABILITY}\r\n".encode()
     world.receiver.answers = [answer(500, headers=echo), answer(302, headers=echo), answer(200, headers=echo)]
     delivery = world.delivery(target)
     world.forward()
