@@ -37,6 +37,7 @@ from tests.factories import (
     make_client,
     make_membership,
     make_user,
+    make_webhook_delivery,
     make_webhook_endpoint,
     make_webhook_event,
     make_webhook_target,
@@ -177,6 +178,9 @@ def things_of(client: Client, user: User) -> Things:
     factor = Authenticator.objects.create(user=user, type=Authenticator.Type.WEBAUTHN, data={"name": "Laptop"})
     call, group = _failed_call(client, connection, now=now)
     endpoint = make_webhook_endpoint(client, f"{client.slug}-stripe")
+    target = make_webhook_target(endpoint)
+    event = make_webhook_event(endpoint, b'{"type": "invoice.paid"}', secret_number=0)
+    make_webhook_delivery(event, target)  # it waits, so the first who may remove the target leaves it to the second
     LimitReading.objects.create(
         connection_id=connection.pk,
         client_id=client.pk,
@@ -204,9 +208,9 @@ def things_of(client: Client, user: User) -> Things:
             "group": group,
             "environment": environment,
             "endpoint": endpoint,
-            "webhook_target": make_webhook_target(endpoint),
+            "webhook_target": target,
             "replay": WebhookReplay.objects.create(endpoint=endpoint, made_at=now),
-            "event": make_webhook_event(endpoint, b'{"type": "invoice.paid"}', secret_number=0),
+            "event": event,
         },
     )
 
