@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Sum
+from django.db.models import Case, Sum, UUIDField, When
 
 from integrations.models import ClientHour
 
@@ -44,15 +44,20 @@ def first_hour(now: datetime) -> datetime:
     return now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
 
 
-def day_of(client_ids: Iterable[UUID], *, now: datetime) -> Day:
-    """Return the last 24 hours over clients already found visible, in one query."""
-    since = first_hour(now)
+def day_and_hours(client_ids: Iterable[UUID], shown: Iterable[UUID], *, now: datetime) -> tuple[Day, dict[UUID, Hours]]:
+    """Return the last 24 hours over clients already found visible, and of those `shown` one by one, in one query."""
+    since, ids = first_hour(now), list(shown)
+    found: dict[UUID, Hours] = {pk: [(0, 0)] * HOURS for pk in ids}
+    who = Case(When(client_id__in=ids, then="client_id"), output_field=UUIDField(null=True))
     rows = ClientHour.objects.filter(client_id__in=list(client_ids), hour__gte=since, hour__lte=now).order_by()
+    sums = rows.values_list(who, "hour").annotate(Sum("calls"), Sum("failed"), Sum("limited"))
     calls, failed, limited = [0] * HOURS, [0] * HOURS, 0
-    for hour, count, bad, held in rows.values_list("hour").annotate(Sum("calls"), Sum("failed"), Sum("limited")):
+    for client_id, hour, count, bad, held in sums:
         place = _place(hour, since)
-        calls[place], failed[place], limited = count, bad, limited + held
-    return Day(calls, failed, limited)
+        calls[place], failed[place], limited = calls[place] + count, failed[place] + bad, limited + held
+        if client_id is not None:
+            found[client_id][place] = (count, bad)
+    return Day(calls, failed, limited), found
 
 
 def hours_of(client_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, Hours]:

@@ -14,7 +14,7 @@ from django.db.models import Count
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from dashboard.day import Hours, day_of, hours_of
+from dashboard.day import Hours, day_and_hours
 from dashboard.due import light_board
 from dashboard.first_steps import first_steps
 from dashboard.health import Health, error_counts, health_of
@@ -64,7 +64,6 @@ def today(request: PageRequest) -> HttpResponse:
         "needs": [waiting.words() for waiting in needs[:shown]],
         "need_count": len(needs),
         "snoozed_count": sum(1 for row in board if row.due.snoozed_until),
-        "day": day_of(ids, now=now),
         "due_count": len(due_soon),
         "overdue_count": sum(1 for row in due_soon if row.due.days_left < 0),
         "limits": limits,
@@ -91,7 +90,7 @@ def awake(board: Sequence[BoardRow]) -> list[BoardRow]:
 def clients_by_trouble(
     clients: Sequence[Client], user: User, board: Sequence[BoardRow], *, now: datetime
 ) -> dict[str, Any]:
-    """Return the clients in most trouble first, and how many there are of clients, connections and healthy ones."""
+    """Return the clients in most trouble first, the day of all, and how many clients, connections and healthy ones."""
     tones = tones_of(user)
     due = {row.stored.client_id: row.due for row in reversed(awake(board)) if row.stored.client_id}
     errors = error_counts(client.pk for client in clients)
@@ -102,8 +101,10 @@ def clients_by_trouble(
         return -of["bad"], -overdue, -errors[client.pk], -of["warn"], client.name.lower()
 
     shown = sorted(clients, key=trouble)[:SHOWN_CLIENTS]
+    day, hours = day_and_hours([client.pk for client in clients], [client.pk for client in shown], now=now)
     return {
-        "rows": _rows(shown, health_of(shown, user, errors=errors), due, now=now),
+        "day": day,
+        "rows": _rows(shown, health_of(shown, user, errors=errors), due, hours, now=now),
         "open_error_count": sum(errors.values()),
         "client_count": len(clients),
         "connection_count": sum(sum(of.values()) for of in tones.values()),
@@ -121,10 +122,14 @@ def tones_of(user: User) -> dict[UUID, Counter[str]]:
 
 
 def _rows(
-    clients: Sequence[Client], health: Mapping[UUID, Health], due: Mapping[UUID, rotation.Due], *, now: datetime
+    clients: Sequence[Client],
+    health: Mapping[UUID, Health],
+    due: Mapping[UUID, rotation.Due],
+    hours: Mapping[UUID, Hours],
+    *,
+    now: datetime,
 ) -> list[ClientRow]:
-    ids = [client.pk for client in clients]
-    hours, left = hours_of(ids, now=now), least_left(ids, now=now)
+    left = least_left((client.pk for client in clients), now=now)
     return [
         ClientRow(client, health[client.pk], hours[client.pk], left.get(client.pk), due.get(client.pk))
         for client in clients
