@@ -79,7 +79,8 @@ class Nodes(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.said |= {" ".join(value.split()) for name, value in attrs if name in SHOWN and value}
-        if tag in HIDDEN:
+        # What says of itself that it is English: facts as the vendors' own pages have them.
+        if tag in HIDDEN or self.within[-1:] == [tag] or (tag != "html" and dict(attrs).get("lang") == "en"):
             self.within.append(tag)
 
     def handle_endtag(self, tag):

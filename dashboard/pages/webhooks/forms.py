@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from dashboard.forms import PageForm
 from dashboard.pages.vault.forms import AgeFields, SecretInput, places
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from secrets_vault.models import User
 
 LONGEST_SECRET = 8192
+LATER = gettext_noop(
+    "Many vendors show it only after they were given the address: leave it empty then and paste it later."
+)
 PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 
 
@@ -92,7 +95,7 @@ class NewEndpoint(AgeFields):
         self.user, self.scheme, self.scheme_key = user, scheme, scheme_key
         self.fields["place"].choices = places(user)  # type: ignore[attr-defined]
         if scheme_key == CUSTOM or (needs_secret(scheme) and not brings_secret(scheme)):
-            self.fields["secret"] = secret_field(_("Signing secret"), help_text=_secret_help(scheme), required=False)
+            self.fields["secret"] = secret_field(_("Signing secret"), help_text=_(LATER), required=False)
         else:
             del self.fields["made_on"], self.fields["is_age_unknown"]
         if scheme_key != NO_VERIFICATION:
@@ -133,12 +136,6 @@ class NewEndpoint(AgeFields):
         """Return what was pasted, as the vault takes it."""
         typed = self.cleaned_data.get("secret", "").strip()
         return Secret(typed) if typed else None
-
-
-def _secret_help(scheme: Scheme | None) -> str:
-    said = scheme.secret_words if scheme else ""
-    later = _("Many vendors show it only after they were given the address: leave it empty then and paste it later.")
-    return f"{_(said)}. {later}" if said else later
 
 
 def free_slug(wanted: str) -> str:

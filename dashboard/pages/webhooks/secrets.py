@@ -57,9 +57,6 @@ class SecretForm(AgeFields):
         self.fields["read_version"].initial = current
         if current is None:
             del self.fields["grace"]
-        scheme = scheme_of(endpoint)
-        if scheme and scheme.secret_words:
-            self.fields["secret"].help_text = _(scheme.secret_words)
         self.order_fields(["secret", "made_on", "is_age_unknown", "grace"])
 
 
@@ -72,10 +69,16 @@ def roll(request: PageRequest, slug: str) -> HttpResponse:
     endpoint = manageable_endpoint(request, slug)
     if not needs_secret(scheme_of(endpoint)):
         raise Http404
+    scheme = scheme_of(endpoint)
     form = SecretForm(request.POST if request.method == "POST" else None, endpoint=endpoint)
     if request.method == "POST" and form.is_valid() and _stored(request, endpoint, form):
         return to_settings(endpoint)
-    context = {"form": form, "endpoint": endpoint, "scheme_name": scheme_name(endpoint.scheme_key)}
+    context = {
+        "form": form,
+        "endpoint": endpoint,
+        "words": scheme.secret_words if scheme else "",
+        "scheme_name": scheme_name(endpoint.scheme_key),
+    }
     return render_page(request, "dashboard/webhooks/secret.html", context, status=422 if form.is_bound else 200)
 
 
