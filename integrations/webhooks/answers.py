@@ -17,6 +17,7 @@ Headers = tuple[tuple[bytes, bytes], ...]
 OWN_HEADERS: Headers = (
     (b"content-security-policy", b"default-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
     (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
     (b"cache-control", b"no-store"),
 )
 PROBLEMS = {
