@@ -40,7 +40,7 @@ def _make_environment(client: Client, slug: str, *, position: int) -> Environmen
 
 
 def change_client(client: Client, *, actor: Actor, **changes: Any) -> None:
-    """Change what is not secret about a client: name, notes, language, time zone, rotation days, snooze."""
+    """Change what is not secret about a client: name, notes, language, time zone, days, snooze."""
     changed = {name: value for name, value in changes.items() if getattr(client, name) != value}
     if not changed:
         return

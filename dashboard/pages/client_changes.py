@@ -40,6 +40,15 @@ class ClientForm(PageModelForm):
             "A secret's own rule goes before this one."
         ),
     )
+    keep_webhooks_days = forms.IntegerField(
+        label=gettext_lazy("Keep what webhooks brought for"),
+        min_value=1,
+        max_value=3650,
+        required=False,
+        help_text=gettext_lazy(
+            "Days. Left empty, the rule of the installation holds. An endpoint's own rule goes before this one."
+        ),
+    )
     time_zone = forms.CharField(
         label=gettext_lazy("Time zone"),
         max_length=64,
@@ -58,7 +67,7 @@ class ClientForm(PageModelForm):
 
     class Meta:
         model = Client
-        fields = ("name", "rotate_after_days", "language", "time_zone", "notes")
+        fields = ("name", "rotate_after_days", "keep_webhooks_days", "language", "time_zone", "notes")
         labels = {"name": gettext_lazy("Name"), "notes": gettext_lazy("Notes")}
 
     def clean_time_zone(self) -> str:

@@ -92,17 +92,20 @@ def test_a_client_with_nothing_says_what_will_fill_each_tab(browser_of, ada, acm
     assert b"No gateway tokens yet" in browser.get("/clients/acme/tokens/").content
 
 
-EDIT = {"name": "Acme Ltd", "rotate_after_days": "60", "language": "de", "time_zone": "Europe/Berlin", "notes": ""}
+EDIT = {
+    "name": "Acme Ltd", "rotate_after_days": "60", "keep_webhooks_days": "14", "language": "de",
+    "time_zone": "Europe/Berlin", "notes": "",
+}  # fmt: skip
 
 
 def test_a_manager_changes_a_client_and_the_book_says_so(browser_of, ada, acme):
     answer = browser_of(ada).post("/clients/acme/edit/", EDIT)
     assert answer.status_code == 302
     acme.refresh_from_db()
-    assert (acme.name, acme.rotate_after_days, acme.time_zone) == ("Acme Ltd", 60, "Europe/Berlin")
+    assert (acme.name, acme.rotate_after_days, acme.keep_webhooks_days) == ("Acme Ltd", 60, 14)
     event = AuditEvent.objects.get(action="client.changed")
     assert event.actor_id == str(ada.pk)
-    assert event.details == {"changed": "language, name, rotate_after_days, time_zone"}
+    assert event.details == {"changed": "keep_webhooks_days, language, name, rotate_after_days, time_zone"}
 
 
 @pytest.mark.parametrize(
@@ -111,6 +114,7 @@ def test_a_manager_changes_a_client_and_the_book_says_so(browser_of, ada, acme):
         ({"name": ""}, "This field is required"),
         ({"rotate_after_days": "0"}, "greater than or equal to 1"),
         ({"rotate_after_days": "731"}, "less than or equal to 730"),
+        ({"keep_webhooks_days": "0"}, "greater than or equal to 1"),
         ({"time_zone": "Mars/Olympus"}, "There is no such time zone"),
         ({"language": "xx"}, "Select a valid choice"),
     ],
