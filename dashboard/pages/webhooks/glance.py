@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
 from dashboard.pages.webhooks.looking import public_url
+from dashboard.pages.webhooks.state import Badge, disabled, is_silent, verification_of
 from integrations.models import WebhookDelivery, WebhookEvent, WebhookTarget
-from integrations.webhooks.endpoints import NO_VERIFICATION, scheme_of
+from integrations.webhooks.endpoints import scheme_of
 
 if TYPE_CHECKING:
     from integrations.models import WebhookEndpoint
     from integrations.webhooks.schemes.shape import Scheme
-
-
-@dataclass(frozen=True)
-class Word:
-    """A state in a word, with its tone and a sentence."""
-
-    tone: str
-    word: str
-    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -32,8 +24,8 @@ class Glance:
 
     endpoint: WebhookEndpoint
     scheme: Scheme | None
-    verification: Word
-    silence: Word | None
+    verification: Badge
+    is_silent: bool
     url: str
     quarantined: int
     gives_up_at: datetime | None
@@ -71,8 +63,8 @@ def glance_of(endpoint: WebhookEndpoint, *, now: datetime) -> Glance:
     return Glance(
         endpoint=endpoint,
         scheme=scheme,
-        verification=verification_of(endpoint, scheme),
-        silence=silence_of(endpoint, now=now),
+        verification=standing_of(endpoint, scheme, now=now),
+        is_silent=endpoint.disabled_at is None and is_silent(endpoint, now=now),
         url=public_url(endpoint),
         quarantined=len(times),
         gives_up_at=_gives_up_at(times, scheme, now=now),
@@ -91,27 +83,14 @@ def _gives_up_at(refused_at: list[datetime], scheme: Scheme | None, *, now: date
     return min((at + lasts for at in refused_at if at + lasts > now), default=None)
 
 
-def verification_of(endpoint: WebhookEndpoint, scheme: Scheme | None) -> Word:
-    """Return whether what arrives is proven, in a word and why."""
+def standing_of(endpoint: WebhookEndpoint, scheme: Scheme | None, *, now: datetime) -> Badge:
+    """Return whether what arrives is proven, in the list's word; where all is well the sentence says by what."""
     if endpoint.disabled_at is not None:
-        return Word("", _("Switched off"), _("Every request is answered 410."))
-    if endpoint.scheme_key == NO_VERIFICATION:
-        return Word("bad", _("Not verified"), _("Anybody who knows the address can send events. Choose a scheme."))
-    if scheme is None:
-        return Word("bad", _("Scheme not known"), _("Every request is kept in quarantine until a scheme is chosen."))
-    if scheme.needs_published_keys:
-        return Word("ok", _("Verified"), _("By the keys that {name} publishes.").format(name=scheme.name))
-    if endpoint.secret is None or endpoint.secret.current is None:
-        return Word("bad", _("No secret"), _("Every request is kept in quarantine until its secret is stored."))
-    return Word("ok", _("Verified"), _("Each request is checked as {name} signs it.").format(name=scheme.name))
-
-
-def silence_of(endpoint: WebhookEndpoint, *, now: datetime) -> Word | None:
-    """Return for how long nothing came, where that is longer than the endpoint allows."""
-    allowed_s = endpoint.silent_after_s
-    if not allowed_s or endpoint.disabled_at is not None:
-        return None
-    since = endpoint.last_event_at or endpoint.created_at
-    if now - since <= timedelta(seconds=allowed_s):
-        return None
-    return Word("warn", _("Silent"))
+        return disabled()
+    found = verification_of(endpoint, now=now)
+    if found.why or scheme is None:
+        return found
+    said = (
+        _("By the keys that {name} publishes.") if scheme.needs_published_keys else _("As {name} signs each request.")
+    )
+    return replace(found, why=said.format(name=scheme.name))

@@ -107,7 +107,7 @@ def _has_value(endpoint: WebhookEndpoint) -> bool:
 def forwarding_of(endpoint: WebhookEndpoint, counts: Counts, *, now: datetime) -> Badge:
     """Return whether events go on from here, in a word."""
     if endpoint.disabled_at is not None:
-        return Badge("warn", _("Disabled"), _("The vendor is told 410: gone."), "ban")
+        return disabled()
     if endpoint.is_forwarding_paused:
         return Badge("warn", _("Paused"), _("Events are kept, none is handed on."), "pause")
     if counts.dead:
@@ -117,6 +117,11 @@ def forwarding_of(endpoint: WebhookEndpoint, counts: Counts, *, now: datetime) -
     if not counts.targets:
         return Badge("info", _("No target"), _("Events are kept and go nowhere."))
     return Badge("ok", _("Handing on"), "", "send")
+
+
+def disabled() -> Badge:
+    """Return what is said of an endpoint that takes nothing."""
+    return Badge("warn", _("Disabled"), _("The vendor is told 410: gone."), "ban")
 
 
 def is_silent(endpoint: WebhookEndpoint, *, now: datetime) -> bool:

@@ -51,10 +51,10 @@ def test_events_of_another_endpoint_are_not_in_the_list(browser_of, ada, acme, s
     ("fields", "word"),
     [
         ({}, "Verified"),
-        ({"scheme_key": "none", "secret": "", "is_verified_required": False}, "Not verified"),
+        ({"scheme_key": "none", "secret": "", "is_verified_required": False}, "Verifies nothing"),
         ({"scheme_key": "of-another-world"}, "Scheme not known"),
-        ({"secret": ""}, "No secret"),
-        ({"disabled_at": timezone.now()}, "Switched off"),
+        ({"secret": ""}, "No secret yet"),
+        ({"disabled_at": timezone.now()}, "Disabled"),
     ],
 )
 def test_the_head_says_whether_what_arrives_is_proven(browser_of, ada, acme, fields, word):
