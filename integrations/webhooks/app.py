@@ -20,7 +20,7 @@ from integrations.webhooks import answers, keys, pairing, receiving
 from integrations.webhooks.answers import Reply, Send
 from integrations.webhooks.checking import NotLetIn, judge
 from integrations.webhooks.endpoints import Endpoints, Known
-from integrations.webhooks.limits import Rate
+from integrations.webhooks.limits import REFUSED, VERIFIED, Rate
 from integrations.webhooks.quarantine import Refusal
 from integrations.webhooks.receiving import Receive
 from integrations.webhooks.request import WebhookRequest
@@ -116,8 +116,6 @@ class Inlet:
         endpoint, now = known.endpoint, self._now()
         if endpoint.disabled_at is not None:
             return answers.problem("endpoint_disabled")
-        if wait_s := await self.rate.wait_s(endpoint, now=now):
-            return answers.problem("rate_limited", retry_after_s=wait_s)
         request = await received(scope, receive, most=min(endpoint.max_body_bytes, MOST_BODY_BYTES), room=self.room)
         remote_ip = (scope.get("client") or ("", 0))[0]
         verdict = await self._judged(known, request, remote_ip=remote_ip, now=now)
@@ -152,6 +150,9 @@ class Inlet:
         self, known: Known, request: WebhookRequest, verdict: Verified | NotLetIn, *, remote_ip: str, now: datetime
     ) -> Reply:
         """Answer when what was verified, or refused, is on disk; raises NotStored."""
+        counted = VERIFIED if isinstance(verdict, Verified) else REFUSED
+        if wait_s := await self.rate.wait_s(known.endpoint, counted, now=now):
+            return answers.problem("rate_limited", retry_after_s=wait_s)
         if isinstance(verdict, Verified):
             is_repeating = known.scheme is not None and known.scheme.repeats_identically
             await self.writer.put(Arrival(known.endpoint, request, verdict, now, remote_ip, is_repeating))

@@ -1,6 +1,7 @@
 """An endpoint's own limit of requests a minute, shared by all web processes.
 
-Each process takes requests from a shared row in blocks, as the gateway does for its tokens.
+Each process takes requests from a shared row in blocks, as the gateway does for its tokens. What was refused is counted
+apart, by the same limit: else a stranger could use the minute up, and the vendor's own events would be sent away.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from integrations.models import WebhookEndpoint
 
 WINDOW = "minute"
+VERIFIED, REFUSED = WINDOW, "refused"
 
 InThread = Callable[..., Awaitable[Any]]
 
@@ -38,21 +40,21 @@ class Rate:
 
     def __init__(self, in_thread: InThread) -> None:
         self._in_thread = in_thread
-        self._leases: dict[UUID, _Lease] = {}
+        self._leases: dict[tuple[UUID, str], _Lease] = {}
 
-    async def wait_s(self, endpoint: WebhookEndpoint, *, now: datetime) -> float:
-        """Count one request; return 0, or how many seconds the sender must wait.
+    async def wait_s(self, endpoint: WebhookEndpoint, counted: str, *, now: datetime) -> float:
+        """Count one request, VERIFIED or REFUSED; return 0, or how many seconds the sender must wait.
 
         Where the counts cannot be read or written the request is let through: an event is worth more than the limit.
         """
         limit = endpoint.per_minute
         if limit is None:
             return 0.0
-        lease = self._lease(endpoint.pk, limit, now=now)
+        lease = self._lease((endpoint.pk, counted), limit, now=now)
         if lease.left == 0 and not lease.is_spent:
             async with lease.asking:
                 try:
-                    await self._ask_for_more(lease, endpoint.pk)
+                    await self._ask_for_more(lease, endpoint.pk, counted)
                 except DatabaseError:
                     return 0.0
         if lease.left == 0:
@@ -60,17 +62,17 @@ class Rate:
         lease.left -= 1
         return 0.0
 
-    def _lease(self, endpoint_id: UUID, limit: int, *, now: datetime) -> _Lease:
+    def _lease(self, key: tuple[UUID, str], limit: int, *, now: datetime) -> _Lease:
         starts_at = starts(WINDOW, now)
-        lease = self._leases.get(endpoint_id)
+        lease = self._leases.get(key)
         if lease is None or (lease.starts_at, lease.limit) != (starts_at, limit):  # a changed limit holds at once
-            lease = self._leases[endpoint_id] = _Lease(starts_at, limit)
+            lease = self._leases[key] = _Lease(starts_at, limit)
         return lease
 
-    async def _ask_for_more(self, lease: _Lease, endpoint_id: UUID) -> None:
+    async def _ask_for_more(self, lease: _Lease, endpoint_id: UUID, counted: str) -> None:
         if lease.left or lease.is_spent:
             return
         lease.left = await self._in_thread(
-            lease_block, endpoint_id, WINDOW, starts_at=lease.starts_at, limit=lease.limit
+            lease_block, endpoint_id, counted, starts_at=lease.starts_at, limit=lease.limit
         )
         lease.is_spent = lease.left == 0

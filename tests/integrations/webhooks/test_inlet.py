@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -301,6 +302,21 @@ def test_the_endpoints_own_rate_holds_over_processes():
     assert 36 <= statuses.count(401) <= 40
     assert limited.header("retry-after") == "60"
     assert post_once(PATH, b"x", now=NOW + timedelta(minutes=1)).status == 401
+
+
+def test_forged_requests_use_up_no_genuine_ones_minute():
+    make_endpoint(per_minute=3)
+
+    async def story(inlet):
+        forged = [await post(inlet.handle, PATH, b"x") for _ in range(5)]
+        bodies = [body_of(f"evt_{number}") for number in range(5)]
+        return forged, [await post(inlet.handle, PATH, body, signed(body)) for body in bodies]
+
+    forged, genuine = with_inlet(story)
+
+    assert [answer.status for answer in forged] == [401, 401, 401, 429, 429]
+    assert [answer.status for answer in genuine] == [200, 200, 200, 429, 429]
+    assert Counter(WebhookEvent.objects.values_list("verdict", flat=True)) == {"accepted": 3, "quarantined": 3}
 
 
 def test_a_copy_is_answered_200_and_delivered_once():
