@@ -15,7 +15,7 @@ from integrations.webhooks.schemes.proven import NO_KEYS, Case, KeySource
 from integrations.webhooks.schemes.shape import Scheme
 from integrations.webhooks.signed_content import urls_to_try
 from integrations.webhooks.verdicts import Explanation, Handshake, Refused
-from integrations.webhooks.verify import verify
+from integrations.webhooks.verify import check_line, verify
 from secrets_vault.secret import MASK, Secret
 
 SHOWN = 8  # characters of a signature: enough to compare by eye, too few to use
@@ -31,6 +31,10 @@ def explain(
 ) -> Explanation:
     """Return the verdict with all that led to it. It never raises for what a stranger may send."""
     verdict, reason, why = _verdict(request, scheme, secrets, now=now, keys=keys)
+    try:
+        check_line(request)
+    except Refused:  # half a character in the address or the method: there are no bytes to show
+        return Explanation(verdict, reason, why)
     case = Case(request, scheme, secrets, now, keys)
     try:
         seen = _seen(case)

@@ -34,7 +34,7 @@ def verify(
     published keys of schemes whose `needs_published_keys` is set: fetching them is another's work.
     """
     case = Case(request, scheme, secrets, now, keys)
-    _check_line(request)
+    check_line(request)
     if greeting := unsigned_handshake(case):
         return greeting
     _check_header_rules(case)
@@ -63,7 +63,8 @@ def replay_digest(proven: Proven) -> bytes:
     return hashlib.sha256(proven.content).digest()
 
 
-def _check_line(request: WebhookRequest) -> None:
+def check_line(request: WebhookRequest) -> None:
+    """Raise Refused where the method or the address cannot be written as bytes."""
     if not (request.method.isascii() and request.method.isprintable()):
         raise Refused("malformed", "The method is none.")
     try:

@@ -11,7 +11,7 @@ from integrations.webhooks.schemes.registry import all_schemes, get_scheme
 from secrets_vault.secret import Secret
 from tests.integrations.webhooks import signing_by_key, signing_by_secret
 from tests.integrations.webhooks.asking import keys_of, moment, request_of
-from tests.integrations.webhooks.signer import Made, make
+from tests.integrations.webhooks.signer import NOW, Made, make
 
 assert signing_by_key
 assert signing_by_secret
@@ -83,3 +83,13 @@ def test_a_secret_that_is_part_of_what_is_signed_is_masked_there():
     said = explained("hubspot_v1", make("hubspot_v1"))
     assert said.signed_content.startswith(b"****{")
     assert said.first_difference is None
+
+
+@pytest.mark.parametrize("spoilt", [{"url": "https://keys.example/hooks/a\udc80"}, {"method": "\ud800"}])
+@pytest.mark.parametrize("name", [scheme.key for scheme in all_schemes()])
+def test_a_line_that_cannot_be_written_is_explained_without_bytes(name, spoilt):
+    made = make(name)
+    request = replace(request_of(made), **spoilt)
+    said = explain(request, get_scheme(name), [Secret(made.secret)], now=moment(NOW), keys=keys_of(made))
+    assert said.verdict == "invalid"
+    assert said.signed_content == b""
