@@ -12,6 +12,8 @@ from tests.integrations.webhooks.asking import ask, reason, with_signature
 from tests.integrations.webhooks.changing import changed, doubled, other_writings, with_prefix, without_signature
 from tests.integrations.webhooks.signer import NOW, SIGNERS, make
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 SCHEMES = [scheme.key for scheme in all_schemes()]
 BODY_SIGNED = [scheme.key for scheme in all_schemes() if scheme.is_body_signed]
 PREFIXED = [

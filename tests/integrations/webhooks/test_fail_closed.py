@@ -16,6 +16,8 @@ from tests.integrations.webhooks.asking import ask as asked
 from tests.integrations.webhooks.asking import moment, reason, request_of
 from tests.integrations.webhooks.signer import NOW, URL, WHSEC, Made, b64, mac, make
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 assert signing_by_key
 TIMED_BY_HEADER = {
     "slack": "X-Slack-Request-Timestamp",

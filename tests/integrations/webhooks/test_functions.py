@@ -18,6 +18,8 @@ from tests.integrations.webhooks.asking import ask, reason, request_of
 from tests.integrations.webhooks.signer import NOW, URL, Made, mac, make
 from tests.integrations.webhooks.signing_by_key import CERT_URL, TOPIC
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 SECRET = "a-shared-secret"
 FORGED_HOSTS = (
     "https://sns.eu-central-1.amazonaws.com.evil.example/a.pem",

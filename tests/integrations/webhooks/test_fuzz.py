@@ -20,6 +20,8 @@ from tests.integrations.webhooks import signing_by_key, signing_by_secret
 from tests.integrations.webhooks.asking import keys_of, moment, request_of
 from tests.integrations.webhooks.signer import NOW, Made, make
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 assert signing_by_key
 assert signing_by_secret
 SCHEMES = [scheme.key for scheme in all_schemes()]

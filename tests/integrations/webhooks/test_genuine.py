@@ -16,6 +16,8 @@ from integrations.webhooks.places import place, texts
 from integrations.webhooks.request import WebhookRequest
 from integrations.webhooks.schemes.registry import all_schemes, get_scheme
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 GENUINE = Path(__file__).parent / "genuine"
 FILES = sorted(path for path in GENUINE.glob("*.json") if not path.stem.startswith("NONE"))
 # Where the functions read their signature; of the others the scheme itself says it.

@@ -14,6 +14,8 @@ from tests.integrations.webhooks import signing_by_key, signing_by_secret
 from tests.integrations.webhooks.asking import ask, reason
 from tests.integrations.webhooks.signer import NOW, URL, Made, b64, mac, make
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 assert signing_by_secret
 SECRET = "a-shared-secret"
 

@@ -15,6 +15,8 @@ from secrets_vault.secret import Secret
 from tests.integrations.webhooks.asking import moment, request_of
 from tests.integrations.webhooks.signer import NOW, Made, mac
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 PROOF = {"kind": "hmac", "signature": "header:X-S", "signed": "{body}"}
 
 
