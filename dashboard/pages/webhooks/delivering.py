@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import ngettext
 
 from dashboard.pages.webhooks.event_list import TONES
 from dashboard.timeline import CODE_WORDS, Step, milliseconds, status_words
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from integrations.models import WebhookEvent
 
 State = WebhookDelivery.State
-ERROR_WORDS = {
-    **CODE_WORDS,
-    "worker_ended": gettext_lazy("the worker stopped in the middle of it"),
-}
 
 
 @dataclass(frozen=True)
@@ -37,6 +33,17 @@ class Shown:
         """Return what the last try means, in a sentence; nothing for one that was delivered."""
         is_done = self.delivery.state == State.DELIVERED
         return "" if is_done else sentence(self.delivery.last_error, self.delivery.last_status)
+
+    @property
+    def lost(self) -> str:
+        """Return how many tries ended with their worker, in a sentence: a try is counted before it is made."""
+        n = self.delivery.attempts - len(self.steps) - (self.delivery.state == State.SENDING)
+        said = ngettext(
+            "{n} try was cut off: the worker stopped in the middle of it, so the target may have taken the event.",
+            "{n} tries were cut off: the worker stopped in the middle of them, so the target may have taken the event.",
+            n,
+        )
+        return said.format(n=n) if n > 0 else ""
 
     @property
     def is_open(self) -> bool:
@@ -74,4 +81,4 @@ def _step(attempt: WebhookAttempt) -> Step:
 
 def error_words(code: str) -> str:
     """Return why a try failed, in words; a code we have no words for as it is."""
-    return str(ERROR_WORDS.get(code, "")) or code.replace("_", " ") or _("no answer")
+    return str(CODE_WORDS.get(code, "")) or code.replace("_", " ") or _("no answer")

@@ -159,6 +159,18 @@ def test_every_try_of_every_target_is_shown(browser_of, ada, stripe):
     assert "<b>x</b>" not in content
 
 
+@pytest.mark.parametrize(
+    ("state", "attempts", "said"),
+    [("sending", 1, ""), ("waiting", 1, "1 try was cut off"), ("sending", 3, "2 tries were cut off")],
+)
+def test_a_try_that_ended_with_its_worker_is_said(browser_of, ada, stripe, state, attempts, said):
+    event = arrive(stripe)
+    make_webhook_delivery(event, make_webhook_target(stripe, name="n8n"), state=state, attempts=attempts)
+    content = page_of(browser_of(ada), address_of(event))
+    assert ("cut off" in content) == bool(said)
+    assert said in content
+
+
 def test_the_events_of_an_endpoint_are_walked_one_by_one(browser_of, ada, stripe):
     first, middle, last = (arrive(stripe, ago=timedelta(minutes=m)) for m in (3, 2, 1))
     content = page_of(browser_of(ada), address_of(middle))
