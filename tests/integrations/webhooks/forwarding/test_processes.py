@@ -21,7 +21,7 @@ from tests.integrations.webhooks.senders import SECRET, SIGNED_ID, body_of
 from tests.integrations.webhooks.test_processes import database, post
 from tests.live import LiveKeylodge
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.matrix]  # the leases are one statement on either engine
 
 CAPABILITY, PAYLOAD = canary("capability-"), canary("payload-")
 SETUP = """
