@@ -58,7 +58,7 @@ def roll_secret(
     Raises StaleVersion when another one than `expected_current` is in use by now, and VaultError.
     """
     with transaction.atomic():
-        locked = WebhookEndpoint.objects.select_for_update().select_related("secret").get(pk=endpoint.pk)
+        locked = WebhookEndpoint.objects.select_for_update(of=("self",)).select_related("secret").get(pk=endpoint.pk)
         stored, until = locked.secret, None
         if stored is None or stored.deleted_at is not None:
             locked.secret = None
@@ -76,7 +76,7 @@ def roll_secret(
 def delete(endpoint: WebhookEndpoint, *, actor: Actor) -> None:
     """Remove an endpoint with its events, deliveries and targets for good; its secrets are put aside in the vault."""
     with transaction.atomic():
-        locked = WebhookEndpoint.objects.select_for_update().select_related("secret").get(pk=endpoint.pk)
+        locked = WebhookEndpoint.objects.select_for_update(of=("self",)).select_related("secret").get(pk=endpoint.pk)
         targets = WebhookTarget.objects.filter(endpoint=locked).select_related("signing_secret")
         secrets = [locked.secret, *(target.signing_secret for target in targets)]
         events = WebhookEvent.objects.filter(endpoint=locked)
