@@ -135,7 +135,7 @@ def test() -> None:
         run_processes(
             "processes on PostgreSQL and Valkey",
             f"processes and not browser and not matrix and {SLOW}",
-            coverage="postgres_processes",
+            coverage="",  # it adds next to nothing to the three above, and costs each process a fifth of its time
             counts=counts,
             **post,
         ),
