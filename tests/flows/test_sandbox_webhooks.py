@@ -9,7 +9,7 @@ import pytest
 from tests.live import LiveKeylodge
 from tests.visitor import Visitor
 
-pytestmark = [pytest.mark.processes, pytest.mark.matrix]
+pytestmark = [pytest.mark.processes, pytest.mark.soak]
 
 LOOK = """
 import json
