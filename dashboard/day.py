@@ -60,15 +60,5 @@ def day_and_hours(client_ids: Iterable[UUID], shown: Iterable[UUID], *, now: dat
     return Day(calls, failed, limited), found
 
 
-def hours_of(client_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, Hours]:
-    """Return (calls, failed) for each of the last 24 hours of clients already found visible, in one query."""
-    since, ids = first_hour(now), list(client_ids)
-    found: dict[UUID, Hours] = {pk: [(0, 0)] * HOURS for pk in ids}
-    rows = ClientHour.objects.filter(client_id__in=ids, hour__gte=since, hour__lte=now).order_by()
-    for client_id, hour, calls, failed in rows.values_list("client_id", "hour", "calls", "failed"):
-        found[client_id][_place(hour, since)] = (calls, failed)
-    return found
-
-
 def _place(hour: datetime, since: datetime) -> int:
     return min(HOURS - 1, max(0, int((hour - since).total_seconds() // 3600)))
