@@ -145,7 +145,7 @@ class Forwarder:
             # Our vault is not open, or the event was deleted a moment ago: no fault of the target or the event.
             logger.warning("a webhook was put off", extra={"error": type(failed).__name__})
             claiming.give_back([delivery], now=now, until=now + PUT_OFF)
-        except Exception:
+        except Exception:  # whatever broke: this one is given up and the log says where; the rest still goes
             logger.exception("a webhook cannot be sent", extra={"delivery": str(delivery.pk)})
             self._unwritten.append(Result(delivery, Outcome(error=code), now))
         else:

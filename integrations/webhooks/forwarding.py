@@ -88,8 +88,8 @@ def hand_on(now: datetime) -> int:
 def _run(running: Forwarder) -> None:
     try:
         running.run()
-    except Exception:
-        logger.exception("forwarding of webhooks ended")  # the sweep starts it again
+    except Exception:  # whatever broke: what was under way keeps its lease, and the sweep starts a thread again
+        logger.exception("forwarding of webhooks ended")
         _forget(running)
     finally:
         connections.close_all()
