@@ -15,6 +15,7 @@ from django.db import transaction
 
 from dashboard.demo_data.rhythm import moments, settle, shares_at
 from dashboard.demo_data.stories import STORIES, USED, Service, Story
+from integrations.call_log.tables import client_hours
 from integrations.causes import Cause, explain, path_template
 from integrations.models import Call, CallHour, ClientHour, Connection, ErrorGroup, LimitReading
 from integrations.models.call import Outcome
@@ -66,7 +67,7 @@ def make_calls(callers: list[Caller], dice: random.Random, *, calls: int, days: 
         while batch := list(islice(rows, BATCH)):
             Call.objects.bulk_create(batch, batch_size=BATCH)
         CallHour.objects.bulk_create(_hours(counts), batch_size=BATCH)
-        ClientHour.objects.bulk_create(_client_hours(counts), batch_size=BATCH)
+        ClientHour.objects.bulk_create(client_hours(counts.hours), batch_size=BATCH)
         settle(counts.groups.values(), now=now)
         ErrorGroup.objects.bulk_create(counts.groups.values(), batch_size=BATCH)
         telling = [caller for caller in callers if caller.service.limit]
@@ -201,15 +202,6 @@ def _hours(counts: Counts) -> Iterator[CallHour]:
             repeated=int(repeated),
             total_ms=total_ms,
         )
-
-
-def _client_hours(counts: Counts) -> Iterator[ClientHour]:
-    sums: defaultdict[tuple[UUID, datetime], list[int]] = defaultdict(lambda: [0] * 3)
-    for (_connection, client, _token, hour), counted in counts.hours.items():
-        for place, value in enumerate(counted[:3]):
-            sums[client, hour][place] += int(value)
-    for (client, hour), (calls, failed, limited) in sums.items():
-        yield ClientHour(client_id=client, hour=hour, calls=calls, failed=failed, limited=limited)
 
 
 def _reading(caller: Caller, number: int, dice: random.Random, *, now: datetime) -> LimitReading:

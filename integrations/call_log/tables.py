@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from operator import add, attrgetter
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from integrations.models.call import NO_TOKEN, Outcome
 from integrations.models.router import calls_alias
 from secrets_vault.models import StoredSecret
 
+HourKey = tuple[UUID, UUID, UUID, datetime]  # connection, client, token, the hour's start
 _COUNTS = ("calls", "failed", "limited", "repeated", "total_ms")
 _CLIENT_COUNTS = _COUNTS[:3]
 _MAX_BIGINT = 2**63 - 1
@@ -85,39 +87,41 @@ def _for_postgresql(row: CallRow) -> list[Any]:
 
 def add_hours(records: Iterable[CallRecord]) -> None:
     """Add a batch to the counts of its hours: those of each connection and token, and those of each client."""
-    sums: dict[tuple[UUID, UUID, UUID, datetime], list[float]] = {}
-    clients: dict[tuple[UUID, datetime], list[float]] = {}
+    sums: defaultdict[HourKey, list[float]] = defaultdict(lambda: [0, 0, 0, 0, 0.0])
     for record in records:
         if record.connection_id is None:
             continue
         hour = record.at.replace(minute=0, second=0, microsecond=0)
-        counted = (
-            1,
-            record.has_failed,
-            record.outcome == Outcome.LIMITED,
-            max(0, record.attempts - 1),
-            record.total_ms,
-        )
-        _add(sums.setdefault((record.connection_id, record.client_id, record.token_id or NO_TOKEN, hour), []), counted)
-        _add(clients.setdefault((record.client_id, hour), []), counted[: len(_CLIENT_COUNTS)])
+        counts = sums[record.connection_id, record.client_id, record.token_id or NO_TOKEN, hour]
+        counts[0] += 1
+        counts[1] += record.has_failed
+        counts[2] += record.outcome == Outcome.LIMITED
+        counts[3] += max(0, record.attempts - 1)
+        counts[4] += record.total_ms
     hours = [
-        CallHour(connection_id=connection, client_id=client, token_id=token, hour=hour, **_named(counts))
+        CallHour(
+            connection_id=connection,
+            client_id=client,
+            token_id=token,
+            hour=hour,
+            **dict(zip(_COUNTS, counts, strict=True)),
+        )
         for (connection, client, token, hour), counts in sorted(sums.items(), key=str)
     ]
-    client_hours = [
-        ClientHour(client_id=client, hour=hour, **_named(counts))
+    _add_to_counts(CallHour, hours, unique="connection_id, token_id, hour", counts=_COUNTS)
+    _add_to_counts(ClientHour, client_hours(sums), unique="client_id, hour", counts=_CLIENT_COUNTS)
+
+
+def client_hours(sums: Mapping[HourKey, Sequence[float]]) -> list[ClientHour]:
+    """Return the counts of connections and tokens added up by client: a row for each hour, not saved yet."""
+    clients: defaultdict[tuple[UUID, datetime], list[int]] = defaultdict(lambda: [0] * len(_CLIENT_COUNTS))
+    for (_connection, client, _token, hour), counts in sums.items():
+        for place in range(len(_CLIENT_COUNTS)):
+            clients[client, hour][place] += int(counts[place])
+    return [
+        ClientHour(client_id=client, hour=hour, **dict(zip(_CLIENT_COUNTS, counts, strict=True)))
         for (client, hour), counts in sorted(clients.items(), key=str)
     ]
-    _add_to_counts(CallHour, hours, unique="connection_id, token_id, hour", counts=_COUNTS)
-    _add_to_counts(ClientHour, client_hours, unique="client_id, hour", counts=_CLIENT_COUNTS)
-
-
-def _add(sums: list[float], counted: Sequence[float]) -> None:
-    sums[:] = map(add, sums, counted) if sums else counted
-
-
-def _named(counts: Sequence[float]) -> dict[str, Any]:
-    return dict(zip(_COUNTS, counts, strict=False))
 
 
 def _add_to_counts(kind: type[Model], rows: Sequence[Model], *, unique: str, counts: Sequence[str]) -> None:
