@@ -234,13 +234,13 @@ def checked_url(url: Secret) -> str:
     except (BadRequest, UnicodeError):
         reason = _("must be http:// or https:// with a plain host name, without user, password or #")
         raise CannotMakeEndpoint("forward_to", reason) from None
-    if _is_our_own(origin, path):
+    if is_our_own(origin, path):
         reason = _("is an endpoint of Keylodge itself: the events would go round in a circle")
         raise CannotMakeEndpoint("forward_to", reason)
     return origin.host
 
 
-def _is_our_own(origin: Origin, path: bytes) -> bool:
+def is_our_own(origin: Origin, path: bytes) -> bool:
     """Tell whether an address leads to our own inlet, by its public name or by a loopback one."""
     public, _path = split_url(settings.KEYLODGE_PUBLIC_URL)
     is_here = origin.host in LOOPBACK and origin.port in (settings.KEYLODGE_PORT, public.port)

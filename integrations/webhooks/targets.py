@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -68,9 +67,10 @@ def check_url(url: Secret) -> None:
     text = url.expose()
     if not text or len(text) > LONGEST_URL:
         raise CannotForward("url", _("Give the whole address, at most {most} characters.").format(most=LONGEST_URL))
-    if _is_ours(text):
-        raise CannotForward("url", _("This is an endpoint of Keylodge itself: the events would go round in a circle."))
     try:
+        if making.is_our_own(*outbound.split_url(text)):
+            circle = _("This is an endpoint of Keylodge itself: the events would go round in a circle.")
+            raise CannotForward("url", circle)
         outbound.vet(text)
     except HostRefused:
         raise CannotForward(
@@ -174,7 +174,3 @@ def _name(name: str) -> str:
     if len(name) > LONGEST_NAME or not name.isprintable():
         raise CannotForward("name", _("A name is one line of at most {most} characters.").format(most=LONGEST_NAME))
     return name
-
-
-def _is_ours(url: str) -> bool:
-    return url.lower().startswith(f"{settings.KEYLODGE_PUBLIC_URL.lower()}/hooks/")

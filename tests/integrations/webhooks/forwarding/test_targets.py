@@ -64,10 +64,17 @@ def test_an_address_that_leads_inside_or_is_no_web_address_is_refused(world, url
     assert not WebhookTarget.objects.exists()
 
 
-def test_our_own_endpoints_are_no_target(world):
-    url = f"{django_settings.KEYLODGE_PUBLIC_URL}/hooks/{world.endpoint.slug}"
+@pytest.mark.parametrize(
+    "base", ["{public}", "http://localhost:{port}", "http://127.0.0.1:{port}", "http://[::1]:{port}"]
+)
+def test_our_own_endpoints_are_no_target(world, base):
+    base = base.format(public=django_settings.KEYLODGE_PUBLIC_URL, port=django_settings.KEYLODGE_PORT)
+    url = f"{base}/hooks/{world.endpoint.slug}"
     with pytest.raises(CannotForward, match="circle"):
         targets.make(world.endpoint, Secret(url), actor=SYSTEM)
+    moved = world.target()
+    with pytest.raises(CannotForward, match="circle"):
+        targets.change(moved, actor=SYSTEM, url=Secret(url))
 
 
 @pytest.mark.parametrize(
