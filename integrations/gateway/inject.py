@@ -6,18 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote_plus
 
+from integrations.outbound.relaying import HOP_BY_HOP, listed_in_connection, passed_on
+
 Headers = list[tuple[bytes, bytes]]
 
-# RFC 9110 section 7.6.1, and what only concerns the way from the caller to us.
-_HOP_BY_HOP = frozenset(
-    b"connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer "
-    b"transfer-encoding upgrade expect http2-settings".split()
-)
-_OURS_ALONE = frozenset(
-    b"host content-length authorization cookie forwarded via x-real-ip true-client-ip cf-connecting-ip".split()
-)
-_DROPPED = _HOP_BY_HOP | _OURS_ALONE
-_OUR_PREFIXES = (b"x-keylodge-", b"x-forwarded-")
 # What a browser takes as said by our origin about our origin: its cookies, its certificates, where it reports, what
 # it keeps, and where to go next.
 _NOT_RELAYED = frozenset(
@@ -25,7 +17,7 @@ _NOT_RELAYED = frozenset(
     b"public-key-pins public-key-pins-report-only set-cookie set-cookie2 strict-transport-security "
     b"content-security-policy content-security-policy-report-only server x-content-type-options".split()
 )
-_WITHHELD = _HOP_BY_HOP | _NOT_RELAYED
+_WITHHELD = HOP_BY_HOP | _NOT_RELAYED
 _ADDED_TO_ANSWERS = (
     (b"content-security-policy", b"sandbox; default-src 'none'"),
     (b"x-content-type-options", b"nosniff"),
@@ -56,26 +48,16 @@ def upstream_headers(
     if injected.in_ == "header":
         taken.add(injected.name.lower().encode("latin-1"))
     taken |= {slot[7:].encode("latin-1") for slot in carriers if slot.startswith("header:")}
-    dropped = taken | _DROPPED | _listed_in_connection(headers)
     kept, present = [], set()
-    for header in headers:
-        lower = header[0].lower()
-        dashed = lower.replace(b"_", b"-")
-        if lower not in dropped and dashed not in dropped and not dashed.startswith(_OUR_PREFIXES):
-            kept.append(header)
-            present.add(dashed)
+    for dashed, header in passed_on(headers, besides=taken):
+        kept.append(header)
+        present.add(dashed)
     for name, (spelled, value) in fixed.items():
         if name not in defaults or name.encode("latin-1") not in present:
             kept.append((spelled.encode("latin-1"), value.encode("utf-8")))
     if injected.in_ == "header":
         kept.append((injected.name.encode("latin-1"), injected.value.encode("utf-8")))
     return kept
-
-
-def _listed_in_connection(headers: Headers) -> set[bytes]:
-    return {
-        word.strip().lower() for name, value in headers if name.lower() == b"connection" for word in value.split(b",")
-    }
 
 
 def upstream_query(query: bytes, *, carriers: frozenset[str], injected: Injected) -> bytes:
@@ -97,7 +79,7 @@ def _name_of(pair: bytes) -> str:
 
 def answer_headers(headers: Headers) -> Headers:
     """Return the upstream's headers as they came, but for those that must not come from our origin."""
-    dropped = _WITHHELD | _listed_in_connection(headers)
+    dropped = _WITHHELD | listed_in_connection(headers)
     kept = []
     for name, value in headers:
         lower = name.lower()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from integrations.models import WebhookDelivery, WebhookEvent
+from integrations.outbound.relaying import passed_on
 from integrations.webhooks import opening
 from integrations.webhooks.destinations import Destination
 from integrations.webhooks.sealing import Head
@@ -14,17 +15,7 @@ from secrets_vault.secret import Secret
 
 Headers = list[tuple[bytes, bytes]]
 
-# RFC 9110 section 7.6.1; what was meant for us alone; and what only told of the way to us.
-_HOP_BY_HOP = frozenset(
-    b"connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer "
-    b"transfer-encoding upgrade expect http2-settings".split()
-)
-_FOR_US_ALONE = frozenset(
-    b"host content-length authorization cookie accept-encoding forwarded via x-real-ip true-client-ip "
-    b"cf-connecting-ip".split()
-)
-_DROPPED = _HOP_BY_HOP | _FOR_US_ALONE
-_OUR_PREFIXES = (b"x-keylodge-", b"x-forwarded-")
+_SET_BY_US = frozenset({b"accept-encoding"})
 _METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE", "GET"})
 SEND_S = 20.0
 SLOWEST_BYTES_PER_S = 256 * 1024
@@ -62,15 +53,8 @@ def outgoing(delivery: WebhookDelivery, destination: Destination, *, now: dateti
 
 def forwarded_headers(head: Head) -> Headers:
     """Return the sender's headers that go on. Its own `webhook-id` and the like get `x-original-` in front."""
-    listed = {
-        word.strip().lower() for name, value in head.headers if name == "connection" for word in value.split(b",")
-    }
-    dropped = _DROPPED | listed
-    kept = []
-    for text, value in head.headers:
-        name = text.lower().encode("latin-1")
-        dashed = name.replace(b"_", b"-")
-        if name in dropped or dashed in dropped or dashed.startswith(_OUR_PREFIXES):
-            continue
-        kept.append((b"x-original-" + dashed if dashed in OURS else name, value))
-    return kept
+    sent = [(name.lower().encode("latin-1"), value) for name, value in head.headers]
+    return [
+        (b"x-original-" + dashed if dashed in OURS else name, value)
+        for dashed, (name, value) in passed_on(sent, besides=_SET_BY_US)
+    ]
