@@ -9,6 +9,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
+
 OURS = ("DATABASE_URL", "BROKER_URL", "CACHE_URL", "EMAIL_URL", "SECRET_KEY", "DEBUG")
 
 
@@ -32,6 +34,16 @@ def start_engines() -> None:
     os.environ["DATABASE_URL"] = start_postgres()
     os.environ["BROKER_URL"] = start_valkey()
     os.environ["CACHE_URL"] = os.environ["BROKER_URL"]
+
+
+def only_on_sqlite(reason: str) -> pytest.MarkDecorator:
+    """Return the mark of a test that has nothing to ask of PostgreSQL and Valkey, and why."""
+    return pytest.mark.skipif("DATABASE_URL" in os.environ, reason=reason)
+
+
+def only_on_postgres(reason: str) -> pytest.MarkDecorator:
+    """Return the mark of a test that has nothing to ask of SQLite, and why."""
+    return pytest.mark.skipif("DATABASE_URL" not in os.environ, reason=reason)
 
 
 def start_postgres() -> str:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.engines import start_valkey
+from tests.engines import only_on_sqlite, start_valkey
 from tests.fake_upstream import FakeUpstream
 from tests.faults.consents import make_consents
 from tests.faults.installation import SIGN_IN, Installation
@@ -22,7 +22,7 @@ from tests.faults.proxy import FaultProxy
 
 pytestmark = [
     pytest.mark.processes,
-    pytest.mark.skipif("DATABASE_URL" in os.environ, reason="it brings its own broker, and reads SQLite's file"),
+    only_on_sqlite("it brings its own broker, and reads SQLite's file"),
 ]
 
 HUBS = [f"hub-{number}" for number in range(4)]

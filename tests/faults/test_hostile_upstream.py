@@ -14,12 +14,13 @@ from pathlib import Path
 import pytest
 
 from integrations.gateway.retry import BUDGET_S
+from tests.engines import only_on_sqlite
 from tests.fake_upstream import FakeUpstream
 from tests.faults.installation import Installation
 
 pytestmark = [
     pytest.mark.processes,
-    pytest.mark.skipif("DATABASE_URL" in os.environ, reason="the database has no part in it"),
+    only_on_sqlite("the database has no part in it"),
 ]
 
 AT_ONCE = 8

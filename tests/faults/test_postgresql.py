@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines import only_on_postgres
 from tests.fake_upstream import FakeUpstream
 from tests.faults.installation import SIGN_IN, Installation
 from tests.faults.proxy import FaultProxy
 
 pytestmark = [
     pytest.mark.processes,
-    pytest.mark.skipif("DATABASE_URL" not in os.environ, reason="these faults are those of PostgreSQL"),
+    only_on_postgres("these faults are those of PostgreSQL"),
 ]
 
 BOUNDED_S = 20.0  # 3 s until a silent server is given up, 2 s for each new connection; the rest is a busy machine's

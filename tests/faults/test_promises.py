@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import os
 import resource
 import sqlite3
 import threading
@@ -14,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines import only_on_sqlite
 from tests.fake_upstream import OK, FakeUpstream
 from tests.faults.installation import Installation
 
 pytestmark = [
     pytest.mark.processes,
-    pytest.mark.skipif("DATABASE_URL" in os.environ, reason="these faults are those of SQLite and its files"),
+    only_on_sqlite("these faults are those of SQLite and its files"),
 ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import os
 import signal
 import subprocess
 import threading
@@ -13,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines import only_on_sqlite
 from tests.fake_upstream import FakeUpstream
 from tests.faults.installation import Installation
 
 pytestmark = [
     pytest.mark.processes,
-    pytest.mark.skipif("DATABASE_URL" in os.environ, reason="the database has no part in it"),
+    only_on_sqlite("the database has no part in it"),
 ]
 
 CALLERS = 20

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 
 from secrets_vault import generation
+from tests.engines import only_on_postgres, only_on_sqlite
 
 
 def count_up_often(times):
@@ -29,7 +30,7 @@ def test_no_count_is_lost_between_processes():
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="NOTIFY is PostgreSQL's")
+@only_on_postgres("NOTIFY is PostgreSQL's")
 def test_another_machines_change_arrives_within_a_second(monkeypatch):
     at_start = generation.current()
     listener = generation.start_listener()
@@ -51,6 +52,6 @@ def wait_for_more_than(count):
     assert generation.current() > count
 
 
-@pytest.mark.skipif(connection.vendor == "postgresql", reason="SQLite is one machine")
+@only_on_sqlite("SQLite is one machine")
 def test_one_machine_needs_no_listener():
     assert generation.start_listener() is None

@@ -22,11 +22,12 @@ from integrations.models import Connection, CustomProvider, GatewayToken
 from secrets_vault import generation, vault
 from secrets_vault.actor import SYSTEM
 from secrets_vault.models import InstallationSetting, KeyTerm, SecretField, StoredSecret
+from tests.engines import only_on_postgres, only_on_sqlite
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ON_SQLITE = pytest.mark.skipif("database.vendor != 'sqlite'", reason="a database file")
-ON_POSTGRES = pytest.mark.skipif("database.vendor != 'postgresql'", reason="a database server")
+ON_SQLITE = only_on_sqlite("a database file")
+ON_POSTGRES = only_on_postgres("a database server")
 
 
 class Clock:

@@ -23,6 +23,7 @@ from secrets_vault import generation, vault
 from secrets_vault.actor import SYSTEM
 from secrets_vault.models import AuditEvent
 from secrets_vault.secret import Secret
+from tests.engines import only_on_postgres
 from tests.factories import make_client, make_webhook_endpoint, make_webhook_target
 from tests.integrations.webhooks.senders import (
     GIVES_SECRET,
@@ -517,7 +518,7 @@ def test_storage_that_is_slow_is_503_within_the_vendors_patience(monkeypatch):
     assert post_once(PATH, body_of(), signed(body_of())).status == 503
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite is told when it is opened")
+@only_on_postgres("SQLite is told when it is opened")
 def test_a_server_that_does_not_wait_for_the_disk_waits_for_events(monkeypatch):
     make_endpoint()
     said: list[str] = []
@@ -539,7 +540,7 @@ def test_a_server_that_does_not_wait_for_the_disk_waits_for_events(monkeypatch):
     assert said == ["on"]
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="a server can go away")
+@only_on_postgres("a server can go away")
 def test_a_server_that_was_started_anew_costs_no_event():
     make_endpoint()
 

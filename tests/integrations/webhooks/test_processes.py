@@ -20,11 +20,12 @@ from typing import Any
 import pytest
 
 from tests.canaries import Net, canary
+from tests.engines import only_on_sqlite
 from tests.integrations.webhooks.senders import SECRET, SIGNED_ID, body_of, signed
 from tests.live import LiveKeylodge
 
 pytestmark = pytest.mark.processes
-ON_SQLITE = pytest.mark.skipif("DATABASE_URL" in os.environ, reason="this fault is one of SQLite's files")
+ON_SQLITE = only_on_sqlite("this fault is one of SQLite's files")
 
 WEB_PROCESSES = 3
 CAPABILITY = canary("capability-")
