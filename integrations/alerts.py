@@ -130,10 +130,7 @@ def _tell_of_app(app: OAuthApp, kind: str, user: User, *, now: datetime, is_play
         "may_change": may_change,
         "url": page_url(f"/oauth-apps/{app.pk}/" if may_change else "/connections/"),
     }
-    with writing_to(user):
-        subject, body = compose(kind, context)
-    key = f"{kind}:{app.pk}:{now.isoformat()}:{user.pk}"
-    say(user, kind, dedupe_key=key, subject=subject, body=body, client=app.for_client, now=now, is_play=is_play)
+    tell(user, kind, context, key=f"{app.pk}:{now.isoformat()}", client=app.for_client, now=now, is_play=is_play)
 
 
 def _name_of(provider_key: str) -> str:
@@ -164,19 +161,19 @@ def _tell(episode: AlertEpisode, kind: str, *, now: datetime, failed: int = 0) -
         "failed": failed,
         "url": page_url(f"/connections/{connection.slug}/"),
     }
+    is_play = connection.is_sandbox or connection.is_demo
     for user in recipients(connection.client):
-        with writing_to(user):
-            subject, body = compose(kind, context)
-        say(
-            user,
-            kind,
-            dedupe_key=f"{kind}:{episode.pk}:{user.pk}",
-            subject=subject,
-            body=body,
-            client=connection.client,
-            now=now,
-            is_play=connection.is_sandbox or connection.is_demo,
-        )
+        tell(user, kind, context, key=str(episode.pk), client=connection.client, now=now, is_play=is_play)
+
+
+def tell(
+    user: User, kind: str, context: dict[str, object], *, key: str, client: Client | None, now: datetime, is_play: bool
+) -> None:
+    """Say `emails/<kind>.txt` to a person in their own language, once for each `key`."""
+    with writing_to(user):
+        subject, body = compose(kind, context)
+    key = f"{kind}:{key}:{user.pk}"
+    say(user, kind, dedupe_key=key, subject=subject, body=body, client=client, now=now, is_play=is_play)
 
 
 def compose(kind: str, context: dict[str, object]) -> tuple[str, str]:

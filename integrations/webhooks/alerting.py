@@ -14,7 +14,6 @@ from django.db.models import Model
 
 from integrations import alerts
 from integrations.models import WebhookEndpoint
-from secrets_vault.people.language import writing_to
 
 
 def began(row: Model, column: str, kind: str, *, endpoint: WebhookEndpoint, now: datetime, **about: Any) -> bool:
@@ -49,15 +48,4 @@ def _tell(endpoint: WebhookEndpoint, kind: str, *, key: str, now: datetime, **ab
     context = {"endpoint": endpoint, "client": client, "environment": endpoint.environment, **about}
     context["url"] = alerts.page_url(f"/webhooks/{endpoint.slug}/")
     for user in alerts.recipients(client):
-        with writing_to(user):
-            subject, body = alerts.compose(kind, context)
-        alerts.say(
-            user,
-            kind,
-            dedupe_key=f"{kind}:{key}:{user.pk}",
-            subject=subject,
-            body=body,
-            client=client,
-            now=now,
-            is_play=endpoint.is_demo,
-        )
+        alerts.tell(user, kind, context, key=key, client=client, now=now, is_play=endpoint.is_demo)
