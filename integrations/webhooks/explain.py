@@ -14,8 +14,8 @@ from integrations.webhooks.schemes.parts import PUBLIC_KEY_KINDS, Proof
 from integrations.webhooks.schemes.proven import NO_KEYS, Case, KeySource
 from integrations.webhooks.schemes.shape import Scheme
 from integrations.webhooks.signed_content import urls_to_try
-from integrations.webhooks.verdicts import Explanation, Handshake, Refused
-from integrations.webhooks.verify import check_line, verify
+from integrations.webhooks.verdicts import Explanation, Refused
+from integrations.webhooks.verify import check_line, verdict_of
 from secrets_vault.secret import MASK, Secret
 
 SHOWN = 8  # characters of a signature: enough to compare by eye, too few to use
@@ -30,7 +30,7 @@ def explain(
     keys: KeySource = NO_KEYS,
 ) -> Explanation:
     """Return the verdict with all that led to it. It never raises for what a stranger may send."""
-    verdict, reason, why = _verdict(request, scheme, secrets, now=now, keys=keys)
+    verdict, reason, why = verdict_of(request, scheme, secrets, now=now, keys=keys)
     try:
         check_line(request)
     except Refused:  # half a character in the address or the method: there are no bytes to show
@@ -54,18 +54,6 @@ def explain(
         first_difference=_first_difference(expected, claim.written) if expected else None,
         hint=_hint(case, key, claim, content) if verdict == "invalid" and reason == "mismatch" else "",
     )
-
-
-def _verdict(
-    request: WebhookRequest, scheme: Scheme, secrets: Sequence[Secret], *, now: datetime, keys: KeySource
-) -> tuple[str, str, str]:
-    try:
-        said = verify(request, scheme, secrets, now=now, keys=keys)
-    except Refused as refusal:
-        return "invalid", refusal.reason, refusal.why
-    if isinstance(said, Handshake):
-        return "handshake", "handshake", "It is the sender's question whether the address is yours."
-    return "valid", "ok", "The signature is right, and fresh where a time is signed."
 
 
 def _seen(case: Case) -> tuple[Key, Claim, bytes, bytes] | None:

@@ -14,10 +14,10 @@ from integrations.webhooks.proofs import prove
 from integrations.webhooks.request import WebhookRequest
 from integrations.webhooks.schemes.proven import NO_KEYS, Case, KeySource, Proven
 from integrations.webhooks.schemes.shape import Scheme
-from integrations.webhooks.verdicts import Explanation, Handshake, Refused, Verified
+from integrations.webhooks.verdicts import Handshake, Refused, Verified
 from secrets_vault.secret import Secret
 
-__all__ = ["Explanation", "Handshake", "Refused", "Verified", "verify"]
+__all__ = ["Handshake", "Refused", "Verified", "verdict_of", "verify"]
 
 
 def verify(
@@ -53,6 +53,24 @@ def verify(
         secret_number=proven.secret_number,
         is_put_together=proven.is_put_together,
     )
+
+
+def verdict_of(
+    request: WebhookRequest,
+    scheme: Scheme,
+    secrets: Sequence[Secret],
+    *,
+    now: datetime,
+    keys: KeySource = NO_KEYS,
+) -> tuple[str, str, str]:
+    """Return verdict (valid, invalid or handshake), reason and a sentence, to be told to a person."""
+    try:
+        said = verify(request, scheme, secrets, now=now, keys=keys)
+    except Refused as refusal:
+        return "invalid", refusal.reason, refusal.why
+    if isinstance(said, Handshake):
+        return "handshake", "handshake", "It is the sender's question whether the address is yours."
+    return "valid", "ok", "The signature is right, and fresh where a time is signed."
 
 
 def replay_digest(proven: Proven) -> bytes:

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from integrations.providers.reading import BadFacts
+from integrations.webhooks import verify
 from integrations.webhooks.request import WebhookRequest
 from integrations.webhooks.schemes.proven import KeysByURL
 from integrations.webhooks.schemes.registry import UnknownScheme, custom_scheme, get_scheme
 from integrations.webhooks.schemes.shape import CUSTOM, Scheme
-from integrations.webhooks.verify import Handshake, Refused, verify
 from secrets_vault.commands import BAD_INPUT, KeylodgeCommand
 from secrets_vault.secret import Secret
 
@@ -69,13 +69,8 @@ def verdict_of(given: Mapping[str, Any]) -> dict[str, str]:
     except UnknownScheme:
         return _answer("invalid", "unknown_scheme", "There is no webhook scheme of this name.")
     request, now = _request(given), _now(given.get("now"))
-    try:
-        said = verify(request, scheme, _secrets(given.get("secret")), now=now, keys=_keys(given.get("public_keys")))
-    except Refused as refusal:
-        return _answer("invalid", refusal.reason, refusal.why)
-    if isinstance(said, Handshake):
-        return _answer("handshake", "handshake", "It is the sender's question whether the address is yours.")
-    return _answer("valid", "ok", "The signature is right, and fresh where a time is signed.")
+    secrets, keys = _secrets(given.get("secret")), _keys(given.get("public_keys"))
+    return _answer(*verify.verdict_of(request, scheme, secrets, now=now, keys=keys))
 
 
 def _answer(verdict: str, reason: str, why: str) -> dict[str, str]:
