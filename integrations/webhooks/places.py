@@ -78,6 +78,14 @@ def text(request: WebhookRequest, where: Place, *, item_separator: str = ",") ->
     return found[0] if found else None
 
 
+def required(request: WebhookRequest, where: Place, tail: str = "", *, item_separator: str = ",") -> str:
+    """Return the one value at a place. Raises Refused for none, an empty or a second one; `tail` says what it is."""
+    found = text(request, where, item_separator=item_separator)
+    if not found:
+        raise Refused("missing", f"The request lacks {where.words}{tail}.")
+    return found
+
+
 def _header_texts(request: WebhookRequest, where: Place, separator: str) -> tuple[str, ...]:
     if where.name == ANY:
         named = [(name, value.decode()) for name, value in request.headers if value.isascii()]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from integrations.webhooks.comparing import Claim, Key, content_of, right_signatures
 from integrations.webhooks.decoding import decoded
 from integrations.webhooks.key_material import UnusableSecret, key_bytes
-from integrations.webhooks.places import ANY, expected_count, place, text, texts
+from integrations.webhooks.places import ANY, expected_count, place, required, texts
 from integrations.webhooks.schemes.functions import functions
 from integrations.webhooks.schemes.parts import PUBLIC_KEY_KINDS, Proof
 from integrations.webhooks.schemes.proven import Case, Proven
@@ -144,10 +144,8 @@ def known_parts(case: Case) -> dict[str, bytes]:
 
 
 def _part(case: Case, where: str, what: str) -> bytes:
-    value = text(case.request, place(where), item_separator=case.scheme.item_separator)
-    if not value:
-        raise Refused("missing", f"The request lacks {place(where).words}, the signed {what}.")
-    return value.encode()
+    tail = f", the signed {what}"
+    return required(case.request, place(where), tail, item_separator=case.scheme.item_separator).encode()
 
 
 def check_body_hash(case: Case) -> None:
@@ -155,9 +153,7 @@ def check_body_hash(case: Case) -> None:
     rule = case.scheme.body_hash
     if rule is None:
         return
-    written = text(case.request, place(rule.place))
-    if not written:
-        raise Refused("missing", f"The request lacks {place(rule.place).words}: its body is not protected.")
+    written = required(case.request, place(rule.place), ": its body is not protected")
     try:
         claimed = decoded(written, rule.encoding)
     except ValueError:

@@ -9,7 +9,7 @@ from datetime import datetime
 from integrations.webhooks.event import event_id, event_type, fitting
 from integrations.webhooks.freshness import check_fresh, read_time
 from integrations.webhooks.handshakes import check_not_signed_by_us, signed_handshake, unsigned_handshake
-from integrations.webhooks.places import place, text
+from integrations.webhooks.places import place, required, text
 from integrations.webhooks.proofs import prove
 from integrations.webhooks.request import WebhookRequest
 from integrations.webhooks.schemes.proven import NO_KEYS, Case, KeySource, Proven
@@ -102,9 +102,8 @@ def _signed_at(case: Case, proven: Proven) -> datetime | None:
     rule = case.scheme.timestamp
     if rule is None:
         return proven.signed_at
-    written = text(case.request, place(rule.place), item_separator=case.scheme.item_separator)
-    if not written:
-        raise Refused("missing", f"The request lacks {place(rule.place).words}, the signed time.")
+    separator = case.scheme.item_separator
+    written = required(case.request, place(rule.place), ", the signed time", item_separator=separator)
     signed_at = read_time(written, rule.unit)
     check_fresh(signed_at, now=case.now, tolerance_s=rule.tolerance_s)
     return signed_at

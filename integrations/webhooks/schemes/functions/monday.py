@@ -7,7 +7,7 @@ address is not: the page shows one in each, but what an app's own subscriptions 
 from __future__ import annotations
 
 from integrations.webhooks import documents
-from integrations.webhooks.places import place, text
+from integrations.webhooks.places import place, required
 from integrations.webhooks.schemes.functions import jwt
 from integrations.webhooks.schemes.proven import Case, Proven
 from integrations.webhooks.verdicts import Refused
@@ -15,9 +15,7 @@ from integrations.webhooks.verdicts import Refused
 
 def prove(case: Case) -> Proven:
     """Return what the token proves. Raises Refused."""
-    written = text(case.request, place("header:Authorization"))
-    if not written:
-        raise Refused("missing", "The request lacks the header Authorization, which should hold a token.")
+    written = required(case.request, place("header:Authorization"), ", which should hold a token")
     token = jwt.parse(written.removeprefix("Bearer "), algorithm="HS256")
     number = jwt.hs256_secret_number(case, token)
     if token.time("exp") is None:

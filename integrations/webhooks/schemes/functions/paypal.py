@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 
 from integrations.webhooks.hosts import is_on_host
-from integrations.webhooks.places import place, text
+from integrations.webhooks.places import place, required
 from integrations.webhooks.request import WebhookRequest
 from integrations.webhooks.schemes.functions.certificates import verified_by_certificate
 from integrations.webhooks.schemes.functions.secrets import keys_of, name_and_certificate
@@ -52,7 +52,4 @@ def _content(request: WebhookRequest, webhook_id: str) -> bytes:
 
 
 def _header(request: WebhookRequest, name: str) -> str:
-    value = text(request, place(f"header:{name}"))
-    if not value:
-        raise Refused("missing", f"The request lacks the header {name}.")
-    return value
+    return required(request, place(f"header:{name}"))

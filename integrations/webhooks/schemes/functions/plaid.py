@@ -13,7 +13,7 @@ from typing import Any
 from integrations.webhooks import documents
 from integrations.webhooks.decoding import decoded
 from integrations.webhooks.freshness import DEFAULT_TOLERANCE_S, check_fresh
-from integrations.webhooks.places import place, text
+from integrations.webhooks.places import place, required
 from integrations.webhooks.request import WebhookRequest
 from integrations.webhooks.schemes.functions import jwt
 from integrations.webhooks.schemes.functions.secrets import BEGIN, keys_of
@@ -40,9 +40,7 @@ def prove(case: Case) -> Proven:
 
 
 def _token(request: WebhookRequest) -> jwt.Token:
-    written = text(request, place(HEADER))
-    if not written:
-        raise Refused("missing", "The request lacks the header Plaid-Verification, which should hold a token.")
+    written = required(request, place(HEADER), ", which should hold a token")
     return jwt.parse(written, algorithm="ES256")
 
 
