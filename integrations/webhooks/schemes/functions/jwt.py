@@ -66,10 +66,13 @@ def hs256_secret_number(case: Case, token: Token) -> int:
 
 
 def check_times(token: Token, *, now: datetime) -> datetime | None:
-    """Return when the token was made, where it says so. Raises Refused for one that has ended or has not begun."""
-    made_at, ends_at = token.time("iat"), token.time("exp")
+    """Return when the token was made, where it says so. Raises Refused for one without end, ended or not begun."""
+    ends_at = token.time("exp")
+    if ends_at is None:
+        raise Refused("missing", "The token names no end.")
+    made_at = token.time("iat")
     leeway = timedelta(seconds=DEFAULT_TOLERANCE_S)
-    if ends_at is not None and ends_at <= now:
+    if ends_at <= now:
         raise Refused("stale", "The token has ended.")
     for begins_at in (made_at, token.time("nbf")):
         if begins_at is not None and begins_at - now > leeway:
