@@ -31,7 +31,7 @@ def encoded(value: bytes, encoding: str) -> str:
     """Return bytes as the encoding writes them."""
     if encoding == "hex":
         return value.hex()
-    if encoding == "base64":
+    if encoding in ("base64", "basic"):
         return base64.b64encode(value).decode()
     if encoding == "base64url":
         return base64.urlsafe_b64encode(value).decode().rstrip("=")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import json
@@ -10,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
+from integrations.webhooks.decoding import encoded
 from integrations.webhooks.samples.draft import Draft
 
 LASTS = timedelta(minutes=5)
@@ -34,8 +34,8 @@ def adyen_payload(draft: Draft, key: bytes, at: datetime) -> None:
     for name, value in values.items():
         draft.put(f"{ITEM}{name}", value)
     content = ":".join(str((item | values).get(name, "")) for name in SIGNED_BY_ADYEN)
-    signature = base64.b64encode(hmac.digest(key, content.encode(), "sha256")).decode()
-    draft.put(f"{ITEM}additionalData.hmacSignature", signature)
+    signature = hmac.digest(key, content.encode(), "sha256")
+    draft.put(f"{ITEM}additionalData.hmacSignature", encoded(signature, "base64"))
 
 
 def contentful(draft: Draft, key: bytes, at: datetime) -> None:
@@ -44,7 +44,7 @@ def contentful(draft: Draft, key: bytes, at: datetime) -> None:
     draft.headers[CONTENTFUL[1]] = str(int(at.timestamp() * 1000))
     headers = ";".join(f"{name}:{draft.headers[name]}" for name in CONTENTFUL)
     content = "\n".join((draft.method, urlsplit(draft.url).path, headers)).encode() + b"\n" + draft.request().body
-    draft.headers["x-contentful-signature"] = hmac.new(key, content, hashlib.sha256).hexdigest()
+    draft.headers["x-contentful-signature"] = hmac.digest(key, content, "sha256").hex()
 
 
 def monday(draft: Draft, key: bytes, at: datetime) -> None:
@@ -60,12 +60,9 @@ def atlassian_connect(draft: Draft, key: bytes, at: datetime) -> None:
 
 
 def _token(claims: Mapping[str, object], key: bytes) -> str:
-    parts = ".".join(_base64url(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
-    return f"{parts}.{_base64url(hmac.digest(key, parts.encode(), 'sha256'))}"
-
-
-def _base64url(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+    header = {"alg": "HS256", "typ": "JWT"}
+    signed = ".".join(encoded(json.dumps(part).encode(), "base64url") for part in (header, claims))
+    return f"{signed}.{encoded(hmac.digest(key, signed.encode(), 'sha256'), 'base64url')}"
 
 
 def _s(at: datetime) -> int:

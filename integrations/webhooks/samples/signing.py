@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 from dataclasses import replace
@@ -155,7 +154,7 @@ def _sign(draft: Draft, scheme: Scheme, proof: Proof, key: bytes, *, known: dict
 def _signature(request: WebhookRequest, proof: Proof, key: bytes, known: dict[str, bytes]) -> str:
     if proof.kind == "equality":
         whole = key if proof.encoding != "basic" or b":" in key else b"keylodge:" + key
-        return base64.b64encode(whole).decode() if proof.encoding == "basic" else encoded(whole, proof.encoding)
+        return encoded(whole, proof.encoding)
     content = signed_content(request, proof.signed, url=urls_to_try(request.url, proof.url_form)[0], known=known)
     if proof.kind == "digest":
         return encoded(hashlib.new(proof.hash, content).digest(), proof.encoding)
