@@ -9,7 +9,6 @@ from integrations.webhooks.comparing import Claim, Key, content_of, expected_sig
 from integrations.webhooks.decoding import encoded
 from integrations.webhooks.proofs import known_parts, received, usable_keys
 from integrations.webhooks.request import WebhookRequest
-from integrations.webhooks.schemes.functions import functions
 from integrations.webhooks.schemes.parts import PUBLIC_KEY_KINDS, Proof
 from integrations.webhooks.schemes.proven import NO_KEYS, Case, KeySource
 from integrations.webhooks.schemes.shape import Scheme
@@ -58,7 +57,7 @@ def explain(
 
 def _seen(case: Case) -> tuple[Key, Claim, bytes, bytes] | None:
     """Return the first secret and signature that meet, and the bytes that were signed: as used, and as shown."""
-    if any(proof.kind == "function" for proof in case.scheme.proofs):
+    if case.scheme.own_functions:
         return None
     keys = usable_keys(case)
     claims = received(case, tuple(dict.fromkeys(key.proof for key in keys)))
@@ -74,9 +73,9 @@ def _seen(case: Case) -> tuple[Key, Claim, bytes, bytes] | None:
 
 def _signed_by_function(case: Case) -> bytes:
     """Return what a scheme with code of its own should have signed, empty where that says nothing or cannot be had."""
-    named = [functions()[proof.function].signed for proof in case.scheme.proofs if proof.function]
+    says = next((function.signed for function in case.scheme.own_functions), None)
     try:
-        return named[0](case) if named and named[0] else b""
+        return says(case) if says else b""
     except Refused:
         return b""
 

@@ -14,7 +14,6 @@ from django.db import close_old_connections, connections
 
 from integrations.errors import IntegrationError
 from integrations.webhooks import published
-from integrations.webhooks.schemes.functions import functions
 from integrations.webhooks.schemes.proven import NO_KEYS, KeysByURL, KeySource
 from integrations.webhooks.verdicts import Refused
 
@@ -86,11 +85,10 @@ class Keys:
 def urls_of(scheme: Scheme, request: WebhookRequest) -> tuple[str, ...]:
     """Return where the keys are that a request needs, by the scheme's own rules. A request they refuse needs none."""
     found: list[str] = []
-    for proof in scheme.proofs:
-        asked = functions()[proof.function].key_urls if proof.function else None
-        if asked is not None:
+    for function in scheme.own_functions:
+        if function.key_urls is not None:
             try:
-                found.extend(asked(request))
+                found.extend(function.key_urls(request))
             except Refused:  # verify() says why
                 return ()
     return tuple(dict.fromkeys(found))[:MOST_FOR_ONE]

@@ -10,7 +10,6 @@ from integrations.webhooks.comparing import Claim, Key, content_of, right_signat
 from integrations.webhooks.decoding import decoded
 from integrations.webhooks.key_material import UnusableSecret, key_bytes
 from integrations.webhooks.places import ANY, expected_count, place, required, texts
-from integrations.webhooks.schemes.functions import functions
 from integrations.webhooks.schemes.parts import PUBLIC_KEY_KINDS, Proof
 from integrations.webhooks.schemes.proven import Case, Proven
 from integrations.webhooks.signed_content import near_urls, urls_to_try
@@ -25,9 +24,8 @@ LONGEST_TO_TRY_AGAIN = 1024 * 1024
 
 def prove(case: Case) -> Proven:
     """Return what is proven. Raises Refused."""
-    functional = [proof for proof in case.scheme.proofs if proof.kind == "function"]
-    if functional:
-        return functions()[functional[0].function].prove(case)
+    if own := case.scheme.own_functions:
+        return own[0].prove(case)
     keys = usable_keys(case)
     claims = received(case, tuple(dict.fromkeys(key.proof for key in keys)))
     known = known_parts(case)

@@ -44,7 +44,7 @@ def sign(
     at = _stale(scheme, proof, now) if variant == "stale" else now
     draft = Draft(url, is_form=_is_form(scheme, proof), item_separator=scheme.item_separator)
     _fill(draft, scheme, at=at, nonce=nonce)
-    is_body_signed = _is_body_signed(scheme, proof)
+    is_body_signed = scheme.body_hash is not None or proof.covers_body
     is_spoilt = variant == "tampered" and not is_body_signed
     if proof.kind == "function":
         SIGNERS[proof.function](draft, key, at)
@@ -103,10 +103,6 @@ def _stale(scheme: Scheme, proof: Proof, now: datetime) -> datetime:
         return now - LASTS - OLDER
     words = _("{scheme} signs no time, so nothing tells an old request from a new one.")
     raise CannotSign(words.format(scheme=scheme.name))
-
-
-def _is_body_signed(scheme: Scheme, proof: Proof) -> bool:
-    return scheme.body_hash is not None or bool({"body", "form"} & set(proof.tokens)) or "body" in proof.covers
 
 
 def _is_form(scheme: Scheme, proof: Proof) -> bool:

@@ -104,6 +104,11 @@ class Proof:
         """Return the names of the tokens that are signed."""
         return tokens(self.signed)
 
+    @property
+    def covers_body(self) -> bool:
+        """Return whether its signature covers the body itself."""
+        return bool({"body", "form"} & set(self.tokens)) or "body" in self.covers
+
     def covers_place(self, text: str, *, part: str) -> bool:
         """Return whether its signature covers what stands at a place; `part` is `timestamp` or `id`."""
         if self.kind == "function":

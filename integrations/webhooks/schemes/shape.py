@@ -24,6 +24,7 @@ from integrations.webhooks.schemes.parts import (
     Timestamp,
     check_place,
 )
+from integrations.webhooks.schemes.proven import Function
 
 KEY = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
 CUSTOM = "custom"
@@ -100,9 +101,7 @@ class Scheme:
     @property
     def is_body_signed(self) -> bool:
         """Return whether the signature covers the body."""
-        return self.body_hash is not None or all(
-            bool({"body", "form"} & set(proof.tokens)) or "body" in proof.covers for proof in self.proofs
-        )
+        return self.body_hash is not None or all(proof.covers_body for proof in self.proofs)
 
     @property
     def signs_url(self) -> bool:
@@ -110,9 +109,14 @@ class Scheme:
         return any("url" in proof.tokens for proof in self.proofs)
 
     @property
+    def own_functions(self) -> tuple[Function, ...]:
+        """Return the code of its own that it proves by; none where its facts suffice."""
+        return tuple(functions()[proof.function] for proof in self.proofs if proof.function)
+
+    @property
     def needs_published_keys(self) -> bool:
         """Return whether the vendor's public keys must be fetched before a request can be verified."""
-        return any(proof.function and functions()[proof.function].needs_published_keys for proof in self.proofs)
+        return any(function.needs_published_keys for function in self.own_functions)
 
     @property
     def may_begin_without_secret(self) -> bool:
