@@ -52,13 +52,40 @@ class _Lease:
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
+class Blocks:
+    """The blocks that one process has taken of shared rows."""
+
+    def __init__(self, in_thread: InThread) -> None:
+        self._in_thread = in_thread
+        self._leases: dict[tuple[UUID, str], _Lease] = {}
+
+    async def take(self, owner: UUID, window: str, *, starts_at: datetime, limit: int) -> bool:
+        """Take one of the window that began then; tell whether one was left. Raises DatabaseError."""
+        lease = self._leases.get((owner, window))
+        if lease is None or (lease.starts_at, lease.limit) != (starts_at, limit):  # a changed limit holds at once
+            lease = self._leases[(owner, window)] = _Lease(starts_at, limit)
+        if lease.left == 0 and not lease.is_spent:
+            async with lease.asking:  # however many calls wait, one block at a time is taken
+                await self._ask_for_more(lease, owner, window)
+        if lease.left == 0:
+            return False
+        lease.left -= 1
+        return True
+
+    async def _ask_for_more(self, lease: _Lease, owner: UUID, window: str) -> None:
+        if lease.left or lease.is_spent:
+            return
+        lease.left = await self._in_thread(lease_block, owner, window, starts_at=lease.starts_at, limit=lease.limit)
+        lease.is_spent = lease.left == 0
+
+
 class Throttle:
-    """The leased blocks of one process."""
+    """The limits of the tokens that call this process."""
 
     def __init__(self, in_thread: InThread, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._in_thread = in_thread
         self._now = now
-        self._leases: dict[tuple[UUID, str], _Lease] = {}
+        self._blocks = Blocks(in_thread)
         self._asking: dict[UUID, asyncio.Lock] = {}
 
     async def take(self, token: TokenFacts) -> None:
@@ -87,25 +114,12 @@ class Throttle:
 
     async def _take_one(self, token_id: UUID, window: str, *, limit: int) -> None:
         now = self._now()
-        starts_at = starts(window, now)
-        lease = self._leases.get((token_id, window))
-        if lease is None or (lease.starts_at, lease.limit) != (starts_at, limit):  # a changed limit holds at once
-            lease = self._leases[(token_id, window)] = _Lease(starts_at, limit)
-        if lease.left == 0 and not lease.is_spent:
-            async with lease.asking:  # however many calls wait, one block at a time is taken
-                await self._ask_for_more(lease, token_id, window, limit=limit)
-        if lease.left == 0:
-            raise Problem("token_limited", retry_after_s=seconds_left(window, now))
-        lease.left -= 1
-
-    async def _ask_for_more(self, lease: _Lease, token_id: UUID, window: str, *, limit: int) -> None:
-        if lease.left or lease.is_spent:
-            return
         try:
-            lease.left = await self._in_thread(lease_block, token_id, window, starts_at=lease.starts_at, limit=limit)
+            is_granted = await self._blocks.take(token_id, window, starts_at=starts(window, now), limit=limit)
         except DatabaseError:
             raise Problem("unavailable", retry_after_s=1) from None
-        lease.is_spent = lease.left == 0
+        if not is_granted:
+            raise Problem("token_limited", retry_after_s=seconds_left(window, now))
 
 
 def starts(window: str, now: datetime) -> datetime:
