@@ -166,7 +166,11 @@ def test_whatever_a_form_or_an_address_says_nothing_breaks(world, odd):
 
 # Of each kind of row, the columns that a form of a manager may change; every other one is set by nobody's form.
 FORMS = {
-    "dashboard:client_edit": ("client", {"name": "New", "time_zone": "UTC", "language": "en"}, {"name", "notes"}),
+    "dashboard:client_edit": (
+        "client",
+        {"name": "New", "time_zone": "UTC", "language": "en"},
+        {"name", "notes", "keep_webhooks_days"},
+    ),
     "dashboard:secret_edit": (
         "secret",
         {"label": "New", "rotate_on": ""},
