@@ -12,7 +12,7 @@ from django.db.models import Sum
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from integrations.models import CallHour
+from integrations.models import CallHour, ClientHour
 
 if TYPE_CHECKING:
     from secrets_vault.models import User
@@ -106,7 +106,9 @@ def failures_of(
 ) -> Failures:
     """Return the failures this person may see, of one client or of some connections where that is asked."""
     columns = _empty(days, now=now)
-    rows = CallHour.objects.visible_to(user).filter(hour__gte=columns[0].start, failed__gt=0).order_by()
+    # A client has one row an hour where its connections have one each and for every token.
+    counts = ClientHour if connections is None else CallHour
+    rows = counts.objects.visible_to(user).filter(hour__gte=columns[0].start, failed__gt=0).order_by()
     if client is not None:
         rows = rows.filter(client_id=client)
     if connections is not None:
