@@ -6,8 +6,9 @@ import os
 import tempfile
 from typing import cast
 
-from tests.engines import forget_the_developers_environment, start_engines
+from tests.engines import forget_the_developers_environment, keep_what_is_compiled, start_engines
 
+keep_what_is_compiled()
 forget_the_developers_environment()
 os.environ["KEYLODGE_HOME"] = tempfile.mkdtemp(prefix="keylodge-tests-")
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"

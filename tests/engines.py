@@ -6,11 +6,13 @@ import atexit
 import logging
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parent.parent
 OURS = ("DATABASE_URL", "BROKER_URL", "CACHE_URL", "EMAIL_URL", "SECRET_KEY", "DEBUG")
 
 
@@ -25,6 +27,19 @@ def forget_the_developers_environment() -> None:
         plain = name.removesuffix("_FILE")
         if plain in OURS or (plain.startswith("KEYLODGE_") and not plain.startswith("KEYLODGE_TEST_")):
             del os.environ[name]
+
+
+def keep_what_is_compiled() -> None:
+    """Let Python keep compiled modules, in a folder of the tests' own where the environment forbids the usual ones.
+
+    Tests start hundreds of processes; one that has to compile every module first takes two seconds of CPU longer.
+    """
+    if not sys.dont_write_bytecode:
+        return
+    folder = str(ROOT / ".pytest_cache" / "compiled")
+    sys.dont_write_bytecode, sys.pycache_prefix = False, folder
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = folder
 
 
 def start_engines() -> None:
