@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -151,7 +152,7 @@ def environment_for(home: Path, port: int) -> dict[str, str]:
     kept["KEYLODGE_HOME"], kept["KEYLODGE_PORT"] = str(home), str(port)
     if url := os.environ.get("DATABASE_URL"):
         kept["DATABASE_URL"] = new_database(url)
-        kept["BROKER_URL"] = new_valkey_number(os.environ["BROKER_URL"])
+        kept["BROKER_URL"] = kept["CACHE_URL"] = new_valkey_number(os.environ["BROKER_URL"])
     return kept
 
 
@@ -166,12 +167,18 @@ def new_database(url: str) -> str:
     return parts._replace(path=f"/{name}").geturl()
 
 
-_numbers = iter(range(1, 1_000_000))
+_numbers = count()
 
 
 def new_valkey_number(url: str) -> str:
-    """Return the URL of the next of Valkey's sixteen numbered databases; the tests themselves use 0."""
-    return f"{url.rpartition('/')[0]}/{1 + next(_numbers) % 15}"
+    """Return the URL of the next of Valkey's sixteen numbered databases; the tests themselves use 0.
+
+    Each worker of pytest-xdist takes from a share of its own, so that no two installations meet in one.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    share = 15 // workers
+    return f"{url.rpartition('/')[0]}/{1 + worker * share + next(_numbers) % share}"
 
 
 @pytest.fixture
