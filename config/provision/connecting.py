@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
+from config.provision.alike import REASON, check_age, environment_of, is_of_another_client, keep_age, keep_rotation
 from config.provision.reading import CUSTOM, AppSpec, ConnectionSpec
 from config.provision.run import Run
 from integrations.connections.making import is_of_the_sandbox
@@ -18,24 +17,21 @@ from integrations.providers.shape import BadVariable, KindNotOffered, Provider
 from integrations.status import swap
 from secrets_vault import audit, vault
 from secrets_vault.errors import Unreadable, VaultError
-from secrets_vault.models import Client, Environment, SecretVersion, StoredSecret
+from secrets_vault.models import Client, Environment, StoredSecret
 from secrets_vault.secret import Secret
 from secrets_vault.vault import Policy
 
 Status = Connection.Status
-REASON = "provisioned from a file"
 
 
 def apply_connection(run: Run, client: Client, spec: ConnectionSpec) -> Connection | None:
     """Make or change one connection; None when something in it was refused."""
     existing = Connection.objects.select_related("secret__current", "oauth_app__secret").filter(slug=spec.slug).first()
-    if existing is not None and existing.client_id != client.pk:
-        run.document.refuse((*spec.path, "slug"), f"{spec.slug} is taken in this installation")
+    if is_of_another_client(run, client, spec, existing):
         return None
-    if spec.made_on is not None and spec.made_on > run.now.date() + timedelta(days=1):  # a day: the sun rises elsewhere
-        run.document.refuse((*spec.path, "made_on"), "lies in the future")
+    check_age(run, spec)
     provider = _provider(run, client, spec)
-    environment = _environment(run, client, spec, existing)
+    environment = environment_of(run, client, spec, existing)
     if provider is None or environment is None or not _is_same_kind(run, spec, provider, existing):
         return None
     rendered = _rendered(run, spec, provider, existing)
@@ -78,18 +74,6 @@ def _custom(run: Run, client: Client, spec: ConnectionSpec) -> Provider:
     if is_changed and Connection.objects.filter(slug=spec.slug).exists():
         run.note(client.slug, "connections", spec.slug, "custom")
     return Provider.from_facts(row.facts, where="custom")
-
-
-def _environment(run: Run, client: Client, spec: ConnectionSpec, existing: Connection | None) -> Environment | None:
-    if spec.environment is None:
-        return existing.environment if existing else client.environments.first()
-    found: Environment | None = client.environments.filter(slug=spec.environment).first()
-    if found is None:
-        run.document.refuse((*spec.path, "environment"), f"{client.slug} has no environment {spec.environment}")
-    elif existing is not None and existing.environment_id != found.pk:
-        run.document.refuse((*spec.path, "environment"), f"{spec.slug} exists in {existing.environment.slug}")
-        return None
-    return found
 
 
 def _is_same_kind(run: Run, spec: ConnectionSpec, provider: Provider, existing: Connection | None) -> bool:
@@ -263,9 +247,7 @@ def _renew(
     """Bring a stored secret up to what the file says; True when its value is a new one."""
     if stored.policy != policy.as_json():
         vault.bind_policy(stored, policy, actor=run.actor)
-    if spec.rotate_after_days is not None and stored.rotate_after_days != spec.rotate_after_days:
-        vault.describe(stored, actor=run.actor, rotate_after_days=spec.rotate_after_days)
-        run.note(*path, "rotate_after_days")
+    keep_rotation(run, stored, spec, path)
     is_new = bool(fields) and not _holds(stored, fields)
     if is_new:
         try:
@@ -273,11 +255,8 @@ def _renew(
         except VaultError as error:
             run.document.refuse((*spec.path, "secret"), str(error))
         run.note(*path)
-    elif spec.made_on is not None and stored.current is not None and stored.current.made_on != spec.made_on:
-        SecretVersion.objects.filter(pk=stored.current_id).update(made_on=spec.made_on)
-        details = {"changed": ["made_on"]}
-        audit.record("secret.changed", actor=run.actor, client=stored.client_id, subject=stored, details=details)
-        run.note(*path, "made_on")
+    else:
+        keep_age(run, stored, spec, path)
     return is_new
 
 

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
+from config.provision.alike import REASON, check_age, environment_of, is_of_another_client, keep_age, keep_rotation
 from config.provision.endpoint import EndpointSpec
 from config.provision.run import Run
 from integrations.models import WebhookEndpoint, WebhookTarget
 from integrations.webhooks import making, sealing
 from integrations.webhooks.making import CannotMakeEndpoint
 from integrations.webhooks.targets import FRESH
-from secrets_vault import audit, vault
 from secrets_vault.errors import Unreadable, VaultError
-from secrets_vault.models import Client, Environment, SecretVersion, StoredSecret
+from secrets_vault.models import Client, Environment
 from secrets_vault.secret import Secret
-
-REASON = "provisioned from a file"
 
 
 def apply_endpoint(run: Run, client: Client, spec: EndpointSpec) -> WebhookEndpoint | None:
     """Make or change one endpoint; None when something in it was refused."""
     existing = WebhookEndpoint.objects.select_related("client", "environment", "secret__current")
     endpoint = existing.filter(slug=spec.slug).first()
-    if endpoint is not None and endpoint.client_id != client.pk:
-        run.document.refuse((*spec.path, "slug"), f"{spec.slug} is taken in this installation")
+    if is_of_another_client(run, client, spec, endpoint):
         return None
-    if spec.made_on is not None and spec.made_on > run.now.date() + timedelta(days=1):  # a day: the sun rises elsewhere
-        run.document.refuse((*spec.path, "made_on"), "lies in the future")
-    environment = _environment(run, client, spec, endpoint)
+    check_age(run, spec)
+    environment = environment_of(run, client, spec, endpoint)
     if environment is None:
         return None
     try:
@@ -41,18 +35,6 @@ def apply_endpoint(run: Run, client: Client, spec: EndpointSpec) -> WebhookEndpo
         run.document.refuse((*spec.path, "secret"), str(refused))
         return None
     return endpoint
-
-
-def _environment(run: Run, client: Client, spec: EndpointSpec, existing: WebhookEndpoint | None) -> Environment | None:
-    if spec.environment is None:
-        return existing.environment if existing else client.environments.first()
-    found: Environment | None = client.environments.filter(slug=spec.environment).first()
-    if found is None:
-        run.document.refuse((*spec.path, "environment"), f"{client.slug} has no environment {spec.environment}")
-    elif existing is not None and existing.environment_id != found.pk:
-        run.document.refuse((*spec.path, "environment"), f"{spec.slug} exists in {existing.environment.slug}")
-        return None
-    return found
 
 
 def _made(run: Run, client: Client, environment: Environment, spec: EndpointSpec) -> WebhookEndpoint:
@@ -82,7 +64,9 @@ def _apply_secret(run: Run, endpoint: WebhookEndpoint, spec: EndpointSpec) -> No
             run.note(*_at(endpoint, "secret"))
         return
     if endpoint.secret is not None:
-        _describe(run, endpoint, endpoint.secret, spec)
+        path = _at(endpoint, "secret")
+        keep_rotation(run, endpoint.secret, spec, path)
+        keep_age(run, endpoint.secret, spec, path)
 
 
 def _set(run: Run, endpoint: WebhookEndpoint, spec: EndpointSpec, secret: Secret) -> bool:
@@ -94,18 +78,6 @@ def _set(run: Run, endpoint: WebhookEndpoint, spec: EndpointSpec, secret: Secret
         rotate_after_days=spec.rotate_after_days,
         reason=REASON,
     )
-
-
-def _describe(run: Run, endpoint: WebhookEndpoint, stored: StoredSecret, spec: EndpointSpec) -> None:
-    """Bring what is known of an unchanged secret up to what the file says."""
-    if spec.rotate_after_days is not None and stored.rotate_after_days != spec.rotate_after_days:
-        vault.describe(stored, actor=run.actor, rotate_after_days=spec.rotate_after_days)
-        run.note(*_at(endpoint, "secret", "rotate_after_days"))
-    if spec.made_on is not None and stored.current is not None and stored.current.made_on != spec.made_on:
-        SecretVersion.objects.filter(pk=stored.current_id).update(made_on=spec.made_on)
-        details = {"changed": ["made_on"]}
-        audit.record("secret.changed", actor=run.actor, client=stored.client_id, subject=stored, details=details)
-        run.note(*_at(endpoint, "secret", "made_on"))
 
 
 def _apply_targets(run: Run, endpoint: WebhookEndpoint, spec: EndpointSpec) -> None:
