@@ -59,25 +59,22 @@ def _changed(run: Run, endpoint: WebhookEndpoint, spec: EndpointSpec) -> Webhook
 
 def _apply_secret(run: Run, endpoint: WebhookEndpoint, spec: EndpointSpec) -> None:
     is_first = endpoint.secret is None
-    if spec.secret is not None and _set(run, endpoint, spec, spec.secret):
-        if not is_first:
-            run.note(*_at(endpoint, "secret"))
-        return
-    if endpoint.secret is not None:
-        path = _at(endpoint, "secret")
-        keep_rotation(run, endpoint.secret, spec, path)
-        keep_age(run, endpoint.secret, spec, path)
-
-
-def _set(run: Run, endpoint: WebhookEndpoint, spec: EndpointSpec, secret: Secret) -> bool:
-    return making.set_secret(
+    is_new = spec.secret is not None and making.set_secret(
         endpoint,
-        secret,
+        spec.secret,
         actor=run.actor,
         made_on=spec.made_on,
         rotate_after_days=spec.rotate_after_days,
         reason=REASON,
     )
+    if endpoint.secret is None:
+        return
+    path = _at(endpoint, "secret")
+    keep_rotation(run, endpoint.secret, spec, path)
+    if not is_new:
+        keep_age(run, endpoint.secret, spec, path)
+    elif not is_first:
+        run.note(*path)
 
 
 def _apply_targets(run: Run, endpoint: WebhookEndpoint, spec: EndpointSpec) -> None:

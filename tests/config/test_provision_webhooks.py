@@ -148,6 +148,14 @@ def test_what_differs_is_changed_and_named(apply):
     assert endpoint.secret.current.made_on == date(2026, 9, 1)
 
 
+def test_a_new_secret_is_rotated_as_often_as_the_same_file_says(apply):
+    apply(FILE)
+    wanted = FILE.replace("rotate_after_days = 60", "rotate_after_days = 30")
+    answer = apply(wanted, WHSEC="whsec_another-canary")
+    assert {path.rpartition("acme-stripe.")[2] for path in answer["changed"]} == {"secret", "secret.rotate_after_days"}
+    assert WebhookEndpoint.objects.get().secret.rotate_after_days == 30
+
+
 def test_an_address_that_takes_anothers_place_gets_what_waits(apply):
     apply(FILE)
     endpoint = WebhookEndpoint.objects.get()
