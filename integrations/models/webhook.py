@@ -17,6 +17,8 @@ from secrets_vault.ids import uuid7
 from secrets_vault.models import Client, Environment, StoredSecret
 
 MOST_BODY_BYTES = 25 * 1024 * 1024
+OPEN_STATES = ("waiting", "sending")
+"""Of a delivery that is still under way."""
 
 
 class WebhookEndpoint(models.Model):
@@ -223,12 +225,8 @@ class WebhookDelivery(models.Model):
         ordering = ["-id"]
         constraints = [models.UniqueConstraint(fields=["event", "target"], name="one_webhook_delivery")]
         indexes = [
-            models.Index(
-                fields=["next_at"], condition=Q(state__in=("waiting", "sending")), name="webhook_delivery_due"
-            ),
-            models.Index(
-                fields=["target", "id"], condition=Q(state__in=("waiting", "sending")), name="webhook_delivery_open"
-            ),
+            models.Index(fields=["next_at"], condition=Q(state__in=OPEN_STATES), name="webhook_delivery_due"),
+            models.Index(fields=["target", "id"], condition=Q(state__in=OPEN_STATES), name="webhook_delivery_open"),
             models.Index(fields=["target", "-id"], name="webhook_delivery_target"),
             models.Index(fields=["endpoint", "state", "-id"], name="webhook_delivery_endpoint"),
             models.Index(fields=["replay"], condition=Q(replay__isnull=False), name="webhook_delivery_replay"),

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from integrations.models import WebhookDelivery, WebhookEndpoint, WebhookReplay, WebhookTarget
+from integrations.models.webhook import OPEN_STATES
 from integrations.webhooks import forwarding
 from secrets_vault import audit
 from secrets_vault.actor import Actor
@@ -113,7 +114,7 @@ def stop(row: WebhookReplay, *, actor: Actor, now: datetime) -> int:
 
 def left(row: WebhookReplay) -> int:
     """Return how many of a replay are still under way."""
-    return int(WebhookDelivery.objects.filter(replay=row, state__in=(State.WAITING, State.SENDING)).count())
+    return int(WebhookDelivery.objects.filter(replay=row, state__in=OPEN_STATES).count())
 
 
 def _sendable(selection: Selection) -> Iterator[tuple[UUID, UUID, UUID]]:

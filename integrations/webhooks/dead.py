@@ -10,7 +10,8 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from integrations.models import WebhookDelivery, WebhookEndpoint
-from integrations.webhooks import forwarding, recording
+from integrations.models.webhook import OPEN_STATES
+from integrations.webhooks import forwarding
 from integrations.webhooks.forward import NotSendable, begun_again, check_payload, tell
 from secrets_vault import audit
 from secrets_vault.access import VisibleQuerySet
@@ -34,7 +35,7 @@ def resend(delivery: WebhookDelivery, *, actor: Actor, now: datetime) -> None:
     check_payload(delivery)
     again = begun_again(delivery, now=now)
     with transaction.atomic():
-        rows = WebhookDelivery.objects.filter(pk=delivery.pk).exclude(state__in=recording.OPEN)
+        rows = WebhookDelivery.objects.filter(pk=delivery.pk).exclude(state__in=OPEN_STATES)
         if not again or not rows.update(state=State.WAITING, next_at=now, **again):
             raise NotSendable(_("It is on its way already."))
         tell(delivery, "webhook.sent_again", actor=actor)

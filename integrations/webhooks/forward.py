@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from integrations.errors import IntegrationError
 from integrations.models import WebhookAttempt, WebhookDelivery
+from integrations.models.webhook import OPEN_STATES
 from integrations.outbound import allowed_private_hosts
 from integrations.webhooks import claiming, recording
 from integrations.webhooks.destinations import Destinations
@@ -61,7 +62,7 @@ def check_payload(delivery: WebhookDelivery) -> None:
 
 def begun_again(delivery: WebhookDelivery, *, now: datetime) -> dict[str, Any]:
     """Return what makes the schedule begin anew for one that was over; nothing for one still under way."""
-    if delivery.state in recording.OPEN:
+    if delivery.state in OPEN_STATES:
         return {}
     return {
         "again_at": now,

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from integrations.errors import IntegrationError
 from integrations.models import WebhookEndpoint, WebhookTarget
+from integrations.models.webhook import OPEN_STATES
 from integrations.outbound import BadRequest, Origin, split_url
 from integrations.providers.reading import BadFacts
 from integrations.webhooks import sealing
@@ -184,7 +185,7 @@ def move_target(target: WebhookTarget, url: Secret, *, actor: Actor) -> None:
 
 def remove_target(target: WebhookTarget, *, actor: Actor) -> None:
     """Hand nothing on to this target any more. Its deliveries go with it. Raises CannotMakeEndpoint while some wait."""
-    waiting = target.deliveries.filter(state__in=("waiting", "sending")).count()
+    waiting = target.deliveries.filter(state__in=OPEN_STATES).count()
     if waiting:
         reason = _("{n} events still wait for {target}; deliver or discard them first")
         raise CannotMakeEndpoint("forward_to", reason.format(n=waiting, target=target))

@@ -11,13 +11,13 @@ from django.db import transaction
 
 from integrations.call_log.rows import storable
 from integrations.models import WebhookAttempt, WebhookDelivery
+from integrations.models.webhook import OPEN_STATES
 from integrations.webhooks import breaker, schedule
 from integrations.webhooks.outcome import Outcome
 from secrets_vault.masking import Masker, mask_head
 
 LONGEST_HEAD = 8_000
 State = WebhookDelivery.State
-OPEN = (State.WAITING, State.SENDING)
 DONE: dict[str, Any] = {"lease_owner": "", "lease_until": None, "next_at": None}
 
 
@@ -56,7 +56,7 @@ def _record(result: Result, *, now: datetime, chance: Callable[[], float]) -> We
     )
     # One whose lease another worker took is the other's to judge; but what the target took, it took.
     is_mine = row.state == State.SENDING and row.lease_owner == sent.lease_owner
-    if is_mine or (outcome.is_delivered and row.state in OPEN):
+    if is_mine or (outcome.is_delivered and row.state in OPEN_STATES):
         changes = _next_state(row, outcome, now=now, chance=chance)
         told = {"last_status": outcome.status, "last_error": outcome.error[:60]}
         WebhookDelivery.objects.filter(pk=row.pk).update(**changes, **told)

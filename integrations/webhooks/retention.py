@@ -15,12 +15,12 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from integrations.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent
+from integrations.models.webhook import OPEN_STATES
 from integrations.webhooks import quarantine
 
 IDS_KEPT = timedelta(days=90)
 SLICE = 200
 PAUSE_S = 0.05
-OPEN = (WebhookDelivery.State.WAITING, WebhookDelivery.State.SENDING)
 QUARANTINED = WebhookEvent.Verdict.QUARANTINED
 
 Events = QuerySet[WebhookEvent]
@@ -50,7 +50,7 @@ def _forget_of(endpoint: WebhookEndpoint, *, now: datetime) -> int:
 
 
 def _is_on_its_way() -> Exists:
-    return Exists(WebhookDelivery.objects.filter(event=OuterRef("pk"), state__in=OPEN))
+    return Exists(WebhookDelivery.objects.filter(event=OuterRef("pk"), state__in=OPEN_STATES))
 
 
 def _in_slices(rows: Events, act: Callable[[Events], None]) -> int:

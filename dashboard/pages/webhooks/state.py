@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from dashboard.pages.webhooks.schemes import brings_secret, logo_key, needs_secret, scheme_name
 from integrations.models import WebhookDelivery, WebhookEndpoint, WebhookEvent, WebhookTarget
+from integrations.models.webhook import OPEN_STATES
 from integrations.webhooks.endpoints import NO_VERIFICATION, scheme_of
 from secrets_vault.ids import uuid7
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 HOUR, DAY = timedelta(hours=1), timedelta(hours=24)
 SLACK = timedelta(minutes=5)  # an event's id is made a moment before or after the time it arrived
 QUARANTINED = WebhookEvent.Verdict.QUARANTINED
-OPEN = (WebhookDelivery.State.WAITING, WebhookDelivery.State.SENDING)
 DEAD = WebhookDelivery.State.DEAD
 
 
@@ -139,9 +139,9 @@ def counts_of(ids: Iterable[UUID], *, now: datetime) -> dict[UUID, Counts]:
     for pk, *numbers in _arrived(wanted, now=now):
         found = counts[pk]
         found.accepted_day, found.accepted_hour, found.refused_day, found.refused_hour = numbers
-    open_ones = WebhookDelivery.objects.filter(endpoint__in=wanted, state__in=(*OPEN, DEAD)).order_by()
+    open_ones = WebhookDelivery.objects.filter(endpoint__in=wanted, state__in=(*OPEN_STATES, DEAD)).order_by()
     for pk, waiting, dead in open_ones.values_list("endpoint").annotate(
-        waiting=Count("pk", filter=Q(state__in=OPEN)), dead=Count("pk", filter=Q(state=DEAD))
+        waiting=Count("pk", filter=Q(state__in=OPEN_STATES)), dead=Count("pk", filter=Q(state=DEAD))
     ):
         counts[pk].waiting, counts[pk].dead = waiting, dead
     targets = WebhookTarget.objects.filter(endpoint__in=wanted).order_by()
