@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -44,9 +45,14 @@ class Selection:
     ids: tuple[UUID, ...] | None = None
     events: tuple[UUID, ...] | None = None
 
+    @property
+    def over(self) -> list[str]:
+        """Return the wanted states without those of deliveries under way."""
+        return [state for state in self.states if state in OVER]
+
     def rows(self) -> QuerySet[WebhookDelivery]:
         """Return them, the oldest first. What is under way is never among them."""
-        wanted: dict[str, Any] = {"endpoint": self.endpoint, "state__in": [s for s in self.states if s in OVER]}
+        wanted: dict[str, Any] = {"endpoint": self.endpoint, "state__in": self.over}
         given = {
             "target": self.target,
             "event__received_at__gte": self.since,
@@ -78,12 +84,12 @@ class Plan:
 
 def plan(selection: Selection) -> Plan:
     """Return what `replay` would do now. Nothing is changed."""
-    found = list(_sendable(selection))
+    found = _sendable(selection)
     forgotten = selection.rows().filter(event__forgotten_at__isnull=False).count()
-    by_target = [target for _pk, target, _event in found]
-    most = max((by_target.count(target) for target in set(by_target)), default=0)
+    by_target = Counter(target for _pk, target, _event in found)
+    most = max(by_target.values(), default=0)
     events = len({event for _pk, _target, event in found})
-    return Plan(events, len(set(by_target)), len(found), ceil(most / PER_S), forgotten)
+    return Plan(events, len(by_target), len(found), ceil(most / PER_S), forgotten)
 
 
 def replay(selection: Selection, *, actor: Actor, now: datetime) -> WebhookReplay:
@@ -92,7 +98,7 @@ def replay(selection: Selection, *, actor: Actor, now: datetime) -> WebhookRepla
         row: WebhookReplay = WebhookReplay.objects.create(
             endpoint=selection.endpoint, made_at=now, made_by=actor.label[:160]
         )
-        for due_at, ids in _paced(list(_sendable(selection)), now=now):
+        for due_at, ids in _paced(_sendable(selection), now=now):
             row.deliveries += _let_go(selection, row, ids=ids, now=now, due_at=due_at)
         row.save(update_fields=["deliveries"])
         _tell("webhook.replayed", row, actor=actor, deliveries=row.deliveries)
@@ -117,9 +123,9 @@ def left(row: WebhookReplay) -> int:
     return int(WebhookDelivery.objects.filter(replay=row, state__in=OPEN_STATES).count())
 
 
-def _sendable(selection: Selection) -> Iterator[tuple[UUID, UUID, UUID]]:
+def _sendable(selection: Selection) -> list[tuple[UUID, UUID, UUID]]:
     rows = selection.rows().filter(event__forgotten_at__isnull=True)
-    yield from rows.values_list("pk", "target_id", "event_id")[:MOST]
+    return list(rows.values_list("pk", "target_id", "event_id")[:MOST])
 
 
 def _paced(found: Sequence[tuple[UUID, UUID, UUID]], *, now: datetime) -> Iterator[tuple[datetime, list[UUID]]]:
@@ -135,7 +141,7 @@ def _paced(found: Sequence[tuple[UUID, UUID, UUID]], *, now: datetime) -> Iterat
 def _let_go(selection: Selection, row: WebhookReplay, *, ids: list[UUID], now: datetime, due_at: datetime) -> int:
     """Change only what still is as it was chosen: somebody else may send the same again at this moment."""
     return int(
-        WebhookDelivery.objects.filter(pk__in=ids, state__in=[s for s in selection.states if s in OVER]).update(
+        WebhookDelivery.objects.filter(pk__in=ids, state__in=selection.over).update(
             state_before=F("state"),
             attempts_before=F("attempts"),
             state=State.WAITING,
