@@ -107,17 +107,23 @@ def take(delivery: WebhookDelivery, *, now: datetime, **changes: object) -> Webh
 
 def renew(claimed: Sequence[WebhookDelivery], *, now: datetime) -> None:
     """Keep the leases of what is still under way."""
-    mine = Q(pk__in=[row.pk for row in claimed], lease_owner__in={row.lease_owner for row in claimed})
-    WebhookDelivery.objects.filter(mine).update(lease_until=now + LEASE)
+    _held(claimed).update(lease_until=now + LEASE)
 
 
 def give_back(claimed: Sequence[WebhookDelivery], *, now: datetime, until: datetime) -> None:
     """Let go of what was taken and not sent, until later; the try does not count."""
-    mine = Q(pk__in=[row.pk for row in claimed], lease_owner__in={row.lease_owner for row in claimed})
     back = {"state": State.WAITING, "lease_owner": "", "lease_until": None, "next_at": until}
-    WebhookDelivery.objects.filter(mine, attempts__gt=0).update(**back, attempts=F("attempts") - 1)
+    _held(claimed).filter(attempts__gt=0).update(**back, attempts=F("attempts") - 1)
     for target in {row.target_id: row.target for row in claimed}.values():
         breaker.no_try(target, now=now)
+
+
+def _held(claimed: Sequence[WebhookDelivery]) -> QuerySet[WebhookDelivery]:
+    """Return the rows of which the leases are still those that were taken."""
+    rows: QuerySet[WebhookDelivery] = WebhookDelivery.objects.filter(
+        pk__in=[row.pk for row in claimed], lease_owner__in={row.lease_owner for row in claimed}
+    )
+    return rows
 
 
 def _next_of(target: WebhookTarget, *, busy: int, now: datetime) -> Iterator[tuple[UUID, int]]:
