@@ -22,25 +22,25 @@ LONGEST_GRACE = timedelta(days=30)
 
 def disable(endpoint: WebhookEndpoint, *, actor: Actor, now: datetime) -> bool:
     """Take nothing more in: senders are told 410. Return whether anything changed."""
-    return _switch(endpoint, {"disabled_at": None}, {"disabled_at": now}, action="webhook.disabled", actor=actor)
+    return switch(endpoint, {"disabled_at": None}, {"disabled_at": now}, action="webhook.disabled", actor=actor)
 
 
 def enable(endpoint: WebhookEndpoint, *, actor: Actor) -> bool:
     """Take events in again. Return whether anything changed."""
     was = {"disabled_at__isnull": False}
-    return _switch(endpoint, was, {"disabled_at": None}, action="webhook.enabled", actor=actor)
+    return switch(endpoint, was, {"disabled_at": None}, action="webhook.enabled", actor=actor)
 
 
 def start_pairing(endpoint: WebhookEndpoint, *, actor: Actor, now: datetime) -> None:
     """Answer the vendor's handshakes for a quarter of an hour."""
     until = {"pairing_until": now + PAIRING_LASTS}
-    _switch(endpoint, {}, until, action="webhook.pairing_started", actor=actor)
+    switch(endpoint, {}, until, action="webhook.pairing_started", actor=actor)
 
 
 def stop_pairing(endpoint: WebhookEndpoint, *, actor: Actor) -> bool:
     """Answer unsigned handshakes no more. Return whether anything changed."""
     was = {"pairing_until__isnull": False}
-    return _switch(endpoint, was, {"pairing_until": None}, action="webhook.pairing_ended", actor=actor)
+    return switch(endpoint, was, {"pairing_until": None}, action="webhook.pairing_ended", actor=actor)
 
 
 def roll_secret(
@@ -101,7 +101,7 @@ def tell(action: str, endpoint: WebhookEndpoint, *, actor: Actor, **details: Any
     generation.bump()
 
 
-def _switch(
+def switch(
     endpoint: WebhookEndpoint, was: dict[str, Any], becomes: dict[str, Any], *, action: str, actor: Actor
 ) -> bool:
     """Change a row that is as it `was`, and say so. Two who press at once make one event of it."""

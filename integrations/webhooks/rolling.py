@@ -9,14 +9,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 from django.utils import timezone
 
 from integrations.models import WebhookEndpoint
-from integrations.webhooks.making import record
-from secrets_vault import generation
+from integrations.webhooks.changing import switch
 from secrets_vault.actor import Actor
 from secrets_vault.models import SecretVersion, StoredSecret
 
@@ -36,10 +34,5 @@ def keep_the_one_before(instance: SecretVersion, *, created: bool, **_: Any) -> 
 
 def end_roll(endpoint: WebhookEndpoint, *, actor: Actor) -> None:
     """Let the secret before count no longer, as when it has leaked."""
-    if endpoint.previous_until is None:
-        return
-    with transaction.atomic():
-        WebhookEndpoint.objects.filter(pk=endpoint.pk).update(previous_until=None)
-        record(endpoint, "webhook.roll_ended", actor=actor)
-        generation.bump()
-    endpoint.previous_until = None
+    was = {"previous_until__isnull": False}
+    switch(endpoint, was, {"previous_until": None}, action="webhook.roll_ended", actor=actor)

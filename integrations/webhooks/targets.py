@@ -13,10 +13,9 @@ from integrations import outbound
 from integrations.errors import IntegrationError
 from integrations.models import WebhookEndpoint, WebhookTarget
 from integrations.outbound import HostRefused, OutboundError
-from integrations.webhooks import filters, forwarding, making, sealing
+from integrations.webhooks import changing, filters, forwarding, making, sealing
 from integrations.webhooks.filters import BadFilter
 from integrations.webhooks.making import CannotMakeEndpoint
-from secrets_vault import generation
 from secrets_vault.actor import Actor
 from secrets_vault.secret import Secret
 
@@ -142,12 +141,9 @@ def _pause(target: WebhookTarget, action: str, *, is_paused: bool, actor: Actor)
 
 
 def _pause_endpoint(endpoint: WebhookEndpoint, action: str, *, is_paused: bool, actor: Actor) -> None:
-    with transaction.atomic():
-        other = WebhookEndpoint.objects.filter(pk=endpoint.pk, is_forwarding_paused=not is_paused)
-        if other.update(is_forwarding_paused=is_paused):
-            making.record(endpoint, action, actor=actor)
-            generation.bump()
-            forwarding.ring()
+    was, becomes = {"is_forwarding_paused": not is_paused}, {"is_forwarding_paused": is_paused}
+    if changing.switch(endpoint, was, becomes, action=action, actor=actor):
+        forwarding.ring()
     endpoint.is_forwarding_paused = is_paused
 
 
@@ -158,8 +154,7 @@ def _save(target: WebhookTarget, changed: dict[str, Any]) -> None:
 
 
 def _tell(action: str, target: WebhookTarget, *, actor: Actor, **details: Any) -> None:
-    making.record(target.endpoint, action, actor=actor, target=str(target.pk), **details)
-    generation.bump()
+    changing.tell(action, target.endpoint, actor=actor, target=str(target.pk), **details)
 
 
 def _filter(conditions: Any) -> Any:
