@@ -17,7 +17,7 @@ from secrets_vault import generation, vault
 from secrets_vault.actor import Actor
 from secrets_vault.masking import Masker
 from secrets_vault.masking.known import KnownValues, Together
-from secrets_vault.models import SecretVersion, StoredSecret
+from secrets_vault.models import StoredSecret
 from secrets_vault.secret import Secret
 
 KEPT_S = 5.0
@@ -78,6 +78,6 @@ def _secrets(stored: StoredSecret | None) -> tuple[Secret, ...]:
     """Return what signs: the current version, and while it rolls the one before it too."""
     if stored is None:
         return ()
-    versions = [stored.current, stored.versions.filter(state=SecretVersion.State.GRACE).first()]
+    versions = [stored.current, stored.in_grace]
     opened = [vault.use(stored, actor=FORWARDER, purpose="signing webhooks", version=each) for each in versions if each]
     return tuple(fields["secret"] for fields in opened if "secret" in fields)

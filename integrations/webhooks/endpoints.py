@@ -64,7 +64,7 @@ def known(endpoint: WebhookEndpoint) -> Known:
         endpoint=endpoint,
         scheme=scheme_of(endpoint),
         current=_value(stored, stored.current) if stored else None,
-        previous=_value(stored, _in_grace(stored)) if stored and endpoint.previous_until else None,
+        previous=_value(stored, stored.in_grace) if stored and endpoint.previous_until else None,
         networks=_networks(endpoint),
     )
 
@@ -77,10 +77,6 @@ def scheme_of(endpoint: WebhookEndpoint) -> Scheme | None:
         return get_scheme(endpoint.scheme_key)
     except (UnknownScheme, BadFacts):
         return None
-
-
-def _in_grace(stored: StoredSecret) -> SecretVersion | None:
-    return stored.versions.filter(state=SecretVersion.State.GRACE).first()
 
 
 def _value(stored: StoredSecret, version: SecretVersion | None) -> Secret | None:

@@ -28,7 +28,7 @@ def keep_the_one_before(instance: SecretVersion, *, created: bool, **_: Any) -> 
     if created or instance.state != State.CURRENT or instance.secret.kind != StoredSecret.Kind.WEBHOOK_SECRET:
         return
     endpoints = WebhookEndpoint.objects.filter(secret=instance.secret)
-    if instance.secret.versions.filter(state=State.GRACE).exists():
+    if instance.secret.in_grace is not None:
         endpoints.update(previous_until=timezone.now() + ROLLS_FOR)
 
 

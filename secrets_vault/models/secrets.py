@@ -69,6 +69,12 @@ class StoredSecret(models.Model):
     def __str__(self) -> str:
         return self.label
 
+    @property
+    def in_grace(self) -> SecretVersion | None:
+        """Return the version before the current one, None where it counts no longer."""
+        found: SecretVersion | None = self.versions.filter(state=SecretVersion.State.GRACE).first()
+        return found
+
 
 class SecretVersion(models.Model):
     """One value a secret has had. Versions are only ever added; "current" is a pointer on the secret."""

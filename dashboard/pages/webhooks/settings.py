@@ -106,8 +106,7 @@ def previous_version(endpoint: WebhookEndpoint, *, now: datetime) -> SecretVersi
     """Return the version that still counts beside the current one, None where none does."""
     if endpoint.secret is None or endpoint.previous_until is None or endpoint.previous_until <= now:
         return None
-    found: SecretVersion | None = endpoint.secret.versions.filter(state=SecretVersion.State.GRACE).first()
-    return found
+    return endpoint.secret.in_grace
 
 
 def steps_for(endpoint: WebhookEndpoint, scheme: Scheme | None) -> list[Step]:
