@@ -16,14 +16,12 @@ from integrations.models.webhook import OPEN_STATES
 from integrations.outbound import allowed_private_hosts
 from integrations.webhooks import claiming, recording
 from integrations.webhooks.destinations import Destinations
-from integrations.webhooks.opening import Forgotten
 from integrations.webhooks.outcome import Outcome
-from integrations.webhooks.outgoing import outgoing
+from integrations.webhooks.outgoing import NotPrepared, prepared
 from integrations.webhooks.recording import Result
 from integrations.webhooks.sender import Sender
 from secrets_vault import audit
 from secrets_vault.actor import Actor
-from secrets_vault.errors import NoValue, Unreadable
 
 State = WebhookDelivery.State
 
@@ -82,12 +80,9 @@ def tell(delivery: WebhookDelivery, action: str, *, actor: Actor, **details: Any
 
 def _result(taken: WebhookDelivery, *, now: datetime) -> Result:
     try:
-        destination = Destinations().of(taken.target)
-        request = outgoing(taken, destination, now=now)
-    except Forgotten as failed:
-        return Result(taken, Outcome(error=failed.code), now)
-    except (NoValue, Unreadable):
-        return Result(taken, Outcome(error="target_unreadable"), now)
+        destination, request = prepared(taken, Destinations(), now=now)
+    except NotPrepared as cannot:
+        return Result(taken, Outcome(error=cannot.code), now)
     sender = Sender()
     try:
         outcome = sender.send(request, allowed=allowed_private_hosts()).result()

@@ -24,12 +24,11 @@ from integrations.outbound import allowed_private_hosts
 from integrations.webhooks import claiming, recording
 from integrations.webhooks.claiming import Room
 from integrations.webhooks.destinations import Destination, Destinations
-from integrations.webhooks.opening import Forgotten
 from integrations.webhooks.outcome import Outcome
-from integrations.webhooks.outgoing import Outgoing, outgoing
+from integrations.webhooks.outgoing import NotPrepared, Outgoing, prepared
 from integrations.webhooks.recording import Result
 from integrations.webhooks.sender import Sender
-from secrets_vault.errors import NoValue, Unreadable, VaultError
+from secrets_vault.errors import VaultError
 
 logger = logging.getLogger(__name__)
 
@@ -132,22 +131,15 @@ class Forwarder:
 
     def _begin(self, delivery: WebhookDelivery, *, allowed: frozenset[str]) -> None:
         """Open what is needed and begin to send. One that cannot be opened never holds up the rest."""
-        now, code = self._clock(), "target_unreadable"
+        now = self._clock()
         try:
-            destination = self._destinations.of(delivery.target)
-            code = "payload_unreadable"
-            request = outgoing(delivery, destination, now=now)
-        except Forgotten as gone:
-            self._unwritten.append(Result(delivery, Outcome(error=gone.code), now))
-        except (NoValue, Unreadable):
-            self._unwritten.append(Result(delivery, Outcome(error=code), now))
+            destination, request = prepared(delivery, self._destinations, now=now)
+        except NotPrepared as cannot:
+            self._unwritten.append(Result(delivery, Outcome(error=cannot.code), now))
         except (DatabaseError, VaultError, WebhookEvent.DoesNotExist) as failed:
             # Our vault is not open, or the event was deleted a moment ago: no fault of the target or the event.
             logger.warning("a webhook was put off", extra={"error": type(failed).__name__})
             claiming.give_back([delivery], now=now, until=now + PUT_OFF)
-        except Exception:  # whatever broke: this one is given up and the log says where; the rest still goes
-            logger.exception("a webhook cannot be sent", extra={"delivery": str(delivery.pk)})
-            self._unwritten.append(Result(delivery, Outcome(error=code), now))
         else:
             self._send(delivery, destination, request, allowed=allowed)
 

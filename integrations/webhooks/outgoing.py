@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.db import DatabaseError
+
+from integrations.errors import IntegrationError
 from integrations.models import WebhookDelivery, WebhookEvent
 from integrations.outbound.relaying import passed_on
 from integrations.webhooks import opening
-from integrations.webhooks.destinations import Destination
+from integrations.webhooks.destinations import Destination, Destinations
+from integrations.webhooks.opening import Forgotten
 from integrations.webhooks.sealing import Head
 from integrations.webhooks.signing import OURS, signed_headers
+from secrets_vault.errors import NoValue, Unreadable, VaultError
 from secrets_vault.secret import Secret
+
+logger = logging.getLogger(__name__)
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -37,8 +45,36 @@ class Outgoing:
         return SEND_S + len(self.body) / SLOWEST_BYTES_PER_S
 
 
-def outgoing(delivery: WebhookDelivery, destination: Destination, *, now: datetime) -> Outgoing:
-    """Return the request of a delivery's current attempt. Raises Forgotten or Unreadable."""
+class NotPrepared(IntegrationError):
+    """A delivery can never be sent as it is stored. `code` says what of it is gone or cannot be read."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        super().__init__(code)
+
+
+def prepared(delivery: WebhookDelivery, destinations: Destinations, *, now: datetime) -> tuple[Destination, Outgoing]:
+    """Return where a delivery goes and the request of its current attempt.
+
+    Raises NotPrepared; DatabaseError, VaultError or WebhookEvent.DoesNotExist where that is no fault of what is stored.
+    """
+    code = "target_unreadable"
+    try:
+        destination = destinations.of(delivery.target)
+        code = "payload_unreadable"
+        return destination, _outgoing(delivery, destination, now=now)
+    except Forgotten as gone:
+        raise NotPrepared(gone.code) from None
+    except (NoValue, Unreadable):
+        raise NotPrepared(code) from None
+    except (DatabaseError, VaultError, WebhookEvent.DoesNotExist):
+        raise
+    except Exception:  # whatever broke: this one is given up and the log says where; the rest still goes
+        logger.exception("a webhook cannot be sent", extra={"delivery": str(delivery.pk)})
+        raise NotPrepared(code) from None
+
+
+def _outgoing(delivery: WebhookDelivery, destination: Destination, *, now: datetime) -> Outgoing:
     event = WebhookEvent.objects.defer(None).get(pk=delivery.event_id)
     head, body = opening.head_of(event), opening.body_of(event)
     ours = signed_headers(body, destination.secrets, event_id=event.pk, attempt=delivery.attempts, now=now)

@@ -56,6 +56,17 @@ def test_one_sent_again_begins_its_schedule_anew_and_keeps_its_id(world):
     assert f"webhook-id: {letter.event_id}".encode() in world.receiver.requests[1]
 
 
+@pytest.mark.parametrize(("broken", "code"), [("event", "payload_unreadable"), ("target", "target_unreadable")])
+def test_one_that_cannot_be_opened_says_what_of_it_cannot(world, broken, code):
+    letter = dead_ones(world, world.target())[0]
+    row, column = getattr(letter, broken), {"event": "body_sealed", "target": "url_sealed"}[broken]
+    type(row).objects.filter(pk=row.pk).update(**{column: b"no blob of ours"})
+
+    attempt = forward.send_now(letter, actor=ADA, now=world.now)
+
+    assert (attempt.error, letter.state) == (code, "dead")
+
+
 @pytest.mark.parametrize("state", ["dead", "delivered", "skipped", "discarded"])
 def test_whatever_is_over_can_be_sent_again_at_once(world, state):
     letter = dead_ones(world, world.target())[0]
