@@ -27,7 +27,7 @@ from integrations.webhooks.captured import MOST_CHARACTERS, BadCapture, read_cap
 from integrations.webhooks.endpoints import known, scheme_of
 from integrations.webhooks.making import CannotMakeEndpoint, change_endpoint
 from integrations.webhooks.schemes.shape import CUSTOM
-from integrations.webhooks.trying import Tried, try_scheme
+from integrations.webhooks.trying import try_scheme
 from secrets_vault.errors import VaultError
 from secrets_vault.secret import Secret
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from integrations.models import WebhookEndpoint
     from integrations.webhooks.schemes.shape import Scheme
+    from integrations.webhooks.showing import Shown
 
 
 class TesterForm(PageForm):
@@ -103,7 +104,7 @@ def _saved(request: PageRequest, endpoint: WebhookEndpoint, custom: CustomForm) 
 
 
 @sensitive_variables("typed", "secrets", "captured")
-def _tried(form: TesterForm, endpoint: WebhookEndpoint, scheme: Scheme) -> Tried | None:
+def _tried(form: TesterForm, endpoint: WebhookEndpoint, scheme: Scheme) -> Shown | None:
     now, typed = timezone.now(), form.cleaned_data["secret"].strip()
     try:
         captured = read_captured(form.cleaned_data["captured"], url=public_url(endpoint))
