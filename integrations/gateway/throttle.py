@@ -10,13 +10,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from typing import Any
 from uuid import UUID
 
 from django.db import DatabaseError, OperationalError
 from django.db.models import F
 
+from integrations.caller_networks import is_among
 from integrations.gateway.problems import Problem
 from integrations.gateway.route import TokenFacts
 from integrations.models import TokenWindow
@@ -32,14 +32,7 @@ InThread = Callable[..., Awaitable[Any]]
 
 def check_address(token: TokenFacts, ip: str) -> None:
     """Raise Problem ip_not_allowed unless the caller's address is in one of the token's ranges."""
-    if not token.networks:
-        return
-    try:
-        address = ip_address(ip)
-    except ValueError:
-        raise Problem("ip_not_allowed") from None
-    mapped = getattr(address, "ipv4_mapped", None) or address
-    if not any(mapped in network for network in token.networks):
+    if token.networks and not is_among(ip, token.networks):
         raise Problem("ip_not_allowed")
 
 

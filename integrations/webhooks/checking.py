@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from integrations.webhooks.addresses import is_among
+from integrations.caller_networks import is_among
 from integrations.webhooks.endpoints import NO_VERIFICATION, Known
 from integrations.webhooks.schemes.proven import NO_KEYS, KeySource
 from integrations.webhooks.verdicts import Handshake, Refused, Verified

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from integrations.caller_networks import Network, networks
 from integrations.models import WebhookEndpoint
 from integrations.providers.reading import BadFacts
 from integrations.webhooks import published
-from integrations.webhooks.addresses import Network, networks
 from integrations.webhooks.schemes.registry import UnknownScheme, custom_scheme, get_scheme
 from integrations.webhooks.schemes.shape import CUSTOM, Scheme
 from secrets_vault import generation, vault

@@ -18,9 +18,9 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from integrations.caller_networks import networks
 from integrations.models import WebhookEndpoint
 from integrations.outbound import OutboundError, send
-from integrations.webhooks.addresses import networks
 from integrations.webhooks.schemes.registry import UnknownScheme, get_scheme
 from secrets_vault import generation
 from secrets_vault.models import InstallationSetting

@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from dashboard.forms import PageForm
+from integrations.caller_networks import networks
 from integrations.models.webhook import MOST_BODY_BYTES
-from integrations.webhooks.addresses import networks
 
 if TYPE_CHECKING:
     from integrations.models import WebhookEndpoint
