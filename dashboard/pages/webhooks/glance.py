@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
-from dashboard.pages.webhooks.looking import public_url
 from dashboard.pages.webhooks.state import Badge, disabled, is_silent, verification_of
 from integrations.models import WebhookDelivery, WebhookEvent, WebhookTarget
 from integrations.webhooks.endpoints import scheme_of
+from integrations.webhooks.making import address_of
 
 if TYPE_CHECKING:
     from integrations.models import WebhookEndpoint
@@ -65,7 +65,7 @@ def glance_of(endpoint: WebhookEndpoint, *, now: datetime) -> Glance:
         scheme=scheme,
         verification=standing_of(endpoint, scheme, now=now),
         is_silent=endpoint.disabled_at is None and is_silent(endpoint, now=now),
-        url=public_url(endpoint),
+        url=address_of(endpoint),
         quarantined=len(times),
         gives_up_at=_gives_up_at(times, scheme, now=now),
         dead=WebhookDelivery.objects.filter(endpoint=endpoint, state=WebhookDelivery.State.DEAD).count(),

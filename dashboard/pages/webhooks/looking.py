@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.conf import settings
 from django.http import HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -37,11 +36,6 @@ def manageable_event(request: PageRequest, pk: UUID) -> WebhookEvent:
     rows = WebhookEvent.objects.manageable_by(request.user).select_related("endpoint__client", "endpoint__environment")
     found: WebhookEvent = get_object_or_404(rows, pk=pk)
     return found
-
-
-def public_url(endpoint: WebhookEndpoint) -> str:
-    """Return the address that is given to the vendor."""
-    return f"{settings.KEYLODGE_PUBLIC_URL}/hooks/{endpoint.slug}"
 
 
 def to_event(event: WebhookEvent) -> HttpResponseRedirect:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext as _
 
 from dashboard.call_words import NOT_COPIED
-from dashboard.pages.webhooks.looking import public_url
+from integrations.webhooks.making import address_of
 from integrations.webhooks.opening import Forgotten, ReadEvent, read_event
 from secrets_vault.errors import VaultError
 
@@ -96,7 +96,7 @@ def curl_of(endpoint: WebhookEndpoint, read: ReadEvent) -> str:
 
     A letter that a terminal would obey is written as its number: somebody will paste this into one.
     """
-    parts = ["curl", "-X", shlex.quote(read.method), shlex.quote(seen(public_url(endpoint) + _query(read.url)))]
+    parts = ["curl", "-X", shlex.quote(read.method), shlex.quote(seen(address_of(endpoint) + _query(read.url)))]
     parts += [f"-H {shlex.quote(line)}" for line in _headers(seen(read.head))]
     if read.body:
         parts.append(f"--data-raw {shlex.quote(seen(read.body[:SHOWN_IN_CURL]))}")

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from dashboard.pages.webhooks.glance import glance_of
-from dashboard.pages.webhooks.looking import manageable_endpoint, public_url, to_settings
+from dashboard.pages.webhooks.looking import manageable_endpoint, to_settings
 from dashboard.pages.webhooks.schemes import brings_secret, facts_of, needs_secret, scheme_name
 from dashboard.pages.webhooks.settings_form import SettingsForm
 from dashboard.pages.webhooks.state import rows_of
@@ -78,7 +78,6 @@ def page_of_settings(endpoint: WebhookEndpoint, *, now: datetime) -> dict[str, A
         "scheme_name": scheme_name(endpoint.scheme_key),
         "facts": facts_of(scheme) if scheme else [],
         "steps": steps_for(endpoint, scheme),
-        "address": public_url(endpoint),
         "is_https": settings.IS_HTTPS,
         "can_pair": can_pair(scheme),
         "is_pairing": is_pairing,

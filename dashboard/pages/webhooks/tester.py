@@ -21,11 +21,11 @@ from dashboard.pages.webhooks.custom_form import CustomForm, initial_of
 from dashboard.pages.webhooks.event_words import signed_parts
 from dashboard.pages.webhooks.forms import secret_field
 from dashboard.pages.webhooks.glance import glance_of
-from dashboard.pages.webhooks.looking import manageable_endpoint, public_url, to_settings
+from dashboard.pages.webhooks.looking import manageable_endpoint, to_settings
 from dashboard.render import PageRequest, actor_of, render_page
 from integrations.webhooks.captured import MOST_CHARACTERS, BadCapture, read_captured
 from integrations.webhooks.endpoints import known, scheme_of
-from integrations.webhooks.making import CannotMakeEndpoint, change_endpoint
+from integrations.webhooks.making import CannotMakeEndpoint, address_of, change_endpoint
 from integrations.webhooks.schemes.shape import CUSTOM
 from integrations.webhooks.trying import try_scheme
 from secrets_vault.errors import VaultError
@@ -107,7 +107,7 @@ def _saved(request: PageRequest, endpoint: WebhookEndpoint, custom: CustomForm) 
 def _tried(form: TesterForm, endpoint: WebhookEndpoint, scheme: Scheme) -> Shown | None:
     now, typed = timezone.now(), form.cleaned_data["secret"].strip()
     try:
-        captured = read_captured(form.cleaned_data["captured"], url=public_url(endpoint))
+        captured = read_captured(form.cleaned_data["captured"], url=address_of(endpoint))
         secrets: Sequence[Secret] = [Secret(typed)] if typed else known(endpoint).secrets(now)
     except BadCapture as bad:
         form.add_error("captured", str(bad))
