@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
+from dashboard.choosing import chosen_ids
 from dashboard.moments import span_of
 from dashboard.render import PageRequest, actor_of
 from integrations.call_log.settling import Before, settle, take_back
@@ -24,7 +25,6 @@ from integrations.models import ErrorGroup
 
 State = ErrorGroup.State
 KEPT_IN_SESSION = "errors_settled"
-MOST = 200
 BULK = [
     ("resolved", gettext_lazy("Resolve")),
     ("snooze:1", gettext_lazy("Snooze an hour")),
@@ -71,13 +71,7 @@ def settled_before(request: PageRequest) -> list[Before]:
 
 
 def _chosen(request: PageRequest) -> list[Any]:
-    ids = []
-    for text in request.POST.getlist("chosen")[:MOST]:
-        try:
-            ids.append(UUID(text))
-        except ValueError:
-            continue
-    return list(ErrorGroup.objects.manageable_by(request.user).filter(pk__in=ids))
+    return list(ErrorGroup.objects.manageable_by(request.user).filter(pk__in=chosen_ids(request)))
 
 
 def _wanted(do: str, typed: str, *, now: datetime) -> tuple[str, datetime | None]:

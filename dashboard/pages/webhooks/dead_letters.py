@@ -17,9 +17,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
+from dashboard.choosing import chosen_ids
 from dashboard.forms import FilterForm
 from dashboard.pages.webhooks.event_list import MOST_COUNTED
-from dashboard.pages.webhooks.replaying import carry_out, chosen_ids, show_plan
+from dashboard.pages.webhooks.replaying import carry_out, show_plan
 from dashboard.paging import page_of
 from dashboard.render import PageRequest, actor_of, render_page
 from integrations.models import WebhookDelivery, WebhookEndpoint, WebhookTarget
@@ -120,7 +121,7 @@ def _troubled(request: PageRequest) -> list[Any]:
 @require_POST
 def settle(request: PageRequest) -> HttpResponse:
     """Send again or discard what was chosen; `all` means all that the filter shows."""
-    do, reason, ids = request.POST.get("do", ""), request.POST.get("reason", "").strip(), chosen_ids(request)
+    do, reason, ids = request.POST.get("do", ""), request.POST.get("reason", "").strip(), tuple(chosen_ids(request))
     rows = WebhookDelivery.objects.manageable_by(request.user).filter(state=State.DEAD)
     is_all = request.POST.get("all") == "yes"
     filters = LetterFilter(request.POST)

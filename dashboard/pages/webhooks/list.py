@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from django import forms
 from django.contrib import messages
@@ -17,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
+from dashboard.choosing import chosen_ids
 from dashboard.csv import csv_response
 from dashboard.forms import FilterForm
 from dashboard.pages.connecting.list import can_add
@@ -49,7 +49,6 @@ STATES = [
     ("dead", gettext_lazy("With dead letters")),
 ]
 BULK = [("pause", gettext_lazy("Pause handing on")), ("resume", gettext_lazy("Resume handing on"))]
-MOST = 200
 AT_ONCE = 200
 
 
@@ -186,13 +185,8 @@ def _said(count: int, *, is_paused: bool) -> str:
 
 
 def _chosen(request: PageRequest) -> list[WebhookEndpoint]:
-    ids = []
-    for text in request.POST.getlist("chosen")[:MOST]:
-        try:
-            ids.append(UUID(text))
-        except ValueError:
-            continue
-    return list(WebhookEndpoint.objects.manageable_by(request.user).filter(pk__in=ids).select_related("client"))
+    rows = WebhookEndpoint.objects.manageable_by(request.user).filter(pk__in=chosen_ids(request))
+    return list(rows.select_related("client"))
 
 
 def _back(request: PageRequest) -> HttpResponseRedirect:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
+from dashboard.choosing import chosen_ids
 from dashboard.pages.webhooks.event_list import LIST_FIELDS
 from dashboard.pages.webhooks.event_words import REASONS, REMEDIES
 from dashboard.pages.webhooks.glance import glance_of
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from secrets_vault.access import VisibleQuerySet
 
 TEMPLATE = "dashboard/webhooks/quarantine.html"
-MOST_CHOSEN = 200
 BULK = [("verify", gettext_lazy("Verify again")), ("delete", gettext_lazy("Delete for good"))]
 
 
@@ -105,7 +105,7 @@ def _groups(rows: VisibleQuerySet) -> list[Group]:
 def settle(request: PageRequest, slug: str) -> HttpResponse:
     """Verify again, or delete, what was chosen or all of it."""
     endpoint = manageable_endpoint(request, slug)
-    do, ids = request.POST.get("do", ""), None if request.POST.get("all") else _chosen(request)
+    do, ids = request.POST.get("do", ""), None if request.POST.get("all") else chosen_ids(request)
     if ids == []:
         messages.error(request, _("Choose at least one request."))
     elif do == "verify":
@@ -137,16 +137,6 @@ def outcome_words(outcome: quarantine.Outcome) -> str:
         said.append(_("{n} had come again meanwhile").format(n=outcome.duplicates))
     said.append(_("{n} still refused").format(n=outcome.refused))
     return _("Verified again: {counts}.").format(counts=", ".join(said))
-
-
-def _chosen(request: PageRequest) -> list[UUID]:
-    ids = []
-    for text in request.POST.getlist("chosen")[:MOST_CHOSEN]:
-        try:
-            ids.append(UUID(text))
-        except ValueError:
-            continue
-    return ids
 
 
 @login_required

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
+from dashboard.choosing import chosen_ids
 from dashboard.pages.webhooks.looking import manageable_endpoint, to_endpoint
 from dashboard.render import PageRequest, actor_of, render_page
 from integrations.models import WebhookDelivery, WebhookReplay
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 State = WebhookDelivery.State
 TEMPLATE = "dashboard/webhooks/replay.html"
-MOST_CHOSEN = 200
 # What a person who chooses an event means: not what a filter left out, nor what somebody discarded.
 OF_EVENTS = (State.DEAD.value, State.DELIVERED.value)
 
@@ -39,17 +39,6 @@ class Running:
 
     replay: WebhookReplay
     left: int
-
-
-def chosen_ids(request: PageRequest) -> tuple[UUID, ...]:
-    """Return the ids that were ticked; what is no id is passed over."""
-    ids = []
-    for text in request.POST.getlist("chosen")[:MOST_CHOSEN]:
-        try:
-            ids.append(UUID(text))
-        except ValueError:
-            continue
-    return tuple(ids)
 
 
 def plan_of(selections: Iterable[Selection]) -> Plan:
@@ -95,7 +84,7 @@ def carry_out(request: PageRequest, selections: Iterable[Selection]) -> int:
 @require_POST
 def replay(request: PageRequest, slug: str) -> HttpResponse:
     """Send the chosen events of an endpoint to its targets again; first only say what that would be."""
-    endpoint, events = manageable_endpoint(request, slug), chosen_ids(request)
+    endpoint, events = manageable_endpoint(request, slug), tuple(chosen_ids(request))
     if not events:
         messages.error(request, _("Choose at least one event."))
         return to_endpoint(endpoint)
