@@ -15,11 +15,11 @@ from django.utils.translation import gettext as _
 
 from dashboard.day import HOURS, Hours, first_hour
 from dashboard.documented import providers_of
-from dashboard.pages.calls.filters import id_at
 from dashboard.words import bucket_words
 from integrations.limits import documented_limits
 from integrations.models import Call, CallHour, GatewayToken, LimitReading
 from integrations.models.call import NO_TOKEN
+from secrets_vault.ids import id_at
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

@@ -2,6 +2,7 @@
 
 import os
 import time
+from datetime import datetime
 from uuid import UUID
 
 _MS = 1_000_000
@@ -14,3 +15,8 @@ def uuid7(at_ms: int | None = None) -> UUID:
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return UUID(int=value)
+
+
+def id_at(moment: datetime) -> UUID:
+    """Return the smallest UUIDv7 of a moment: the ids made since then are no less."""
+    return UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)

@@ -12,6 +12,7 @@ from django.db import connections, transaction
 from integrations.models import Call, CallHour, ClientHour, TokenWindow
 from integrations.models.partitions import day_bound
 from integrations.models.router import calls_alias
+from secrets_vault.ids import id_at
 
 DAYS_AHEAD = 3
 SLICE = 2_000
@@ -73,23 +74,19 @@ def drop_old(keep: timedelta, *, now: datetime, sleep: Callable[[float], None] =
         counts.objects.filter(hour__lt=oldest - timedelta(days=400)).delete()
     TokenWindow.objects.exclude(window__in=("uses", "gap")).filter(starts_at__lt=now - timedelta(days=2)).delete()
     if connections[calls_alias()].vendor == "postgresql":
-        return _drop_partitions(oldest.astimezone(UTC).date()) + _delete_slices(_id_at(oldest), sleep=sleep)
-    return _delete_slices(_id_at(oldest), sleep=sleep)
+        return _drop_partitions(oldest.astimezone(UTC).date()) + _delete_slices(id_at(oldest), sleep=sleep)
+    return _delete_slices(id_at(oldest), sleep=sleep)
 
 
 def blank_bodies(keep: timedelta, *, now: datetime, sleep: Callable[[float], None] = time.sleep) -> int:
     """Empty the kept heads and bodies of failed calls older than `keep`; the rows stay. Return how many."""
-    old = Call.objects.filter(pk__lt=_id_at(now - keep)).exclude(request_head="", response_head="").order_by("-pk")
+    old = Call.objects.filter(pk__lt=id_at(now - keep)).exclude(request_head="", response_head="").order_by("-pk")
     gone = 0
     while ids := list(old.values_list("pk", flat=True)[:SLICE]):
         empty = {"request_head": "", "request_body": "", "response_head": "", "response_body": ""}
         gone += Call.objects.filter(pk__in=ids).update(**empty)
         sleep(PAUSE_S)
     return gone
-
-
-def _id_at(moment: datetime) -> UUID:
-    return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 def _drop_partitions(before: date) -> int:

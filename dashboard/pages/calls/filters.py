@@ -18,6 +18,7 @@ from dashboard.moments import Span, span_of
 from dashboard.names import provider_names
 from integrations.models import Connection, GatewayToken
 from integrations.models.call import FAILED_OUTCOMES, Outcome
+from secrets_vault.ids import id_at
 from secrets_vault.models import Client
 
 if TYPE_CHECKING:
@@ -145,11 +146,6 @@ def _in_time(rows: VisibleQuerySet, span: Span | None, *, now: datetime) -> Visi
     if span is None:
         return rows.filter(pk__gte=id_at(now - LOOK_BACK))
     return rows.filter(pk__gte=id_at(span.start), pk__lt=id_at(span.end))
-
-
-def id_at(moment: datetime) -> UUID:
-    """Return the smallest UUIDv7 of a moment."""
-    return UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)
 
 
 def _ended(rows: VisibleQuerySet, outcome: str) -> VisibleQuerySet:

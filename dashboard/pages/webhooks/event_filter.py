@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy
 
 from dashboard.forms import FilterForm
 from dashboard.moments import Span, span_of
-from dashboard.pages.calls.filters import id_at
 from integrations.models import WebhookDelivery, WebhookEvent
+from secrets_vault.ids import id_at
 
 if TYPE_CHECKING:
     from integrations.models import WebhookEndpoint

@@ -11,8 +11,8 @@ from django.db.models.functions import TruncHour
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from dashboard.pages.calls.filters import id_at
 from integrations.models import WebhookEvent
+from secrets_vault.ids import id_at
 
 if TYPE_CHECKING:
     from integrations.models import WebhookEndpoint

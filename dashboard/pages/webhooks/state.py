@@ -15,7 +15,7 @@ from dashboard.pages.webhooks.schemes import brings_secret, logo_key, needs_secr
 from integrations.models import WebhookDelivery, WebhookEndpoint, WebhookEvent, WebhookTarget
 from integrations.models.webhook import OPEN_STATES
 from integrations.webhooks.endpoints import NO_VERIFICATION, scheme_of
-from secrets_vault.ids import uuid7
+from secrets_vault.ids import id_at
 
 if TYPE_CHECKING:
     from datetime import date
@@ -155,8 +155,8 @@ def _arrived(ids: list[UUID], *, now: datetime) -> Iterable[tuple]:
 
     The index is by endpoint and id; an id begins with the time it was made, so only a day's rows are read.
     """
-    first = uuid7(int((now - DAY - SLACK).timestamp() * 1000))
-    rows = WebhookEvent.objects.filter(endpoint__in=ids, pk__gte=first, received_at__gt=now - DAY).order_by()
+    since = id_at(now - DAY - SLACK)
+    rows = WebhookEvent.objects.filter(endpoint__in=ids, pk__gte=since, received_at__gt=now - DAY).order_by()
     refused, lately = Q(verdict=QUARANTINED), Q(received_at__gt=now - HOUR)
     return rows.values_list("endpoint").annotate(
         accepted_day=Count("pk", filter=~refused),
