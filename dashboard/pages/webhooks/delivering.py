@@ -26,7 +26,6 @@ class Shown:
     delivery: WebhookDelivery
     tone: str
     steps: list[Step]
-    heads: list[str]
 
     @property
     def said(self) -> str:
@@ -67,9 +66,7 @@ def deliveries_of(event: WebhookEvent) -> list[Shown]:
 
 
 def _shown(delivery: WebhookDelivery, tries: list[WebhookAttempt]) -> Shown:
-    return Shown(
-        delivery, TONES[State(delivery.state)], [_step(one) for one in tries], [one.response_head for one in tries]
-    )
+    return Shown(delivery, TONES[State(delivery.state)], [_step(one) for one in tries])
 
 
 def _step(attempt: WebhookAttempt) -> Step:

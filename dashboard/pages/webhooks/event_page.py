@@ -9,7 +9,6 @@ from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import JsonResponse
 from django.shortcuts import get_object_or_404
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from dashboard.pages.webhooks.delivering import Shown, deliveries_of
@@ -61,7 +60,6 @@ def _context(request: PageRequest, found: WebhookEvent, payload: Payload, delive
         "curl": curl_of(endpoint, payload.read) if payload.read else "",
         "deliveries": deliveries,
         "can_manage": can_manage(request.user, endpoint.client),
-        "now": timezone.now(),
     } | _neighbours(request, endpoint, found)
 
 

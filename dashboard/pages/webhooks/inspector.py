@@ -59,7 +59,6 @@ def webhook(request: PageRequest, slug: str) -> HttpResponseBase:
         "count_words": count_words(rows, page),
         "can_manage": can_manage(request.user, endpoint.client),
         "bulk": BULK,
-        "now": now,
     }
     if not wants_part(request):
         glance = glance_of(endpoint, now=now)
@@ -67,6 +66,6 @@ def webhook(request: PageRequest, slug: str) -> HttpResponseBase:
             "glance": glance,
             "day": day_of(endpoint, now=now),
             "can_sign": glance.scheme is None or can_sign(glance.scheme),
+            "running": running_of(endpoint),
         }
-        context |= {"running": running_of(endpoint)}
     return render_page(request, TEMPLATE, context, part="rows")

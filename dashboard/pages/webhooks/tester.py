@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django import forms
 from django.contrib import messages
@@ -18,7 +18,6 @@ from django.views.decorators.http import require_http_methods
 from dashboard.forms import PageForm
 from dashboard.pages.vault.forms import SecretText
 from dashboard.pages.webhooks.custom_form import CustomForm, initial_of
-from dashboard.pages.webhooks.event_words import signed_parts
 from dashboard.pages.webhooks.forms import secret_field
 from dashboard.pages.webhooks.glance import glance_of
 from dashboard.pages.webhooks.looking import manageable_endpoint, to_settings
@@ -84,7 +83,8 @@ def tester(request: PageRequest, slug: str) -> HttpResponse:
         return to_settings(endpoint)
     if is_post and not does_save and form.is_valid() and scheme is not None:
         tried = _tried(form, endpoint, scheme)
-    context = _context(endpoint, scheme, form=form, custom=custom, tried=tried)
+    context = {"endpoint": endpoint, "glance": glance_of(endpoint, now=timezone.now()), "tab": "tester"}
+    context |= {"can_manage": True, "form": form, "custom": custom, "tried": tried}
     is_refused = is_post and tried is None
     return render_page(request, "dashboard/webhooks/tester.html", context, status=422 if is_refused else 200)
 
@@ -116,14 +116,3 @@ def _tried(form: TesterForm, endpoint: WebhookEndpoint, scheme: Scheme) -> Shown
         form.add_error("secret", str(refused))
         return None
     return try_scheme(captured, scheme, secrets, now=now, as_then=form.cleaned_data["as_then"])
-
-
-def _context(endpoint: WebhookEndpoint, scheme: Scheme | None, **more: Any) -> dict[str, Any]:
-    proofs = [(proof, signed_parts(proof, scheme)) for proof in scheme.proofs] if scheme else []
-    about = {
-        "endpoint": endpoint,
-        "scheme": scheme,
-        "proofs": proofs,
-        "glance": glance_of(endpoint, now=timezone.now()),
-    }
-    return about | {"tab": "tester", "can_manage": True} | more
