@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
+from itertools import batched
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -93,9 +94,9 @@ def export(request: PageRequest, endpoint: WebhookEndpoint, rows: VisibleQuerySe
 
 
 def _lines(rows: VisibleQuerySet) -> Iterator[tuple[object, ...]]:
-    newest = list(rows.only(*LIST_FIELDS).order_by("-pk")[:MOST_EXPORTED])
-    for start in range(0, len(newest), 500):
-        for event in with_deliveries(newest[start : start + 500]):
+    newest = rows.only(*LIST_FIELDS).order_by("-pk")[:MOST_EXPORTED]
+    for some in batched(newest, 500):
+        for event in with_deliveries(some):
             again = event.last_duplicate_at.isoformat() if event.last_duplicate_at else ""
             yield (
                 event.pk, event.received_at.isoformat(), event.verdict, event.reason, event.why, event.event_type,

@@ -11,13 +11,13 @@ from django.db.models.functions import TruncHour
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from dashboard.day import HOURS, first_hour
 from integrations.models import WebhookEvent
 from secrets_vault.ids import id_at
 
 if TYPE_CHECKING:
     from integrations.models import WebhookEndpoint
 
-HOURS = 24
 HOUR = timedelta(hours=1)
 
 
@@ -91,7 +91,7 @@ def day_of(endpoint: WebhookEndpoint, *, now: datetime) -> Day:
 
     A copy counts in the hour of the event it repeats: only its number is kept.
     """
-    first = now.replace(minute=0, second=0, microsecond=0) - HOUR * (HOURS - 1)
+    first = first_hour(now)
     hours = [Hour(first + HOUR * i) for i in range(HOURS)]
     rows = WebhookEvent.objects.filter(endpoint=endpoint, pk__gte=id_at(first - HOUR), received_at__gte=first)
     grouped = rows.order_by().values(hour=TruncHour("received_at", tzinfo=now.tzinfo), kind=F("verdict"))

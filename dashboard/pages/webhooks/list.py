@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -127,13 +128,9 @@ def _in_state(rows: VisibleQuerySet, state: str) -> VisibleQuerySet:
 
 def _lines(rows: Iterable[WebhookEndpoint]) -> Iterator[tuple[object, ...]]:
     """Give the lines of the download, counted some hundred endpoints at a time."""
-    now, some = timezone.now(), []
-    for endpoint in rows:
-        some.append(endpoint)
-        if len(some) == AT_ONCE:
-            yield from map(_line, rows_of(some, now=now))
-            some = []
-    yield from map(_line, rows_of(some, now=now))
+    now = timezone.now()
+    for some in batched(rows, AT_ONCE):
+        yield from map(_line, rows_of(some, now=now))
 
 
 def _line(row: Row) -> tuple[object, ...]:
