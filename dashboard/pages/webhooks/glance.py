@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext as _
 
 from dashboard.pages.webhooks.state import Badge, disabled, is_silent, verification_of
-from integrations.models import WebhookDelivery, WebhookEvent, WebhookTarget
+from integrations.models import WebhookDelivery, WebhookTarget
+from integrations.webhooks import quarantine
 from integrations.webhooks.endpoints import scheme_of
 from integrations.webhooks.making import address_of
 
@@ -58,8 +59,8 @@ class Glance:
 def glance_of(endpoint: WebhookEndpoint, *, now: datetime) -> Glance:
     """Return how an endpoint stands, in three queries."""
     scheme = scheme_of(endpoint)
-    refused = WebhookEvent.objects.filter(endpoint=endpoint, verdict=WebhookEvent.Verdict.QUARANTINED).order_by()
-    times = list(refused.order_by("-received_at").values_list("received_at", flat=True)[:1_001])
+    refused = quarantine.in_quarantine(endpoint)
+    times = list(refused.values_list("received_at", flat=True)[: quarantine.MOST + 1])
     return Glance(
         endpoint=endpoint,
         scheme=scheme,

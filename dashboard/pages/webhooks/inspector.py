@@ -36,7 +36,8 @@ def webhook(request: PageRequest, slug: str) -> HttpResponseBase:
     """Show one endpoint and its events, newest first; a live list asks for the rows alone."""
     endpoint, now = visible_endpoint(request, slug), timezone.localtime()
     filters = EventFilter(request.GET)
-    filters.offer_types(endpoint)
+    if request.GET.get("type") or not wants_part(request):  # a live list asks for the rows every two seconds
+        filters.offer_types(endpoint)
     chosen = filters.chosen()
     rows = filtered(WebhookEvent.objects.visible_to(request.user).filter(endpoint=endpoint), chosen)
     if request.GET.get("format") == "csv":

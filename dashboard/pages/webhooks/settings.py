@@ -18,7 +18,7 @@ from dashboard.pages.webhooks.looking import manageable_endpoint, to_settings
 from dashboard.pages.webhooks.schemes import brings_secret, facts_of, needs_secret, scheme_name
 from dashboard.pages.webhooks.settings_form import SettingsForm
 from dashboard.pages.webhooks.state import rows_of
-from dashboard.render import PageRequest, actor_of, render_page
+from dashboard.render import PageRequest, actor_of, render_page, wants_part
 from integrations.models import WebhookEndpoint
 from integrations.webhooks.endpoints import scheme_of
 from integrations.webhooks.filters import describe
@@ -48,7 +48,10 @@ def endpoint_settings(request: PageRequest, slug: str) -> HttpResponse:
     form = SettingsForm(request.POST if request.method == "POST" else None, endpoint=endpoint, scheme=scheme)
     if request.method == "POST" and form.is_valid() and _changed(request, endpoint, form):
         return to_settings(endpoint)
-    context = page_of_settings(endpoint, now=timezone.now()) | {"form": form}
+    now = timezone.now()
+    context = pairing_of(endpoint, scheme, now=now)
+    if not wants_part(request):  # the part is asked for every few seconds while somebody pairs
+        context |= page_of_settings(endpoint, scheme, now=now) | {"form": form}
     return render_page(
         request, "dashboard/webhooks/settings.html", context, part="pairing", status=422 if form.is_bound else 200
     )
@@ -64,13 +67,23 @@ def _changed(request: PageRequest, endpoint: WebhookEndpoint, form: SettingsForm
     return True
 
 
-def page_of_settings(endpoint: WebhookEndpoint, *, now: datetime) -> dict[str, Any]:
-    """Return what the page of an endpoint's settings shows."""
-    scheme = scheme_of(endpoint)
+def pairing_of(endpoint: WebhookEndpoint, scheme: Scheme | None, *, now: datetime) -> dict[str, Any]:
+    """Return what the part of the page about pairing shows."""
     is_pairing = endpoint.pairing_until is not None and endpoint.pairing_until > now
     return {
         "endpoint": endpoint,
-        "glance": glance_of(endpoint, now=now),
+        "brings_secret": brings_secret(scheme),
+        "can_pair": can_pair(scheme),
+        "is_pairing": is_pairing,
+        "pairing_left": clock_words(endpoint.pairing_until, now=now) if is_pairing else "",
+    }
+
+
+def page_of_settings(endpoint: WebhookEndpoint, scheme: Scheme | None, *, now: datetime) -> dict[str, Any]:
+    """Return what the rest of the page of an endpoint's settings shows."""
+    glance = glance_of(endpoint, now=now)
+    return {
+        "glance": glance,
         "tab": "settings",
         "can_manage": True,
         "row": rows_of([endpoint], now=now)[0],
@@ -79,13 +92,9 @@ def page_of_settings(endpoint: WebhookEndpoint, *, now: datetime) -> dict[str, A
         "facts": facts_of(scheme) if scheme else [],
         "steps": steps_for(endpoint, scheme),
         "is_https": settings.IS_HTTPS,
-        "can_pair": can_pair(scheme),
-        "is_pairing": is_pairing,
-        "pairing_left": clock_words(endpoint.pairing_until, now=now) if is_pairing else "",
         "needs_secret": needs_secret(scheme),
-        "brings_secret": brings_secret(scheme),
         "previous": previous_version(endpoint, now=now),
-        "targets": [(target, describe(target.filter)) for target in endpoint.targets.defer("url_sealed")],
+        "targets": [(target, describe(target.filter)) for target in glance.targets],
         "today": timezone.localdate(),
     }
 
