@@ -74,7 +74,7 @@ def dead_letters(request: PageRequest) -> HttpResponse:
     filters.offer(mine)
     chosen = filters.chosen()
     rows = _narrowed(dead.letters(request.user), chosen)
-    page = page_of(rows.defer("event__head_sealed", "event__body_sealed", "target__url_sealed"), request)
+    page = page_of(rows.defer("target__url_sealed"), request)
     manageable = WebhookEndpoint.objects.manageable_by(request.user)
     context = {
         "filters": filters,
@@ -121,25 +121,24 @@ def _troubled(request: PageRequest) -> list[Any]:
 @require_POST
 def settle(request: PageRequest) -> HttpResponse:
     """Send again or discard what was chosen; `all` means all that the filter shows."""
-    do, reason, ids = request.POST.get("do", ""), request.POST.get("reason", "").strip(), tuple(chosen_ids(request))
+    do, reason = request.POST.get("do", ""), request.POST.get("reason", "").strip()
     rows = WebhookDelivery.objects.manageable_by(request.user).filter(state=State.DEAD)
-    is_all = request.POST.get("all") == "yes"
+    ids = None if request.POST.get("all") == "yes" else tuple(chosen_ids(request))
     filters = LetterFilter(request.POST)
     filters.offer(rows)
     chosen = filters.chosen()
-    rows = _narrowed(rows, chosen) if is_all else rows.filter(pk__in=ids)
+    rows = _narrowed(rows, chosen) if ids is None else rows.filter(pk__in=ids)
     back = reverse("dashboard:webhooks_dead")
-    if not is_all and not ids:
+    if ids == ():
         messages.error(request, _("Choose at least one delivery."))
     elif do == "discard":
         _discard(request, rows, reason)
     elif do == "replay":
-        carry_out(request, _selections(rows, chosen, ids=None if is_all else ids))
+        carry_out(request, _selections(rows, chosen, ids=ids))
     elif do == "plan":
         fields = {"all": ["yes"], **{name: [str(value)] for name, value in chosen.items()}}
-        sent = fields if is_all else {"chosen": [str(pk) for pk in ids]}
-        selections = _selections(rows, chosen, ids=None if is_all else ids)
-        return show_plan(request, selections, url=request.path, back=back, fields=sent)
+        sent = fields if ids is None else {"chosen": [str(pk) for pk in ids]}
+        return show_plan(request, _selections(rows, chosen, ids=ids), url=request.path, back=back, fields=sent)
     else:
         messages.error(request, _("Choose what to do with them."))
     return HttpResponseRedirect(back)

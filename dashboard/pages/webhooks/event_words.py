@@ -102,6 +102,11 @@ def why_of(event: WebhookEvent, endpoint: WebhookEndpoint, scheme: Scheme | None
     return _("Its signature is the one that {name} makes with your secret.").format(name=name)
 
 
+def refusal_words(reason: str) -> str:
+    """Return why something was refused, in a sentence; a reason we have no words for as it is."""
+    return str(REASONS.get(reason, "")) or reason
+
+
 def remedy_of(event: WebhookEvent) -> str:
     """Return what to do about a refused event."""
     return str(REMEDIES.get(event.reason, "")) if event.verdict == Verdict.QUARANTINED else ""

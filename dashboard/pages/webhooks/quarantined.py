@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from dashboard.choosing import chosen_ids
 from dashboard.pages.webhooks.event_list import LIST_FIELDS
-from dashboard.pages.webhooks.event_words import REASONS, REMEDIES
+from dashboard.pages.webhooks.event_words import REMEDIES, refusal_words
 from dashboard.pages.webhooks.glance import glance_of
 from dashboard.pages.webhooks.looking import manageable_endpoint, manageable_event, to_event, visible_endpoint
 from dashboard.paging import page_of
@@ -54,7 +54,7 @@ class Group:
     @property
     def words(self) -> str:
         """Return the reason in a sentence."""
-        return str(REASONS.get(self.reason, "")) or self.reason
+        return refusal_words(self.reason)
 
     @property
     def remedy(self) -> str:
@@ -91,7 +91,7 @@ def quarantined(request: PageRequest, slug: str) -> HttpResponse:
 
 def _worded(events: list[Any]) -> list[Any]:
     for event in events:
-        event.refusal = str(REASONS.get(event.reason, "")) or event.reason
+        event.refusal = refusal_words(event.reason)
     return events
 
 
