@@ -38,7 +38,8 @@ class OAuthApp(models.Model):
     """The client id and client secret that a provider gave us. The agency's own, or one client's
     (`for_client`; `client_id` is OAuth's client, RFC 6749 section 2.2).
 
-    The secret half is a StoredSecret of kind `oauth_app` with the field `client_secret`.
+    The secret half is a StoredSecret of kind `oauth_app` with the field `client_secret`, or `private_key` where the
+    app signs (RFC 7523 section 2.2). `is_in_testing`: the provider lets its grants die early.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -49,6 +50,7 @@ class OAuthApp(models.Model):
     secret = models.ForeignKey(StoredSecret, null=True, on_delete=models.PROTECT, related_name="oauth_apps")
     required_scopes = models.JSONField(default=list)
     optional_scopes = models.JSONField(default=list)
+    is_in_testing = models.BooleanField(default=False)
     is_broken = models.BooleanField(default=False)
     broken_code = models.CharField(max_length=60, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -67,6 +69,9 @@ class Connection(models.Model):
 
     `version` counts every write of the credential or the state; a writer that read an older
     version loses (compare-and-swap). The refresh lease is a conditional update on this row.
+
+    `secret` is what a call carries. Where that is a token that a longer-lived secret is spent for, `grant_secret`
+    is that one (the private key of a service account), and `claims` is what its JWT says beside its times.
     """
 
     class Kind(models.TextChoices):
@@ -74,6 +79,8 @@ class Connection(models.Model):
         BEARER = "bearer", gettext_lazy("Bearer token")
         BASIC = "basic", gettext_lazy("User name and password")
         OAUTH2 = "oauth2", "OAuth 2"
+        CLIENT_CREDENTIALS = "client_credentials", gettext_lazy("OAuth 2, the app itself")
+        JWT_BEARER = "jwt_bearer", gettext_lazy("Signed JWT (service account)")
 
     class Status(models.TextChoices):
         NOT_CONNECTED = "not_connected", gettext_lazy("Not connected")
@@ -88,12 +95,16 @@ class Connection(models.Model):
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="connections")
     environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="connections")
     provider_key = models.CharField(max_length=80)
-    kind = models.CharField(max_length=16, choices=Kind)
+    kind = models.CharField(max_length=20, choices=Kind)
     label = models.CharField(max_length=120, blank=True)
     secret = models.ForeignKey(
         StoredSecret, null=True, blank=True, on_delete=models.PROTECT, related_name="connections"
     )
     oauth_app = models.ForeignKey(OAuthApp, null=True, blank=True, on_delete=models.PROTECT, related_name="connections")
+    grant_secret = models.ForeignKey(
+        StoredSecret, null=True, blank=True, on_delete=models.PROTECT, related_name="granted_connections"
+    )
+    claims = models.JSONField(default=dict)
     variables = models.JSONField(default=dict)
     status = models.CharField(max_length=20, choices=Status, default=Status.NOT_CONNECTED)
     status_code = models.CharField(max_length=60, blank=True)
@@ -111,6 +122,7 @@ class Connection(models.Model):
 
     access_expires_at = models.DateTimeField(null=True, blank=True)
     refresh_expires_at = models.DateTimeField(null=True, blank=True)
+    refresh_ends_by = models.CharField(max_length=12, blank=True)
     refresh_due_at = models.DateTimeField(null=True, blank=True, db_index=True)
     refreshed_at = models.DateTimeField(null=True, blank=True)
     refresh_failures = models.PositiveIntegerField(default=0)

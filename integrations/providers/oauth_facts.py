@@ -5,21 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from integrations.providers.parts import NOTHING, one_of
+from integrations.providers.grant_facts import AssertionFacts, ClientCredentialsFacts
+from integrations.providers.parts import KIND_OF_GRANT, NOTHING, one_of
 
 # Signatures by a key that only the provider has (RFC 7518 section 3.1): no "none", and nothing keyed by a secret.
 ID_TOKEN_ALGS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 
 
+TOKEN_AUTH_METHODS = ("client_secret_post", "client_secret_basic", "private_key_jwt", "none")
+
+
 @dataclass(frozen=True, slots=True)
 class RefreshFacts:
-    """How refresh tokens behave. Unknown is None. Codes are the `error` (or older status) words of an answer."""
+    """How refresh tokens behave. Unknown is None. Codes are the `error` (or older status) words of an answer.
+
+    `grace_s`: how long a rotated token is still taken. `testing_ttl_s`: how long one lives that an app gave that is
+    still in testing at the provider (Google: seven days).
+    """
 
     issued: bool | None = None
     rotates: bool | None = None
     idle_ttl_s: int | None = None
     absolute_ttl_s: int | None = None
     grace_s: int | None = None
+    testing_ttl_s: int | None = None
     dead_codes: tuple[str, ...] = ("invalid_grant",)
     transient_codes: tuple[str, ...] = ()
     note: str = ""
@@ -31,11 +40,14 @@ class OAuthFacts:
 
     `issuer` with `jwks_url` is where an id_token's keys come from, `id_token_algs` how it may be signed, and
     `identity_scopes` are asked for in every consent, to know whose account it is. `requires_iss`: the server
-    has said that every callback names it (RFC 9207).
+    has said that every callback names it (RFC 9207). `grants` are the ways to a token that this provider has.
     """
 
-    authorize_url: str
-    token_url: str
+    authorize_url: str = ""
+    token_url: str = ""
+    grants: tuple[str, ...] = ("authorization_code",)
+    client_credentials: ClientCredentialsFacts = field(default_factory=ClientCredentialsFacts)
+    assertion: AssertionFacts = field(default_factory=AssertionFacts)
     revoke_url: str = ""
     revoke_style: str = "rfc7009"
     introspect_url: str = ""
@@ -61,8 +73,9 @@ class OAuthFacts:
     redirect_rule: str = ""
 
     def __post_init__(self) -> None:
+        self._check_grants()
         one_of("pkce", self.pkce, ("required", "supported", "unknown", "refused"))
-        one_of("token_auth_method", self.token_auth_method, ("client_secret_post", "client_secret_basic", "none"))
+        one_of("token_auth_method", self.token_auth_method, TOKEN_AUTH_METHODS)
         one_of("token_body", self.token_body, ("form", "json"))
         one_of("revoke_style", self.revoke_style, ("rfc7009", "bearer"))
         for alg in self.id_token_algs:
@@ -75,6 +88,17 @@ class OAuthFacts:
             raise ValueError("pkce_source: a provider that refuses PKCE needs the page that says so")
         if self.access_token_ttl_s is not None and self.access_token_ttl_s < 1:
             raise ValueError("access_token_ttl_s: must be above 0")
+
+    def _check_grants(self) -> None:
+        for grant in self.grants:
+            one_of("grants", grant, tuple(KIND_OF_GRANT))
+        if not self.grants:
+            raise ValueError("grants: at least one is needed")
+        if "authorization_code" in self.grants and not self.authorize_url:
+            raise ValueError("authorize_url: is missing")
+        is_needed = self.grants != ("jwt_bearer",) or not (self.assertion.url or self.assertion.style == "token")
+        if is_needed and not self.token_url:
+            raise ValueError("token_url: is missing")
 
     @property
     def verifies_id_tokens(self) -> bool:

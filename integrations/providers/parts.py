@@ -12,7 +12,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
-KINDS = ("api_key", "bearer", "basic", "oauth2")
+KINDS = ("api_key", "bearer", "basic", "oauth2", "client_credentials", "jwt_bearer")
+# Which kind of connection a grant of RFC 6749 (or RFC 7523) makes.
+KIND_OF_GRANT = {
+    "authorization_code": "oauth2",
+    "client_credentials": "client_credentials",
+    "jwt_bearer": "jwt_bearer",
+}
 TCHAR = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 QUERY_NAME = re.compile(r"[A-Za-z0-9._~-]+")
 

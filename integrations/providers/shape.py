@@ -16,6 +16,7 @@ from integrations.errors import IntegrationError
 from integrations.providers import templates
 from integrations.providers.oauth_facts import OAuthFacts
 from integrations.providers.parts import (
+    KIND_OF_GRANT,
     KINDS,
     NOTHING,
     Idempotency,
@@ -102,7 +103,8 @@ class Provider:
     @property
     def kinds(self) -> tuple[str, ...]:
         """Return the kinds of connection that it takes."""
-        return tuple(kind for kind in KINDS if kind in self.injections)
+        granted = {KIND_OF_GRANT[grant] for grant in self.oauth.grants} if self.oauth else set()
+        return tuple(kind for kind in KINDS if kind in self.injections or kind in granted)
 
     @property
     def tile(self) -> str:
@@ -116,11 +118,12 @@ class Provider:
         return tuple(dict.fromkeys(name for text in texts for name in templates.names(text)))
 
     def injection_for(self, kind: str) -> Injection:
-        """Return where a credential of this kind goes. Raises KindNotOffered."""
-        try:
+        """Return where a credential of this kind goes: an access token always as a consent's. Raises KindNotOffered."""
+        if kind in self.injections:
             return self.injections[kind]
-        except KeyError:
-            raise KindNotOffered(f"{self.name} takes no credential of kind {kind}") from None
+        if kind in self.kinds:
+            return self.injections["oauth2"]
+        raise KindNotOffered(f"{self.name} takes no credential of kind {kind}")
 
     def variable(self, name: str) -> Variable | None:
         """Return the variable of that name, if it has one."""
@@ -194,7 +197,14 @@ def _fill(text: str, values: Mapping[str, str], *, put: Callable[..., str] = tem
 
 def _filled_oauth(oauth: OAuthFacts, values: Mapping[str, str]) -> OAuthFacts:
     urls: dict[str, Any] = {name: _fill(getattr(oauth, name), values) for name in (*OAUTH_URLS, "issuer")}
-    return replace(oauth, **urls)
+    own, signed = oauth.client_credentials, oauth.assertion
+    params = {name: _fill(text, values, put=templates.fill_header) for name, text in own.params.items()}
+    return replace(
+        oauth,
+        **urls,
+        client_credentials=replace(own, url=_fill(own.url, values), params=MappingProxyType(params)),
+        assertion=replace(signed, url=_fill(signed.url, values), audience=_fill(signed.audience, values)),
+    )
 
 
 def _filled_headers(headers: Mapping[str, str], values: Mapping[str, str]) -> Mapping[str, str]:
@@ -210,8 +220,24 @@ def _check_urls(provider: Provider) -> None:
             raise ValueError(f"{at}: {problem}: {url}")
         if unknown := set(templates.names(url)) - names:
             raise ValueError(f"{at}: uses a variable that is not listed: {', '.join(sorted(unknown))}")
+    _check_grant_urls(provider, names)
     if templates.host(provider.base_url) not in provider.allowed_hosts:
         raise ValueError("allowed_hosts: must hold the host of base_url")
+
+
+def _check_grant_urls(provider: Provider, names: set[str]) -> None:
+    """The address of a JWT's grant may also name a claim: an installation, an account."""
+    if provider.oauth is None:
+        return
+    signed, own = provider.oauth.assertion, provider.oauth.client_credentials
+    for at, url, known in (
+        ("oauth.client_credentials.url", own.url, names),
+        ("oauth.assertion.url", signed.url, names | {claim.name for claim in signed.claims}),
+    ):
+        if url and (problem := templates.url_problem(url)):
+            raise ValueError(f"{at}: {problem}: {url}")
+        if unknown := set(templates.names(url)) - known:
+            raise ValueError(f"{at}: uses a variable that is not listed: {', '.join(sorted(unknown))}")
 
 
 def _check_injections(provider: Provider) -> None:
@@ -220,8 +246,12 @@ def _check_injections(provider: Provider) -> None:
     for kind in provider.injections:
         if kind not in KINDS:
             raise ValueError(f"injections: {kind} is not one of {', '.join(KINDS)}")
-    if ("oauth2" in provider.injections) != (provider.oauth is not None):
-        raise ValueError("oauth: the table and the injection oauth2 belong together")
+    granted = {KIND_OF_GRANT[grant] for grant in provider.oauth.grants} if provider.oauth else set()
+    for kind in KIND_OF_GRANT.values():
+        if kind in provider.injections and kind not in granted:
+            raise ValueError(f"oauth: the injection {kind} needs the table, and its grant in grants")
+        if kind in granted and kind not in provider.injections and "oauth2" not in provider.injections:
+            raise ValueError(f"oauth: its grants need an injection, {kind} or oauth2")
 
 
 def _check_unconfirmed(provider: Provider) -> None:

@@ -23,6 +23,7 @@ class StoredSecret(models.Model):
         BASIC = "basic", gettext_lazy("User name and password")
         OAUTH_TOKENS = "oauth_tokens", gettext_lazy("OAuth tokens")
         OAUTH_APP = "oauth_app", gettext_lazy("OAuth app")
+        PRIVATE_KEY = "private_key", gettext_lazy("Private key")
         WEBHOOK_SECRET = "webhook_secret", gettext_lazy("Webhook secret")
         KEY_VALUE_SET = "key_value_set", gettext_lazy("Set of values (.env)")
         NOTE = "note", gettext_lazy("Note")

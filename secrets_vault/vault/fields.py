@@ -22,7 +22,8 @@ FIELD_NAMES: dict[str, tuple[str, ...]] = {
     Kind.BEARER: ("token",),
     Kind.BASIC: ("username", "password"),
     Kind.OAUTH_TOKENS: ("access_token", "refresh_token", "id_token"),
-    Kind.OAUTH_APP: ("client_secret",),
+    Kind.OAUTH_APP: ("client_secret", "private_key"),
+    Kind.PRIVATE_KEY: ("private_key",),
     Kind.WEBHOOK_SECRET: ("secret",),
     Kind.NOTE: ("note",),
 }

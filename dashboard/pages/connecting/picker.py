@@ -23,7 +23,14 @@ if TYPE_CHECKING:
     from integrations.providers.shape import Provider
     from secrets_vault.models import Client, User
 
-BADGES = {"oauth2": "OAuth", "api_key": gettext_lazy("key"), "bearer": gettext_lazy("key"), "basic": "Basic"}
+BADGES = {
+    "oauth2": "OAuth",
+    "client_credentials": "OAuth",
+    "jwt_bearer": "JWT",
+    "api_key": gettext_lazy("key"),
+    "bearer": gettext_lazy("key"),
+    "basic": "Basic",
+}
 KEY_KINDS = ("api_key", "bearer", "basic")
 STEPS = (
     gettext_lazy("Client"),

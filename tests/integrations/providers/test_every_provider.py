@@ -15,7 +15,6 @@ import pytest
 from integrations.gateway.target import is_allowed
 from integrations.limits.reading import dialects
 from integrations.providers import templates
-from integrations.providers.oauth_facts import OAuthFacts
 from integrations.providers.registry import all_providers, get_provider
 from integrations.providers.shape import BadVariable, Provider, oauth_urls
 from integrations.webhooks.schemes.registry import catalogue as webhook_schemes
@@ -72,7 +71,7 @@ def test_facts_are_whole(key: str) -> None:
     assert provider.rotation.steps
     assert provider.rotation.how_url
     assert 1 <= len(provider.tile) <= 2
-    assert all(scope in provider.scope_words for scope in (provider.oauth or OAuthFacts("", "")).default_scopes)
+    assert all(scope in provider.scope_words for scope in (provider.oauth.default_scopes if provider.oauth else ()))
 
 
 @pytest.mark.parametrize("key", KEYS)

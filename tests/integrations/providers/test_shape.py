@@ -64,7 +64,16 @@ def provider(**more: Any) -> Provider:
         ({"injections": {"api_key": HEADER | {"name": "Bad Name"}}}, "injections.api_key.name", "header name"),
         ({"injections": {"api_key": HEADER | {"template": "Bearer"}}}, "injections.api_key.template", "{token}"),
         ({"injections": {"api_key": HEADER | {"template": "a\r\n{token}"}}}, "injections.api_key.template", "charac"),
-        ({"injections": {"oauth2": HEADER}}, "oauth", "belong together"),
+        ({"injections": {"oauth2": HEADER}}, "oauth", "needs the table"),
+        ({"oauth": OAUTH}, "oauth", "need an injection"),
+        ({"oauth": OAUTH | {"grants": ["password"]}}, "oauth.grants", "must be one of"),
+        ({"oauth": OAUTH | {"grants": []}}, "oauth.grants", "at least one"),
+        ({"oauth": {"token_url": OAUTH["token_url"]}}, "oauth.authorize_url", "is missing"),
+        ({"oauth": {"grants": ["client_credentials"]}}, "oauth.token_url", "is missing"),
+        ({"oauth": OAUTH | {"assertion": {"alg": "none"}}}, "oauth.assertion.alg", "must be one of"),
+        ({"oauth": OAUTH | {"assertion": {"alg": "HS256"}}}, "oauth.assertion.key_encoding", "belong together"),
+        ({"oauth": OAUTH | {"assertion": {"lifetime_s": 9999}}}, "oauth.assertion.lifetime_s", "between"),
+        ({"oauth": OAUTH | {"assertion": {"url": "https://a.test/{x}"}}}, "oauth.assertion.url", "not listed: x"),
         ({"probe": {"method": "DELETE", "path": "/x"}}, "probe.method", "must be one of"),
         ({"probe": {"method": "GET", "path": "//evil.test"}}, "probe.path", "one slash"),
         ({"unconfirmed": ["oauth.magic"]}, "unconfirmed", "no fact oauth.magic"),
@@ -99,6 +108,31 @@ def test_a_kind_that_is_not_offered_is_refused() -> None:
     assert provider().injection_for("api_key").slot == "header:authorization"
     with pytest.raises(KindNotOffered):
         provider().injection_for("oauth2")
+
+
+def test_an_access_token_goes_where_a_consents_goes_whatever_granted_it() -> None:
+    oauth = {"token_url": OAUTH["token_url"], "grants": ["client_credentials", "jwt_bearer"]}
+    own = {"oauth": oauth, "injections": {"client_credentials": HEADER, "jwt_bearer": HEADER | {"name": "X-Token"}}}
+    assert provider(**own).kinds == ("client_credentials", "jwt_bearer")
+    assert provider(**own).injection_for("jwt_bearer").name == "X-Token"
+    both = provider(oauth=OAUTH | {"grants": ["authorization_code", "jwt_bearer"]}, injections={"oauth2": HEADER})
+    assert both.injection_for("jwt_bearer") == both.injection_for("oauth2")
+    with pytest.raises(KindNotOffered):
+        both.injection_for("client_credentials")
+
+
+def test_a_grants_address_takes_the_accounts_parts_and_leaves_the_claims_open() -> None:
+    signed = {"style": "bearer", "url": "https://{region}.acme.test/at/{account}", "audience": "{region}.acme.test"}
+    oauth = OAUTH | {
+        "grants": ["authorization_code", "client_credentials", "jwt_bearer"],
+        "assertion": signed | {"claims": [{"name": "account", "words": "Account"}]},
+        "client_credentials": {"params": {"account": "{region}"}},
+    }
+    made = provider(oauth=oauth, injections={"oauth2": HEADER}, variables=[REGION]).render({"region": "eu"}).oauth
+    assert made is not None
+    assert made.assertion.url == "https://eu.acme.test/at/{account}"
+    assert made.assertion.audience == "eu.acme.test"
+    assert dict(made.client_credentials.params) == {"account": "eu"}
 
 
 REGIONAL = {"base_url": "https://{region}.acme.test/{region}", "allowed_hosts": ["{region}.acme.test"]}
