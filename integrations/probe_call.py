@@ -11,7 +11,7 @@ from urllib.parse import quote
 from integrations import outbound
 from integrations.errors import IntegrationError
 from integrations.oauth.answers import dig
-from integrations.providers.parts import Injection
+from integrations.providers.injection import Injection
 from integrations.providers.shape import Provider
 from secrets_vault.secret import Secret
 

@@ -125,7 +125,7 @@ def _set_variables(run: Run, connection: Connection, spec: ConnectionSpec) -> No
 
 
 def _apply_credential(run: Run, connection: Connection, spec: ConnectionSpec, provider: Provider) -> None:
-    policy = Policy(hosts=provider.allowed_hosts, slots=(provider.injection_for(spec.kind).slot,))
+    policy = Policy(hosts=provider.allowed_hosts, slots=provider.injection_for(spec.kind).slots)
     if connection.secret is None:
         if not spec.fields:
             run.document.refuse((*spec.path, "secret"), "is missing")

@@ -148,7 +148,7 @@ def _secret(
         made_on=made_on,
         owner_name="Demo owner",
         where_used="Only here: this value opens nothing",
-        policy=Policy(hosts=("demo.invalid",), slots=(provider.injection_for(service.kind).slot,)),
+        policy=Policy(hosts=("demo.invalid",), slots=provider.injection_for(service.kind).slots),
     )
     if age_days is not None and age_days <= YOUNG_DAYS and not is_oauth:
         vault.replace(stored, _values(service, dice), actor=DEMO_ACTOR, made_on=made_on, reason="Rotated in the demo")

@@ -36,8 +36,8 @@ class BadValue(IntegrationError):
 
 
 def secret_policy(provider: Provider, kind: str) -> Policy:
-    """Return where a credential of this kind may go: the provider's own hosts, in its own slot."""
-    return Policy(hosts=provider.allowed_hosts, slots=(provider.injection_for(kind).slot,))
+    """Return where a credential of this kind may go: the provider's own hosts, in its own slots."""
+    return Policy(hosts=provider.allowed_hosts, slots=provider.injection_for(kind).slots)
 
 
 def check_values(provider: Provider, kind: str, fields: Mapping[str, Secret]) -> None:

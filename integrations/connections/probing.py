@@ -118,8 +118,8 @@ def _fields(row: Connection, provider: Provider, *, now: datetime, send: Send) -
     """Return the credential, after asking its policy whether it may go where the probe goes."""
     assert row.secret is not None  # noqa: S101 - for the type checker; the caller looked
     url = provider.probe.url if provider.probe and provider.probe.url else provider.base_url
-    slot = provider.injection_for(row.kind).slot
-    vault.check_policy(row.secret, host=bound_host(url), slot=slot)
+    for slot in provider.injection_for(row.kind).slots:
+        vault.check_policy(row.secret, host=bound_host(url), slot=slot)
     if row.kind == "oauth2":
         return {"access_token": access_token(row, now=now, send=send)}
     return vault.use(row.secret, actor=SYSTEM, purpose="probe")

@@ -173,7 +173,8 @@ def _credential(connection: Connection, provider: Provider, beside: Beside | Non
     host = host_of(provider.base_url)
     if host not in provider.allowed_hosts:
         raise PolicyRefused("The provider's facts do not allow this host.")
-    vault.check_policy(stored, host=host, slot=injection.slot)
+    for slot in injection.slots:
+        vault.check_policy(stored, host=host, slot=slot)
     rows = None if beside is None else _openable(beside)
     fields = vault.use(stored, actor=_actor(connection), purpose="gateway call", rows=rows)
     opened = {name: value.expose() for name, value in fields.items()}

@@ -69,7 +69,7 @@ def token_policy(provider: Provider) -> Policy:
     facts = oauth_facts(provider)
     endpoints = [url for url in (facts.token_url, facts.revoke_url) if url]
     hosts = dict.fromkeys([*provider.allowed_hosts, *map(bound_host, endpoints)])
-    return Policy(hosts=tuple(hosts), slots=(provider.injection_for("oauth2").slot, REFRESH_SLOT, REVOKE_SLOT))
+    return Policy(hosts=tuple(hosts), slots=(*provider.injection_for("oauth2").slots, REFRESH_SLOT, REVOKE_SLOT))
 
 
 def app_policy(provider: Provider) -> Policy:

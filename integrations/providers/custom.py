@@ -71,7 +71,10 @@ def _injections(table: Mapping[str, Any], *, where: str) -> dict[str, Any]:
     inject = table.get("inject", BEARER)
     if not isinstance(inject, Mapping):
         raise BadFacts(where, "inject", "must be a table with in, name and template")
-    return {"api_key": dict(inject), "bearer": dict(inject), "basic": dict(BASIC)}
+    places = {"api_key": dict(inject), "bearer": dict(inject), "basic": dict(BASIC)}
+    if inject.get("in") == "sigv4" or ("{basic}" in str(inject.get("template", "")) and not inject.get("basic")):
+        places |= {"api_key": dict(BEARER), "bearer": dict(BEARER), "basic": dict(inject)}
+    return places
 
 
 def _oauth(table: Mapping[str, Any], *, where: str) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from integrations.providers import templates
+from integrations.providers.checks import oauth_urls
 from integrations.providers.loading import all_providers
 from integrations.providers.recognising import guess_by_value
-from integrations.providers.shape import Provider, oauth_urls
+from integrations.providers.shape import Provider
 from secrets_vault.secret import Secret
 
 MAX_TEXT = 300

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date
 
 from integrations.models import Connection
+from integrations.providers.injection import Injection
 from integrations.providers.loading import ProviderNotFound, get_provider
 from integrations.providers.oauth_facts import OAuthFacts
-from integrations.providers.parts import KINDS, Injection
+from integrations.providers.parts import KINDS
 from integrations.providers.reading import BadFacts
 from integrations.providers.shape import BadVariable, Provider
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -21,6 +20,10 @@ KIND_OF_GRANT = {
 }
 TCHAR = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 QUERY_NAME = re.compile(r"[A-Za-z0-9._~-]+")
+# Who else than a person can tell a variable.
+OUTSIDE = ("callback", "token", "discovery", "credential")
+# A host, or any host below a domain of at least two labels.
+HOST_RULE = re.compile(r"(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*")
 
 
 def one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
@@ -42,7 +45,9 @@ class Variable:
     """A part of a URL or header that differs from account to account.
 
     `source` says who knows it: the form asks a person; callback, token and discovery are answers of
-    the provider, read at `path`. `take = "host"` keeps only the host of an answer that is a URL.
+    the provider, read at `path`; a credential may hold it (Mailchimp's key ends in -us21), as the group
+    of `path`. `take = "host"` keeps only the host of an answer that is a URL. `hosts` are where a value
+    that is a whole host may lie, as in "*.salesforce.com". `kinds`: the kinds of connection that have it.
     """
 
     name: str
@@ -54,11 +59,18 @@ class Variable:
     path: str = ""
     take: str = "value"
     is_optional: bool = False
+    hosts: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        one_of("source", self.source, ("form", "callback", "token", "discovery"))
+        one_of("source", self.source, ("form", *OUTSIDE))
         one_of("take", self.take, ("value", "host"))
         rule = compiled("pattern", self.pattern)
+        if self.source == "credential" and compiled("path", self.path).groups != 1:
+            raise ValueError("path: must be a pattern with one group, where a credential holds the value")
+        for host in self.hosts:
+            if not HOST_RULE.fullmatch(host):
+                raise ValueError(f"hosts: {host} is no host, as in api.acme.com or *.acme.com")
         for name in ("example", "default"):
             if getattr(self, name) and not rule.fullmatch(getattr(self, name)):
                 raise ValueError(f"{name}: does not match the pattern")
@@ -66,60 +78,15 @@ class Variable:
     def read(self, raw: str) -> str:
         """Return the value to keep. Raises ValueError when it does not match the pattern."""
         value = (urlsplit(raw).hostname or "") if self.take == "host" and "//" in raw else raw
-        if not re.fullmatch(self.pattern, value):
+        if not re.fullmatch(self.pattern, value) or not self._lies_within(value):
             example = f", for example {self.example}" if self.example else ""
             raise ValueError(f"{self.name}: does not look like {self.label or self.name}{example}")
         return value
 
-
-# Headers that say where a request goes and where it ends: a value of ours there would let it end elsewhere.
-_FRAMING = frozenset(
-    (
-        "host",
-        "content-length",
-        "transfer-encoding",
-        "connection",
-        "keep-alive",
-        "te",
-        "trailer",
-        "upgrade",
-        "expect",
-        "proxy-connection",
-    )
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Injection:
-    """Where a credential goes in a call: `{token}` in a header or query parameter, `{basic}` for Basic."""
-
-    in_: str
-    name: str
-    template: str = "{token}"
-
-    def __post_init__(self) -> None:
-        one_of("in", self.in_, ("header", "query"))
-        name_rule = TCHAR if self.in_ == "header" else QUERY_NAME
-        if not name_rule.fullmatch(self.name):
-            raise ValueError(f"name: is not a {self.in_} name")
-        if self.in_ == "header" and (self.name.lower() in _FRAMING or self.name.lower().startswith("x-keylodge-")):
-            raise ValueError(f"name: {self.name} carries no credential; it steers the call itself")
-        if self.template.count("{token}") + self.template.count("{basic}") != 1:
-            raise ValueError("template: must hold {token} or {basic}, once")
-        if not self.template.isascii() or not self.template.isprintable():
-            raise ValueError("template: holds characters that cannot stand in a request")
-
-    @property
-    def slot(self) -> str:
-        """Return the slot as a policy spells it: "header:authorization" or "query:api_key"."""
-        return f"{self.in_}:{self.name.lower() if self.in_ == 'header' else self.name}"
-
-    def value(self, *, token: str = "", username: str = "", password: str = "") -> str:
-        """Return the plaintext to put into the slot. The caller owns its secrecy."""
-        if "{basic}" in self.template:  # RFC 7617 section 2
-            basic = b64encode(f"{username}:{password}".encode()).decode()
-            return self.template.replace("{basic}", basic)
-        return self.template.replace("{token}", token)
+    def _lies_within(self, value: str) -> bool:
+        """Tell whether a host is one of `hosts`; whether it is a host at all says who fills it in."""
+        ends = [host[1:] for host in self.hosts if host.startswith("*.")]
+        return not self.hosts or value in self.hosts or any(value.endswith(end) and value != end for end in ends)
 
 
 @dataclass(frozen=True, slots=True)

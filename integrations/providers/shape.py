@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from types import MappingProxyType
@@ -14,6 +14,9 @@ from django.utils.translation import gettext
 
 from integrations.errors import IntegrationError
 from integrations.providers import templates
+from integrations.providers.checks import OAUTH_URLS, check_injections, check_unconfirmed, check_urls, oauth_urls
+from integrations.providers.discovery_facts import Discovery
+from integrations.providers.injection import OWN_FIELDS, OWN_WORDS, CredentialField, Injection
 from integrations.providers.oauth_facts import OAuthFacts
 from integrations.providers.parts import (
     KIND_OF_GRANT,
@@ -21,7 +24,6 @@ from integrations.providers.parts import (
     NOTHING,
     Idempotency,
     Identity,
-    Injection,
     KeyFormat,
     Limit,
     LimitSignal,
@@ -32,9 +34,9 @@ from integrations.providers.parts import (
 )
 from integrations.providers.reach import Reach, check_scope_paths
 from integrations.providers.reading import read
+from integrations.providers.versions import Versions
 
 KEY = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*")
-OAUTH_URLS = ("authorize_url", "token_url", "revoke_url", "introspect_url", "jwks_url")
 
 
 class KindNotOffered(IntegrationError):
@@ -51,7 +53,10 @@ class BadVariable(IntegrationError):
 
 @dataclass(frozen=True)
 class Provider:
-    """Facts of one provider. `unconfirmed` names the facts that no source of the provider's own confirms."""
+    """Facts of one provider. `unconfirmed` names the facts that no source of the provider's own confirms.
+
+    `base_urls` holds another base URL for the kinds that have one (Jira's tokens go to the site itself).
+    """
 
     key: str
     name: str
@@ -61,6 +66,10 @@ class Provider:
     docs_url: str
     checked_on: date
     category: str = "other"
+    base_urls: Mapping[str, str] = NOTHING
+    credential_fields: tuple[CredentialField, ...] = ()
+    versions: Versions | None = None
+    discovery: Discovery | None = None
     probe: Probe | None = None
     identity: Identity = field(default_factory=Identity)
     variables: tuple[Variable, ...] = ()
@@ -90,15 +99,15 @@ class Provider:
     def __post_init__(self) -> None:
         if not KEY.fullmatch(self.key):
             raise ValueError("key: must be lower case words joined by _ or -")
-        _check_urls(self)
-        _check_injections(self)
+        check_urls(self)
+        check_injections(self)
         check_scope_paths(self.scope_paths)
-        _check_unconfirmed(self)
+        check_unconfirmed(self)
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any], *, where: str) -> Provider:
         """Return the provider that a file or a CustomProvider row describes. Raises BadFacts."""
-        return read(cls, facts, where=where)
+        return _with_version(read(cls, facts, where=where))
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -124,6 +133,29 @@ class Provider:
         if kind in self.kinds:
             return self.injections["oauth2"]
         raise KindNotOffered(f"{self.name} takes no credential of kind {kind}")
+
+    def fields_of(self, kind: str) -> tuple[CredentialField, ...]:
+        """Return what a person enters for a kind, its own values first; nothing where none is pasted."""
+        told = {field.name: field for field in self.credential_fields if not field.kinds or kind in field.kinds}
+        own = OWN_FIELDS.get(kind, ())
+        if not own:
+            return ()
+        found = [told.get(name) or CredentialField(name, OWN_WORDS[name]) for name in own]
+        others = {name for names in OWN_FIELDS.values() for name in names}
+        return (*found, *(field for name, field in told.items() if name not in others))
+
+    def of_kind(self, kind: str) -> Provider:
+        """Return the provider as connections of a kind know it: its base URL, and the variables that they have."""
+        gone = {variable.name for variable in self.variables if variable.kinds and kind not in variable.kinds}
+        if not gone and kind not in self.base_urls:
+            return self
+        return replace(
+            self,
+            base_url=self.base_urls.get(kind, self.base_url),
+            base_urls=NOTHING,
+            variables=tuple(variable for variable in self.variables if variable.name not in gone),
+            allowed_hosts=tuple(host for host in self.allowed_hosts if not gone & set(templates.names(host))),
+        )
 
     def variable(self, name: str) -> Variable | None:
         """Return the variable of that name, if it has one."""
@@ -161,16 +193,13 @@ class Provider:
             self,
             base_url=_fill(self.base_url, values),
             allowed_hosts=tuple(_fill(host, values) for host in self.allowed_hosts),
+            injections=_filled_scopes(self.injections, values),
             static_headers=_filled_headers(self.static_headers, values),
+            probe=self.probe and _filled_probe(self.probe, values),
+            discovery=self.discovery and replace(self.discovery, url=_fill(self.discovery.url, values)),
+            base_urls=NOTHING,
             oauth=self.oauth and _filled_oauth(self.oauth, values),
         )
-
-
-def oauth_urls(provider: Provider) -> list[str]:
-    """Return the OAuth endpoints that the provider has."""
-    if provider.oauth is None:
-        return []
-    return [url for name in OAUTH_URLS if (url := getattr(provider.oauth, name))]
 
 
 def _checked_values(provider: Provider, given: Mapping[str, str]) -> dict[str, str]:
@@ -207,67 +236,36 @@ def _filled_oauth(oauth: OAuthFacts, values: Mapping[str, str]) -> OAuthFacts:
     )
 
 
+def _filled_probe(probe: Probe, values: Mapping[str, str]) -> Probe:
+    path, _, query = probe.path.partition("?")
+    path = _fill(f"https://x{path}", values).removeprefix("https://x") + (f"?{query}" if query else "")
+    return replace(probe, path=path, url=_fill(probe.url, values) if probe.url else "")
+
+
+def _filled_scopes(injections: Mapping[str, Injection], values: Mapping[str, str]) -> Mapping[str, Injection]:
+    """Return the injections with service and region of those that sign."""
+    if not any(injection.in_ == "sigv4" for injection in injections.values()):
+        return injections
+    signed = {
+        kind: replace(one, service=_fill(one.service, values), region=_fill(one.region, values))
+        for kind, one in injections.items()
+    }
+    return MappingProxyType(signed)
+
+
+def _with_version(provider: Provider) -> Provider:
+    """Return the provider with its API version as a variable, and the header that carries it."""
+    if provider.versions is None:
+        return provider
+    variables, headers = provider.variables, dict(provider.static_headers)
+    if provider.variable(provider.versions.variable) is None:
+        variables = (*variables, provider.versions.as_variable)
+    if provider.versions.header.lower() not in {name.lower() for name in headers}:
+        headers |= provider.versions.in_header()
+    return replace(provider, variables=variables, static_headers=MappingProxyType(headers))
+
+
 def _filled_headers(headers: Mapping[str, str], values: Mapping[str, str]) -> Mapping[str, str]:
     """Return the headers whose variables are all known; the others are not sent."""
     known = {name: text for name, text in headers.items() if set(templates.names(text)) <= set(values)}
     return MappingProxyType({name: _fill(text, values, put=templates.fill_header) for name, text in known.items()})
-
-
-def _check_urls(provider: Provider) -> None:
-    names = {variable.name for variable in provider.variables}
-    for at, url in [("base_url", provider.base_url), *(("oauth", url) for url in oauth_urls(provider))]:
-        if problem := templates.url_problem(url):
-            raise ValueError(f"{at}: {problem}: {url}")
-        if unknown := set(templates.names(url)) - names:
-            raise ValueError(f"{at}: uses a variable that is not listed: {', '.join(sorted(unknown))}")
-    _check_grant_urls(provider, names)
-    if templates.host(provider.base_url) not in provider.allowed_hosts:
-        raise ValueError("allowed_hosts: must hold the host of base_url")
-
-
-def _check_grant_urls(provider: Provider, names: set[str]) -> None:
-    """The address of a JWT's grant may also name a claim: an installation, an account."""
-    if provider.oauth is None:
-        return
-    signed, own = provider.oauth.assertion, provider.oauth.client_credentials
-    for at, url, known in (
-        ("oauth.client_credentials.url", own.url, names),
-        ("oauth.assertion.url", signed.url, names | {claim.name for claim in signed.claims}),
-    ):
-        if url and (problem := templates.url_problem(url)):
-            raise ValueError(f"{at}: {problem}: {url}")
-        if unknown := set(templates.names(url)) - known:
-            raise ValueError(f"{at}: uses a variable that is not listed: {', '.join(sorted(unknown))}")
-
-
-def _check_injections(provider: Provider) -> None:
-    if not provider.injections:
-        raise ValueError("injections: at least one is needed")
-    for kind in provider.injections:
-        if kind not in KINDS:
-            raise ValueError(f"injections: {kind} is not one of {', '.join(KINDS)}")
-    granted = {KIND_OF_GRANT[grant] for grant in provider.oauth.grants} if provider.oauth else set()
-    for kind in KIND_OF_GRANT.values():
-        if kind in provider.injections and kind not in granted:
-            raise ValueError(f"oauth: the injection {kind} needs the table, and its grant in grants")
-        if kind in granted and kind not in provider.injections and "oauth2" not in provider.injections:
-            raise ValueError(f"oauth: its grants need an injection, {kind} or oauth2")
-
-
-def _check_unconfirmed(provider: Provider) -> None:
-    known = set(field_names(provider))
-    for name in provider.unconfirmed:
-        if name not in known:
-            raise ValueError(f"unconfirmed: there is no fact {name}")
-
-
-def field_names(record: Any, *, at: str = "") -> Iterator[str]:
-    """Yield the dotted names of all facts of a provider."""
-    for one in fields(record):
-        name = f"{at}{one.name}"
-        yield name
-        value = getattr(record, one.name)
-        if is_dataclass(value):
-            yield from field_names(value, at=f"{name}.")
-        elif isinstance(value, Mapping):
-            yield from (f"{name}.{key}" for key in value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 
@@ -27,7 +28,15 @@ FIELD_NAMES: dict[str, tuple[str, ...]] = {
     Kind.WEBHOOK_SECRET: ("secret",),
     Kind.NOTE: ("note",),
 }
-ONE_OF_THESE = {Kind.BASIC: "password", Kind.OAUTH_TOKENS: "access_token"}
+ONE_OF_THESE = {
+    Kind.API_KEY: "api_key",
+    Kind.BEARER: "token",
+    Kind.BASIC: "password",
+    Kind.OAUTH_TOKENS: "access_token",
+}
+# A provider may want a second value beside its key (an application key, a session token) and names it itself.
+MORE_FIELDS = (Kind.API_KEY, Kind.BEARER, Kind.BASIC)
+MORE_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 FREELY_NAMED = (Kind.KEY_VALUE_SET, Kind.SYSTEM)
 
 MOST_FIELDS = 500
@@ -58,7 +67,8 @@ def check_fields(kind: str, fields: Mapping[str, Secret]) -> None:
 
 
 def _check_field(kind: str, name: str, value: Secret) -> None:
-    if kind not in FREELY_NAMED and name not in FIELD_NAMES.get(kind, ()):
+    is_named = name in FIELD_NAMES.get(kind, ()) or (kind in MORE_FIELDS and _is_another(name))
+    if kind not in FREELY_NAMED and not is_named:
         raise BadInput(_("A {label} has no field named {name}.").format(label=Kind(kind).label, name=f"{name!r}"))
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         raise BadInput(
@@ -70,6 +80,12 @@ def _check_field(kind: str, name: str, value: Secret) -> None:
         raise BadInput(_("The {name} is empty.").format(name=name))
     if len(value.expose_bytes()) > LONGEST_VALUE_BYTES:
         raise BadInput(_("The value of {name} is longer than 256 KiB.").format(name=name))
+
+
+def _is_another(name: str) -> bool:
+    """Tell whether a name can be that of a second value. The own field of another kind is a slip."""
+    own = {field for names in FIELD_NAMES.values() for field in names}
+    return MORE_NAME.fullmatch(name) is not None and name not in own
 
 
 def masked_form(kind: str, name: str, value: Secret) -> str:

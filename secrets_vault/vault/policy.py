@@ -18,7 +18,9 @@ from secrets_vault.actor import Actor
 from secrets_vault.errors import BadInput, PolicyRefused
 from secrets_vault.models import StoredSecret
 
-SLOT_KINDS = ("header", "query", "body")  # body: a form field of a token request, such as body:refresh_token
+# body: a form field of a token request, such as body:refresh_token. path: one segment, such as path:bot{token}.
+# json: a field of a JSON body. sigv4: region and service of a signature, such as sigv4:eu-central-1/s3.
+SLOT_KINDS = ("header", "query", "body", "path", "json", "sigv4")
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ import pytest
 from integrations.gateway.target import is_allowed
 from integrations.limits.reading import dialects
 from integrations.providers import templates
+from integrations.providers.checks import oauth_urls
 from integrations.providers.registry import all_providers, get_provider
-from integrations.providers.shape import BadVariable, Provider, oauth_urls
+from integrations.providers.shape import BadVariable, Provider
 from integrations.webhooks.schemes.registry import catalogue as webhook_schemes
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from integrations.providers.custom import custom_from, plain_http_hosts
-from integrations.providers.parts import Injection, Variable
+from integrations.providers.injection import Injection
+from integrations.providers.parts import Variable
 from integrations.providers.reading import BadFacts
 from integrations.providers.shape import BadVariable, KindNotOffered, Provider
 
