@@ -87,8 +87,8 @@ def _check_outside(provider: Provider) -> None:
 
 def check_injections(provider: Provider) -> None:
     """Each kind is one that we know, and its templates take only fields that it has."""
-    if not provider.injections:
-        raise ValueError("injections: at least one is needed")
+    if not provider.injections and not provider.not_yet:
+        raise ValueError("injections: at least one is needed, or not_yet says why there is none")
     for kind, injection in provider.injections.items():
         if kind not in KINDS:
             raise ValueError(f"injections: {kind} is not one of {', '.join(KINDS)}")

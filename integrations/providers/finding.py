@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from integrations.providers import templates
+from integrations.providers.categories import words_for
 from integrations.providers.checks import oauth_urls
 from integrations.providers.loading import all_providers
 from integrations.providers.recognising import guess_by_value
@@ -13,12 +14,13 @@ from integrations.providers.shape import Provider
 from secrets_vault.secret import Secret
 
 MAX_TEXT = 300
+SHORTEST_KIND = 2
 
 
 def search(text: str, *, among: Iterable[Provider] | None = None) -> list[Provider]:
     """Return the providers that fit a text, best first; all of them for an empty one.
 
-    The text is part of a name or alias, an address of the API, or a credential pasted by mistake.
+    The text is part of a name, an alias or a kind of service, an address of the API, or a pasted credential.
     `among` is the catalogue, unless a page adds providers of its own.
     """
     providers = list(all_providers() if among is None else among)
@@ -31,10 +33,10 @@ def search(text: str, *, among: Iterable[Provider] | None = None) -> list[Provid
 
 
 def _rank(provider: Provider, wanted: str) -> int | None:
-    """Return 0 for the name itself up to 4 for the middle of an alias, or None."""
+    """Return 0 for the name itself up to 5 for the kind of service, or None."""
     host = _host(wanted)
     if host:
-        return 1 if any(_fits_host(host, known) for known in _hosts(provider)) else None
+        return _rank_host(provider, host, wanted)
     names = [provider.name.lower(), provider.key, *(alias.lower() for alias in provider.aliases)]
     if wanted in names:
         return 0
@@ -42,7 +44,25 @@ def _rank(provider: Provider, wanted: str) -> int | None:
         return 2
     if any(name.startswith(wanted) for name in names):
         return 3
-    return 4 if any(wanted in name for name in names) else None
+    if any(wanted in name for name in names):
+        return 4
+    return 5 if len(wanted) >= SHORTEST_KIND and _is_kind(provider, wanted) else None
+
+
+def _is_kind(provider: Provider, wanted: str) -> bool:
+    """Tell whether a word begins the provider's category, in English or the reader's language."""
+    kinds = (provider.category.replace("_", " "), words_for(provider.category).lower())
+    return any(kind.startswith(wanted) or f" {wanted}" in kind for kind in kinds)
+
+
+def _rank_host(provider: Provider, host: str, wanted: str) -> int | None:
+    """Return 0 where the path fits too (several APIs may share a host), 1 where the host does, or None."""
+    if not any(_fits_host(host, known) for known in _hosts(provider)):
+        return None
+    start = wanted.partition("://")[2] or wanted
+    first = start.partition("/")[2].partition("/")[0]
+    own = provider.probe.path if provider.probe else ""
+    return 0 if first and own.startswith(f"/{first}/") else 1
 
 
 def _host(text: str) -> str:

@@ -1,12 +1,11 @@
-"""Read providers: the catalogue's files, once at start, and the rows a consultant made."""
+"""Read providers: a file of the catalogue when it is first asked for, and the rows a consultant made."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from integrations.errors import IntegrationError
@@ -37,15 +36,46 @@ def get_provider(key: str) -> Provider:
         raise ProviderNotFound(f"there is no provider {key}") from None
 
 
+@cache
 def all_providers() -> tuple[Provider, ...]:
-    """Return the catalogue, by name."""
+    """Return the catalogue, by name. Reads every file: for pages that search, not for the start of a process."""
     return tuple(sorted(catalogue().values(), key=lambda provider: provider.name.lower()))
 
 
+class Catalogue(Mapping[str, Provider]):
+    """The providers of a folder by key. A file is read, and checked, when its key is first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._keys = tuple(sorted(path.stem for path in folder.glob("*.toml")))
+        self._known = frozenset(self._keys)
+        self._read: dict[str, Provider] = {}
+
+    def __getitem__(self, key: str) -> Provider:
+        """Return a provider. Raises KeyError, and BadFacts with file, field and reason."""
+        if key not in self._read:
+            if key not in self._known:
+                raise KeyError(key)
+            self._read[key] = read_file(self._folder / f"{key}.toml")
+        return self._read[key]
+
+    def __contains__(self, key: object) -> bool:
+        """Tell whether there is such a file, without reading it."""
+        return key in self._known
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the keys in order."""
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        """Return how many providers there are."""
+        return len(self._keys)
+
+
 @cache
-def catalogue() -> Mapping[str, Provider]:
-    """Return the catalogue by key. Raises BadFacts with file, field and reason."""
-    return MappingProxyType({path.stem: read_file(path) for path in sorted(CATALOGUE.glob("*.toml"))})
+def catalogue() -> Catalogue:
+    """Return the catalogue by key."""
+    return Catalogue(CATALOGUE)
 
 
 def read_file(path: Path) -> Provider:

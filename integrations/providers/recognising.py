@@ -24,6 +24,8 @@ PLACEHOLDER = re.compile(
     r"(?:[-_ ]?here)?|changeme|change[-_]me|replace[-_]?me|todo|example|test|none|null"
     r"|x{4,}|\*{3,}|<.*>|\$\{.*\}|.*(?:\.\.\.|…)"
 )
+# Where a word begins in stripeApiKey and in Stage2Key, but not in N8N.
+HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[0-9])(?=[A-Z][a-z])")
 LIVE_WORDS = frozenset({"LIVE", "PROD", "PRODUCTION"})
 TEST_WORDS = frozenset({"TEST", "TESTING", "STAGING", "SANDBOX", "DEV", "DEVELOPMENT"})
 CLIENT_SECRET = ("CLIENT_SECRET", "CONSUMER_SECRET", "APP_SECRET", "OAUTH_SECRET")
@@ -59,7 +61,7 @@ def guess_by_value(value: Secret) -> list[Guess]:
 
 def guess_by_name(env_name: str) -> list[Guess]:
     """Return which provider's credential an environment variable of this name holds, longest match first."""
-    name = "_" + re.sub(r"[^A-Z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", env_name).upper()).strip("_") + "_"
+    name = "_" + re.sub(r"[^A-Z0-9]+", "_", HUMP.sub("_", env_name).upper()).strip("_") + "_"
     found = [
         (len(word), provider) for provider in all_providers() for word in provider.env_names if f"_{word}_" in name
     ]
@@ -92,7 +94,7 @@ def _guess_of_name(provider: Provider, name: str) -> Guess:
         return Guess(provider.key, "oauth_app", f"client secret of a {provider.name} app", side)
     if any(part in name for part in NOT_SECRET):
         return Guess(provider.key, "", f"{provider.name} setting", side, is_secret=False)
-    kind = "bearer" if "TOKEN" in words and "bearer" in provider.kinds else provider.kinds[0]
+    kind = "bearer" if "TOKEN" in words and "bearer" in provider.kinds else next(iter(provider.kinds), "")
     return Guess(provider.key, kind, f"{provider.name} credential", side)
 
 
@@ -143,13 +145,18 @@ def _misplaced(provider: Provider, plain: str, environment: Environment | None) 
             name=others[0].name, name2=provider.name
         )
         yield Warned("other_provider", words, True)
-    elif usual := [s for s in provider.key_formats if s.is_distinct and not s.is_dead and s.kind in provider.kinds]:
+    elif usual := [shape for shape in provider.key_formats if _is_usual(shape, provider)]:
         yield Warned(
             "unusual_shape",
             _("{name} usually gives a {words}. It may still be right.").format(
                 name=provider.name, words=_(usual[0].words)
             ),
         )
+
+
+def _is_usual(shape: KeyFormat, provider: Provider) -> bool:
+    """Tell whether a pasted value can be expected to look like this: not where the shape is one of several fields."""
+    return shape.is_distinct and not shape.is_dead and not shape.field and shape.kind in provider.kinds
 
 
 def _of_own_shape(shape: KeyFormat, environment: Environment | None) -> Iterator[Warned]:

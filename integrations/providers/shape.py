@@ -27,16 +27,19 @@ from integrations.providers.parts import (
     KeyFormat,
     Limit,
     LimitSignal,
+    NotYet,
     Probe,
     Rotation,
     Sunset,
     Variable,
+    one_of,
 )
 from integrations.providers.reach import Reach, check_scope_paths
 from integrations.providers.reading import read
 from integrations.providers.versions import Versions
 
 KEY = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*")
+CONFIDENCE = ("vendor", "several", "single", "memory")
 
 
 class KindNotOffered(IntegrationError):
@@ -53,9 +56,12 @@ class BadVariable(IntegrationError):
 
 @dataclass(frozen=True)
 class Provider:
-    """Facts of one provider. `unconfirmed` names the facts that no source of the provider's own confirms.
+    """Facts of one provider.
 
     `base_urls` holds another base URL for the kinds that have one (Jira's tokens go to the site itself).
+    `confidence` says who confirms the addresses and where a credential goes: the vendor's own pages or SDK, several
+    other sources that agree, one of them, or none. `unconfirmed` names the facts that are weaker than that; they
+    are shown as such. `not_yet` says which ways in the provider has and Keylodge does not offer.
     """
 
     key: str
@@ -93,12 +99,16 @@ class Provider:
     webhook_scheme: str = ""
     notes: str = ""
     unconfirmed: tuple[str, ...] = ()
+    confidence: str = "vendor"
+    sources: tuple[str, ...] = ()
+    not_yet: tuple[NotYet, ...] = ()
     errors_like: str = ""
     is_custom: bool = False
 
     def __post_init__(self) -> None:
         if not KEY.fullmatch(self.key):
             raise ValueError("key: must be lower case words joined by _ or -")
+        one_of("confidence", self.confidence, CONFIDENCE)
         check_urls(self)
         check_injections(self)
         check_scope_paths(self.scope_paths)
@@ -114,6 +124,11 @@ class Provider:
         """Return the kinds of connection that it takes."""
         granted = {KIND_OF_GRANT[grant] for grant in self.oauth.grants} if self.oauth else set()
         return tuple(kind for kind in KINDS if kind in self.injections or kind in granted)
+
+    @property
+    def is_offered(self) -> bool:
+        """Return whether a connection can be made: Keylodge offers at least one way in."""
+        return bool(self.kinds)
 
     @property
     def tile(self) -> str:
