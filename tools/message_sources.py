@@ -23,7 +23,7 @@ TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("integrations/causes/rows/", ("title", "cause", "remedy", "cause_without")),
     (
         "integrations/providers/catalogue/",
-        ("words", "notes", "label", "per", "needs", "redirect_rule", "app_steps", "scope_words", "what"),
+        ("words", "notes", "label", "per", "needs", "redirect_rule", "app_steps", "scope_words", "what", "why"),
     ),
 )
 

@@ -22,7 +22,6 @@ from django.views.decorators.http import require_POST
 from dashboard.csv import csv_response
 from dashboard.due import light_board
 from dashboard.forms import FilterForm, PageForm
-from dashboard.light import seen_clients
 from dashboard.render import PageRequest, actor_of, render_page
 from secrets_vault import rotation
 from secrets_vault.access import visible_clients
@@ -52,15 +51,16 @@ WORDS = {
 class BoardFilter(FilterForm):
     """Narrow the board by client and by state."""
 
-    client = forms.ChoiceField(required=False)
+    client = forms.ModelChoiceField(
+        queryset=Client.objects.none(), to_field_name="slug", required=False, empty_label=gettext_lazy("Every client")
+    )
     state = forms.ChoiceField(
         required=False, choices=[("", gettext_lazy("Every state")), *((s.value, WORDS[s]) for s in State)]
     )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        clients = visible_clients(user).values_list("slug", "name")
-        self.fields["client"].choices = [("", _("Every client")), *clients]  # type: ignore[attr-defined]
+        self.fields["client"].queryset = visible_clients(user)  # type: ignore[attr-defined]
 
 
 class SnoozeForm(PageForm):
@@ -76,7 +76,8 @@ class SnoozeForm(PageForm):
 def rotations(request: PageRequest) -> HttpResponseBase:
     """Show what is due, soonest first."""
     filters = BoardFilter(request.GET, user=request.user)
-    board = light_board(request.user, seen_clients(request.user), timezone.localdate())
+    clients = Client.objects.visible_to(request.user).filter(archived_at=None)
+    board = light_board(request.user, clients, timezone.localdate())
     rows = _matching(board, filters.chosen())
     if request.GET.get("format") == "csv":
         return csv_response("rotations", CSV_HEADER, (_csv_row(row) for row in rows))
@@ -103,12 +104,11 @@ def _start(text: str, total: int) -> int:
 
 
 def _matching(board: list[BoardRow], chosen: dict[str, Any]) -> list[BoardRow]:
-    slug, state = chosen.get("client"), chosen.get("state")
+    client, state = chosen.get("client"), chosen.get("state")
     return [
         row
         for row in board
-        if (not slug or (row.stored.client is not None and row.stored.client.slug == slug))
-        and (not state or row.due.state == state)
+        if (client is None or row.stored.client_id == client.pk) and (not state or row.due.state == state)
     ]
 
 

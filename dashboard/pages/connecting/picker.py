@@ -13,8 +13,10 @@ from django.utils.translation import gettext_lazy
 from integrations.models import Connection
 from integrations.oauth.app import usable_apps
 from integrations.providers.described import described_for
-from integrations.providers.registry import ProviderNotFound, all_providers, get_provider, search
+from integrations.providers.registry import ProviderNotFound, all_providers, get_provider, guess_by_value, search
+from integrations.providers.shape import CONFIDENCE
 from secrets_vault.models import Environment
+from secrets_vault.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,15 +43,18 @@ STEPS = (
 )
 NOW, LINK = "now", "link"
 RECENT = 6
+MOST_TILES = 60
+"""How many services the picker shows before somebody searches or asks for all."""
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One provider in the picker."""
+    """One provider in the picker. `reason` says why it cannot be picked yet."""
 
     provider: Provider
     badges: tuple[str, ...]
     is_recent: bool = False
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,16 +104,43 @@ def find_provider(key: str, client: Client) -> Provider | None:
         return None
 
 
-def tiles_for(user: User, client: Client, *, text: str = "") -> list[Tile]:
-    """Return the providers that fit a text (a name, an API address, a pasted key), recently used ones first."""
+def tiles_for(user: User, client: Client, *, text: str = "", shows_all: bool = False) -> list[Tile]:
+    """Return the providers that fit a text (a name, an API address, a pasted key), recently used ones first.
+
+    Without a text: those used lately, the client's own, and the best known ones of the catalogue, or all.
+    """
     described = described_for(client)
-    found = search(text, among=[*described, *all_providers()])
     recent = _recent(user)
-    tiles = [Tile(provider, badges_of(provider), provider.key in recent) for provider in found]
     if text.strip():
-        return tiles
+        return [_tile(provider, recent) for provider in search(text, among=[*described, *all_providers()])]
+    wanted = [*described, *all_providers()]
+    if not shows_all:
+        own = {*recent, *(provider.key for provider in described)}
+        best = sorted(wanted, key=lambda provider: (provider.key not in own, *_renown(provider)))
+        wanted = [provider for provider in best if provider.is_offered][:MOST_TILES]
     rank = {key: at for at, key in enumerate(recent)}
-    return sorted(tiles, key=lambda tile: (rank.get(tile.provider.key, RECENT), tile.provider.name.lower()))
+    wanted.sort(key=lambda provider: (rank.get(provider.key, RECENT), provider.name.lower()))
+    return [_tile(provider, recent) for provider in wanted]
+
+
+def _tile(provider: Provider, recent: list[str]) -> Tile:
+    reason = "" if provider.is_offered else " ".join(_(way.why) for way in provider.not_yet)
+    return Tile(provider, badges_of(provider), provider.key in recent, reason)
+
+
+def _renown(provider: Provider) -> tuple[int, int, str]:
+    """Return how far back a service stands: what the vendor confirms first, then what most sources know."""
+    return CONFIDENCE.index(provider.confidence), -len(provider.sources), provider.name.lower()
+
+
+def recognised(text: str) -> list[str]:
+    """Return what a pasted text looks like, a sentence for each provider whose credential has this shape."""
+    if not text.strip() or " " in text.strip():
+        return []
+    return [
+        _("This looks like {name}: {words}.").format(name=get_provider(guess.provider_key).name, words=_(guess.words))
+        for guess in guess_by_value(Secret(text))
+    ]
 
 
 def _recent(user: User) -> list[str]:

@@ -30,6 +30,7 @@ from dashboard.pages.connecting.forms import (
     PastedConnection,
     form_for,
 )
+from dashboard.pages.connecting.known import known_of
 from dashboard.pages.connecting.links import hand_out, send_fresh
 from dashboard.pages.vault.forms import places
 from dashboard.render import PageRequest, actor_of, render_page
@@ -38,6 +39,7 @@ from integrations.connections.making import CannotMake
 from integrations.errors import IntegrationError
 from integrations.links.words import words_in
 from integrations.models import Connection
+from integrations.providers.registry import catalogue
 from integrations.providers.shape import BadVariable
 from secrets_vault.access import can_manage
 from secrets_vault.errors import VaultError
@@ -84,8 +86,13 @@ def _ask_place(request: PageRequest) -> HttpResponse:
 
 
 def _ask_provider(request: PageRequest, place: Environment) -> HttpResponse:
-    context = _context(place, 1, tiles=picker.tiles_for(request.user, place.client))
-    return render_page(request, "dashboard/connecting/picker.html", context)
+    shows_all = request.GET.get("all") == "yes"
+    tiles = picker.tiles_for(request.user, place.client, shows_all=shows_all)
+    return render_page(request, "dashboard/connecting/picker.html", _context(place, 1, tiles=tiles, **_rest(shows_all)))
+
+
+def _rest(shows_all: bool) -> dict[str, Any]:
+    return {"shows_all": shows_all, "services": len(catalogue())}
 
 
 @login_required
@@ -96,14 +103,17 @@ def find(request: PageRequest) -> HttpResponse:
     if place is None:
         return HttpResponseRedirect(reverse("dashboard:connect"))
     text = request.POST.get("q", "")[:400]
-    found = {"tiles": picker.tiles_for(request.user, place.client, text=text), "is_search": bool(text.strip())}
-    context = _context(place, 1, base_url=picker.as_api_url(text), **found)
+    is_search = bool(text.strip())
+    found = {"tiles": picker.tiles_for(request.user, place.client, text=text), "is_search": is_search}
+    if is_search:
+        found["looks_like"] = picker.recognised(text)
+    context = _context(place, 1, base_url=picker.as_api_url(text), **found, **_rest(is_search))
     return render_page(request, "dashboard/connecting/picker.html", context, part="tiles")
 
 
 def _ask_way(request: PageRequest, place: Environment, provider: Provider, *, ways: list[picker.Way]) -> HttpResponse:
     needs_app = any(not way.is_ready for way in ways)
-    context = _context(place, 2, provider=provider, ways=ways, needs_app=needs_app)
+    context = _context(place, 2, provider=provider, ways=ways, needs_app=needs_app, known=known_of(provider))
     return render_page(request, "dashboard/connecting/way.html", context | _same(place, provider))
 
 
