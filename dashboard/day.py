@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.db.models import Case, Sum, UUIDField, When
+from django.db.models import Sum
 
 from integrations.models import ClientHour
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
 
 HOURS = 24
 Hours = list[tuple[int, int]]
@@ -44,20 +48,28 @@ def first_hour(now: datetime) -> datetime:
     return now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
 
 
-def day_and_hours(client_ids: Iterable[UUID], shown: Iterable[UUID], *, now: datetime) -> tuple[Day, dict[UUID, Hours]]:
-    """Return the last 24 hours over clients already found visible, and of those `shown` one by one, in one query."""
-    since, ids = first_hour(now), list(shown)
-    found: dict[UUID, Hours] = {pk: [(0, 0)] * HOURS for pk in ids}
-    who = Case(When(client_id__in=ids, then="client_id"), output_field=UUIDField(null=True))
-    rows = ClientHour.objects.filter(client_id__in=list(client_ids), hour__gte=since, hour__lte=now).order_by()
-    sums = rows.values_list(who, "hour").annotate(Sum("calls"), Sum("failed"), Sum("limited"))
+def day_of(client_ids: Iterable[UUID], *, now: datetime) -> Day:
+    """Return the last 24 hours over clients already found visible."""
+    since, rows = first_hour(now), _last_day(client_ids, now=now).values_list("hour")
     calls, failed, limited = [0] * HOURS, [0] * HOURS, 0
-    for client_id, hour, count, bad, held in sums:
+    for hour, count, bad, held in rows.annotate(Sum("calls"), Sum("failed"), Sum("limited")):
         place = _place(hour, since)
         calls[place], failed[place], limited = calls[place] + count, failed[place] + bad, limited + held
-        if client_id is not None:
-            found[client_id][place] = (count, bad)
-    return Day(calls, failed, limited), found
+    return Day(calls, failed, limited)
+
+
+def hours_of(client_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, Hours]:
+    """Return the last 24 hours of each of a few clients already found visible: one row an hour, nothing to add up."""
+    since, found = first_hour(now), {pk: [(0, 0)] * HOURS for pk in client_ids}
+    for client_id, hour, calls, failed in _last_day(found, now=now).values_list("client_id", "hour", "calls", "failed"):
+        found[client_id][_place(hour, since)] = (calls, failed)
+    return found
+
+
+def _last_day(client_ids: Iterable[UUID], *, now: datetime) -> QuerySet[ClientHour]:
+    return ClientHour.objects.filter(
+        client_id__in=list(client_ids), hour__gte=first_hour(now), hour__lte=now
+    ).order_by()
 
 
 def _place(hour: datetime, since: datetime) -> int:

@@ -9,14 +9,17 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
-from dashboard.light import LightEnvironment
+from django.db.models import CharField
+from django.db.models.functions import Cast
+
+from dashboard.light import LightEnvironment, SeenClient
 from integrations import rotation_days
 from secrets_vault import rotation
 from secrets_vault.models import StoredSecret
 from secrets_vault.rotation import BoardRow
 
 if TYPE_CHECKING:
-    from secrets_vault.models import Client, User
+    from secrets_vault.models import User
 
 
 @dataclass(slots=True)
@@ -26,11 +29,11 @@ class LightSecret:
     It is its own current version: one object less for each of ten thousand.
     """
 
-    pk: UUID
+    id_text: str
     label: str
     kind: str
     provider_key: str
-    client: Client | None
+    client: SeenClient | None
     environment: LightEnvironment | None
     owner_name: str
     made_on: date | None
@@ -41,6 +44,11 @@ class LightSecret:
     snooze_reason: str
     deleted_at: None = None
     provider_name: str = ""
+
+    @property
+    def pk(self) -> UUID:
+        """Return the id, as a StoredSecret has it: of thousands of rows, the few that are shown are asked for it."""
+        return UUID(self.id_text)
 
     @property
     def current(self) -> LightSecret:
@@ -54,33 +62,38 @@ class LightSecret:
 
 
 COLUMNS = (
-    "pk", "label", "kind", "provider_key", "client__slug", "environment__slug", "environment__is_production",
+    "id_text", "label", "kind", "provider_key", "client_text", "environment__slug", "environment__is_production",
     "owner_name", "owner__name", "owner__email", "current__made_on", "current__expires_at",
     "rotate_on", "rotate_after_days", "snoozed_until", "snooze_reason",
 )  # fmt: skip
 
+# PostgreSQL writes ids with dashes and SQLite without; either way thousands of UUIDs are never made.
+IDS_AS_TEXT = {"id_text": Cast("pk", CharField()), "client_text": Cast("client_id", CharField())}
 
-def light_board(user: User, clients: Iterable[Client], today: date) -> list[BoardRow]:
+
+def light_board(user: User, clients: Iterable[SeenClient], today: date) -> list[BoardRow]:
     """Return what `rotation.board` returns, soonest first, in one query and without making models.
 
     `clients` are those this person sees; what belongs to any other (an archived one) is left out.
     """
-    by_slug: dict[str | None, Client | None] = {client.slug: client for client in clients} | {None: None}
+    by_id: dict[str, SeenClient | None] = {"": None, **{client.pk.hex: client for client in clients}}
     rows = StoredSecret.objects.visible_to(user).filter(deleted_at=None, current__isnull=False).order_by()
+    rows = rows.exclude(kind__in=rotation.RENEWED_BY_MACHINE).annotate(**IDS_AS_TEXT)
     days, found = rotation_days.by_provider(), []
-    for row in rows.exclude(kind__in=rotation.RENEWED_BY_MACHINE).values_list(*COLUMNS):
-        if row[4] not in by_slug:
+    for row in rows.values_list(*COLUMNS):
+        client_id = (row[4] or "").replace("-", "")
+        if client_id not in by_id:
             continue
-        stored = cast(StoredSecret, _light(row, by_slug[row[4]]))
+        stored = cast(StoredSecret, _light(row, by_id[client_id]))
         if when := rotation.due(stored, today, provider_days=days):
             found.append(BoardRow(stored, when))
-    return rotation.in_order(found)
+    return sorted(found, key=lambda row: rotation.place_of(row, row.stored.id_text))  # type: ignore[attr-defined]
 
 
-def _light(row: tuple, client: Client | None) -> LightSecret:
-    pk, label, kind, key, _, env_slug, is_production, name, user_name, email, *rest = row
+def _light(row: tuple, client: SeenClient | None) -> LightSecret:
+    id_text, label, kind, key, _, env_slug, is_production, name, user_name, email, *rest = row
     environment = _environment(env_slug, is_production) if env_slug else None
-    return LightSecret(pk, label, kind, key, client, environment, name or user_name or email or "", *rest)
+    return LightSecret(id_text, label, kind, key, client, environment, name or user_name or email or "", *rest)
 
 
 @lru_cache(maxsize=100)

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import Count
 from django.utils.translation import gettext_lazy
 
-from dashboard.light import LightConnection, light_connections
+from dashboard.light import LightConnection, SeenClient, light_connections
 from dashboard.names import name_providers
 from dashboard.navigation import OPEN_STATES
 from dashboard.words import STATUS_TONES
@@ -57,7 +57,9 @@ class Health:
         return str(WORDS[self.tone])
 
 
-def health_of(clients: Iterable[Client], user: User, *, errors: Mapping[UUID, int] | None = None) -> dict[UUID, Health]:
+def health_of(
+    clients: Iterable[Client | SeenClient], user: User, *, errors: Mapping[UUID, int] | None = None
+) -> dict[UUID, Health]:
     """Return the health of each client, in two queries however many there are.
 
     `errors`: how many groups are open for each client, where the caller knows already.

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from integrations.models import Connection
+from secrets_vault.models import Client
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
+
+    from secrets_vault.models import User
 
 
 class LightClient(NamedTuple):
@@ -18,6 +22,28 @@ class LightClient(NamedTuple):
 
     slug: str
     name: str
+
+
+class SeenClient(NamedTuple):
+    """What pages over all clients show of each, and what decides when its secrets are due."""
+
+    pk: UUID
+    slug: str
+    name: str
+    is_demo: bool
+    is_sandbox: bool
+    rotate_after_days: int | None
+    snoozed_until: date | None
+    snooze_reason: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def seen_clients(user: User) -> list[SeenClient]:
+    """Return the clients this person sees, without the archived ones."""
+    rows = Client.objects.visible_to(user).filter(archived_at=None)
+    return [SeenClient._make(row) for row in rows.values_list(*SeenClient._fields)]
 
 
 class LightEnvironment(NamedTuple):
@@ -55,10 +81,11 @@ COLUMNS = (
 
 def light_connections(rows: QuerySet[Connection]) -> list[LightConnection]:
     """Read connections in one query and a third of the time that models take."""
-    return [_light(row) for row in rows.values_list(*COLUMNS)]
+    return [light_connection(row) for row in rows.values_list(*COLUMNS)]
 
 
-def _light(row: tuple) -> LightConnection:
+def light_connection(row: Sequence[Any]) -> LightConnection:
+    """Make one of its `COLUMNS`."""
     pk, client_id, slug, provider_key, status, since, expires_at, *client, env_slug, is_production = row
     environment = LightEnvironment(env_slug, is_production)
     return LightConnection(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Q
@@ -14,7 +14,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from dashboard.light import LightConnection, light_connections
+from dashboard.light import COLUMNS, LightConnection, light_connection, light_connections
 from dashboard.names import name_providers
 from dashboard.navigation import OPEN_STATES
 from dashboard.need import Need, Route, Waiting
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 Status = Connection.Status
 NEARLY_PERCENT = 90
 MOST = 200
+LINKED = [f"connection__{column}" for column in COLUMNS]
 
 
 def needs_of(
@@ -166,31 +167,43 @@ def _limit_need(limit: Tight, *, now: datetime) -> Need:
     return _need_of(limit.connection, "warn", title, text, routes, _("See limits"), resets)
 
 
-SHOWN_OF_GROUP = (
-    "connection_id", "provider_key", "title", "method", "path_template", "count", "last_seen_at",
-)  # fmt: skip
+class LightGroup(NamedTuple):
+    """What the queue says of a group of errors."""
+
+    pk: UUID
+    connection_id: UUID
+    title: str
+    method: str
+    path_template: str
+    call_count: int
+    last_seen_at: datetime
+
+
+SHOWN_OF_GROUP = ("pk", "connection_id", "title", "method", "path_template", "count", "last_seen_at")
 
 
 def error_needs(client_ids: Sequence[UUID], *, now: datetime) -> Iterator[Waiting]:
     """Yield the error groups that are open and were seen in the last day."""
     since = now - timedelta(days=1)
     rows = ErrorGroup.objects.filter(client_id__in=client_ids, state__in=OPEN_STATES, last_seen_at__gte=since)
-    groups = name_providers(rows.only(*SHOWN_OF_GROUP).order_by("-last_seen_at")[:MOST])
+    newest = rows.order_by("-last_seen_at").values_list(*SHOWN_OF_GROUP)[:MOST]
+    groups = [LightGroup._make(row) for row in newest]
     # What does not work at all is in the queue already; its errors would say the same again.
-    working = Connection.objects.filter(client_id__in=client_ids).exclude(status__in=CONNECTION_WORDS)
+    working = Connection.objects.exclude(status__in=CONNECTION_WORDS)
+    # The client is compared here: a second list of hundreds of ids costs the database more than the rows do.
     found = light_connections(working.filter(pk__in={group.connection_id for group in groups}))
-    connections = {connection.pk: connection for connection in found}
+    clients = set(client_ids)
+    connections = {row.pk: row for row in name_providers(found) if row.client_id in clients}
     for group in groups:
         connection = connections.get(group.connection_id)
         if connection is not None:
-            connection.provider_name = group.provider_name
             yield Waiting(4, partial(_error_need, group, connection, now=now))
 
 
-def _error_need(group: ErrorGroup, connection: LightConnection, *, now: datetime) -> Need:
+def _error_need(group: LightGroup, connection: LightConnection, *, now: datetime) -> Need:
     routes = [("error", group.pk), ("client", connection.client.slug)]
-    text = ngettext("{n} call, {path}", "{n} calls, {path}", group.count).format(
-        n=thousands(group.count), path=f"{group.method} {group.path_template}"
+    text = ngettext("{n} call, {path}", "{n} calls, {path}", group.call_count).format(
+        n=thousands(group.call_count), path=f"{group.method} {group.path_template}"
     )
     when = ago_words(group.last_seen_at, now=now)
     return _need_of(connection, "warn", in_words(group.title), text, routes, _("See error"), when)
@@ -202,16 +215,16 @@ def link_needs(user: User, *, now: datetime) -> Iterator[Waiting]:
         Q(opened_at__isnull=False) | Q(failed_at__isnull=False),
         used_at=None, revoked_at=None, expires_at__gt=now, client__archived_at=None,
     )  # fmt: skip
-    for link in rows.select_related("client", "connection__client", "connection__environment")[:MOST]:
-        yield Waiting(6, partial(_link_need, link, now=now))
+    for expires_at, failed_at, *connection in rows.values_list("expires_at", "failed_at", *LINKED)[:MOST]:
+        light = light_connection(connection)
+        yield Waiting(6, partial(_link_need, light, expires_at, failed=failed_at is not None, now=now))
 
 
-def _link_need(link: ClientLink, *, now: datetime) -> Need:
-    connection, failed = link.connection, link.failed_at is not None
+def _link_need(connection: LightConnection, expires_at: datetime, *, failed: bool, now: datetime) -> Need:
     name_providers([connection])
     title = _("A client’s connect link failed") if failed else _("A client opened the connect link")
     text = _("The last attempt did not go through.") if failed else _("It is not finished yet.")
-    when = _("expires {when}").format(when=ago_words(link.expires_at, now=now))
+    when = _("expires {when}").format(when=ago_words(expires_at, now=now))
     tone = "warn" if failed else "info"
     return _need_of(connection, tone, title, text, connection_routes(connection), _("See link"), when)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import NamedTuple
+from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -116,7 +117,7 @@ def board(user: User, today: date, *, provider_days: ProviderDays = no_provider_
     rows = StoredSecret.objects.visible_to(user).filter(deleted_at=None, current__isnull=False)
     rows = rows.exclude(kind__in=RENEWED_BY_MACHINE).filter(client__archived_at=None)
     loaded = rows.select_related("client", "environment", "current", "owner")
-    return in_order(_board_rows(loaded, today, provider_days))
+    return sorted(_board_rows(loaded, today, provider_days), key=lambda row: place_of(row, row.stored.pk))
 
 
 def _board_rows(rows: Iterable[StoredSecret], today: date, provider_days: ProviderDays) -> list[BoardRow]:
@@ -124,9 +125,9 @@ def _board_rows(rows: Iterable[StoredSecret], today: date, provider_days: Provid
     return [BoardRow(stored, when) for stored, when in found if when is not None]
 
 
-def in_order(rows: list[BoardRow]) -> list[BoardRow]:
-    """Return rows as the board shows them: soonest first, the snoozed ones last."""
-    return sorted(rows, key=lambda row: (row.due.state == State.SNOOZED, row.due.on, row.stored.label, row.stored.pk))
+def place_of(row: BoardRow, pk: UUID | str) -> tuple[bool, date, str, UUID | str]:
+    """Return what the board is sorted by. `pk` decides between namesakes, so that pages of it hold still."""
+    return row.due.state == State.SNOOZED, row.due.on, row.stored.label, pk
 
 
 def _rule_of(

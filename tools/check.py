@@ -18,7 +18,9 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv" / "bin"
 SLOW = "not soak and not timing"
 IN_PARALLEL = ["-n", "2", "--dist", "loadscope"]
-SERIAL = "(browser or processes)"
+# A file stays whole, as its tests share an installation, and files keep their order: those with a browser come last.
+BY_FILE = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+REAL = "(browser or processes)"
 MOST_AGAIN = 6
 COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed|warnings?)")
 
@@ -82,11 +84,12 @@ def run_pytest(title: str, *arguments: str, coverage: str, counts: Counter[str],
 def run_processes(title: str, marks: str, *, coverage: str, counts: Counter[str], **environment: str) -> bool:
     """Run tests that start real processes; files that failed get one more try, and are named.
 
-    Their deadlines are generous, but a busy machine can miss any. What fails twice has failed; what passed
-    only at the second try is said at once, for somebody to make steadier.
+    They mostly wait, so two files run side by side; the second try runs alone. Their deadlines are generous, but a
+    busy machine can miss any. What fails twice has failed; what passed only at the second try is said at once, for
+    somebody to make steadier.
     """
     before = counts.copy()
-    if run_pytest(title, "-m", marks, coverage=coverage, counts=counts, **environment):
+    if run_pytest(title, *BY_FILE, "-m", marks, coverage=coverage, counts=counts, **environment):
         return True
     files = failed_files()
     if not files or len(files) > MOST_AGAIN:
@@ -119,15 +122,15 @@ def test() -> None:
     without = "" if browser else "not browser and "
     post = {"KEYLODGE_TEST_ENGINE": "postgres"}
     passed = [
-        run_pytest("tests on SQLite", *IN_PARALLEL, "-m", f"not {SERIAL} and {SLOW}", coverage="sqlite", counts=counts),
+        run_pytest("tests on SQLite", *IN_PARALLEL, "-m", f"not {REAL} and {SLOW}", coverage="sqlite", counts=counts),
         run_processes(
-            "processes and browser on SQLite", f"{without}{SERIAL} and {SLOW}", coverage="processes", counts=counts
+            "processes and browser on SQLite", f"{without}{REAL} and {SLOW}", coverage="processes", counts=counts
         ),
         run_pytest(
             "tests on PostgreSQL and Valkey",
             *IN_PARALLEL,
             "-m",
-            f"not {SERIAL} and not matrix and {SLOW}",
+            f"not {REAL} and not matrix and {SLOW}",
             coverage="postgres",
             counts=counts,
             **post,

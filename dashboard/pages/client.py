@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
-from dashboard.day import day_and_hours
+from dashboard.day import hours_of
 from dashboard.health import by_trouble, health_of, lightly
 from dashboard.names import name_providers
 from dashboard.pages.webhooks.state import rows_of
@@ -57,7 +57,7 @@ def overview(request: PageRequest, slug: str) -> HttpResponse:
     now = timezone.now()
     context = tabs_for(client, request.user, "client") | {
         "health": health_of([client], request.user)[client.pk],
-        "hours": day_and_hours([client.pk], [client.pk], now=now)[1][client.pk],
+        "hours": hours_of([client.pk], now=now)[client.pk],
         "groups": ErrorGroup.objects.filter(client_id=client.pk, last_seen_at__gte=now - timedelta(days=7))[:5],
         "due": secrets_due(client, request.user)[:5],
         "needs": [waiting.words() for waiting in webhook_needs(request.user, now=now, client=client)],

@@ -22,6 +22,7 @@ from django.views.decorators.http import require_POST
 from dashboard.csv import csv_response
 from dashboard.due import light_board
 from dashboard.forms import FilterForm, PageForm
+from dashboard.light import seen_clients
 from dashboard.render import PageRequest, actor_of, render_page
 from secrets_vault import rotation
 from secrets_vault.access import visible_clients
@@ -51,16 +52,15 @@ WORDS = {
 class BoardFilter(FilterForm):
     """Narrow the board by client and by state."""
 
-    client = forms.ModelChoiceField(
-        queryset=Client.objects.none(), to_field_name="slug", required=False, empty_label=gettext_lazy("Every client")
-    )
+    client = forms.ChoiceField(required=False)
     state = forms.ChoiceField(
         required=False, choices=[("", gettext_lazy("Every state")), *((s.value, WORDS[s]) for s in State)]
     )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["client"].queryset = visible_clients(user)  # type: ignore[attr-defined]
+        clients = visible_clients(user).values_list("slug", "name")
+        self.fields["client"].choices = [("", _("Every client")), *clients]  # type: ignore[attr-defined]
 
 
 class SnoozeForm(PageForm):
@@ -76,8 +76,7 @@ class SnoozeForm(PageForm):
 def rotations(request: PageRequest) -> HttpResponseBase:
     """Show what is due, soonest first."""
     filters = BoardFilter(request.GET, user=request.user)
-    clients = Client.objects.visible_to(request.user).filter(archived_at=None)
-    board = light_board(request.user, clients, timezone.localdate())
+    board = light_board(request.user, seen_clients(request.user), timezone.localdate())
     rows = _matching(board, filters.chosen())
     if request.GET.get("format") == "csv":
         return csv_response("rotations", CSV_HEADER, (_csv_row(row) for row in rows))
@@ -104,11 +103,12 @@ def _start(text: str, total: int) -> int:
 
 
 def _matching(board: list[BoardRow], chosen: dict[str, Any]) -> list[BoardRow]:
-    client, state = chosen.get("client"), chosen.get("state")
+    slug, state = chosen.get("client"), chosen.get("state")
     return [
         row
         for row in board
-        if (client is None or row.stored.client_id == client.pk) and (not state or row.due.state == state)
+        if (not slug or (row.stored.client is not None and row.stored.client.slug == slug))
+        and (not state or row.due.state == state)
     ]
 
 

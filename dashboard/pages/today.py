@@ -14,10 +14,11 @@ from django.db.models import Count
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from dashboard.day import Hours, day_and_hours
+from dashboard.day import Hours, day_of, hours_of
 from dashboard.due import light_board
 from dashboard.first_steps import first_steps
 from dashboard.health import Health, error_counts, health_of
+from dashboard.light import SeenClient, seen_clients
 from dashboard.need import url_of
 from dashboard.needs import needs_of
 from dashboard.render import PageRequest, render_page
@@ -25,11 +26,11 @@ from dashboard.tightest import least_left, tightest
 from dashboard.words import STATUS_TONES
 from integrations.models import Connection
 from secrets_vault import rotation
-from secrets_vault.models import Client, User
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
+    from secrets_vault.models import User
     from secrets_vault.rotation import BoardRow
 
 SHOWN_CLIENTS = 20
@@ -40,7 +41,7 @@ SHOWN_NEEDS = 10
 class ClientRow:
     """One client as Today shows it."""
 
-    client: Client
+    client: SeenClient
     health: Health
     hours: Hours
     left_percent: float | None
@@ -51,14 +52,15 @@ class ClientRow:
 def today(request: PageRequest) -> HttpResponse:
     """Show what needs this person, worst first, then the numbers and the clients by trouble."""
     user, now = request.user, timezone.now()
-    clients = list(Client.objects.visible_to(user).filter(archived_at=None))
+    clients = seen_clients(user)
     ids = [client.pk for client in clients]
     board = light_board(user, clients, timezone.localdate())
     limits = tightest(ids, now=now)
     needs = needs_of(user, ids, now=now, board=board, tight=limits)
     shown = len(needs) if request.GET.get("all") else SHOWN_NEEDS
     due_soon = [row for row in board if not row.due.snoozed_until and row.due.days_left <= 7]
-    context = clients_by_trouble(clients, user, board, now=now) | {
+    troubles = clients_by_trouble(clients, user, board, now=now)
+    context = troubles | {
         "greeting": greeting(timezone.localtime(now)),
         "now": now,
         "needs": [waiting.words() for waiting in needs[:shown]],
@@ -68,7 +70,7 @@ def today(request: PageRequest) -> HttpResponse:
         "overdue_count": sum(1 for row in due_soon if row.due.days_left < 0),
         "limits": limits,
         "strip": [(row.due.on, f"{row.stored.label} · {row.stored.client or _('agency')}") for row in awake(board)],
-        "steps": first_steps(user, ids),
+        "steps": first_steps(user, ids, has_called=troubles["day"].call_count > 0),
         "sandbox_url": url_of("sandbox"),
     }
     request.rail_counts = {"dashboard:errors": context["open_error_count"]}
@@ -88,23 +90,22 @@ def awake(board: Sequence[BoardRow]) -> list[BoardRow]:
 
 
 def clients_by_trouble(
-    clients: Sequence[Client], user: User, board: Sequence[BoardRow], *, now: datetime
+    clients: Sequence[SeenClient], user: User, board: Sequence[BoardRow], *, now: datetime
 ) -> dict[str, Any]:
     """Return the clients in most trouble first, the day of all, and how many clients, connections and healthy ones."""
     tones = tones_of(user)
     due = {row.stored.client_id: row.due for row in reversed(awake(board)) if row.stored.client_id}
     errors = error_counts(client.pk for client in clients)
 
-    def trouble(client: Client) -> tuple[int, int, int, int, str]:
+    def trouble(client: SeenClient) -> tuple[int, int, int, int, str]:
         of, next_due = tones.get(client.pk, Counter()), due.get(client.pk)
         overdue = 1 if next_due and next_due.days_left < 0 else 0
         return -of["bad"], -overdue, -errors[client.pk], -of["warn"], client.name.lower()
 
     shown = sorted(clients, key=trouble)[:SHOWN_CLIENTS]
-    day, hours = day_and_hours([client.pk for client in clients], [client.pk for client in shown], now=now)
     return {
-        "day": day,
-        "rows": _rows(shown, health_of(shown, user, errors=errors), due, hours, now=now),
+        "day": day_of((client.pk for client in clients), now=now),
+        "rows": _rows(shown, health_of(shown, user, errors=errors), due, now=now),
         "open_error_count": sum(errors.values()),
         "client_count": len(clients),
         "connection_count": sum(sum(of.values()) for of in tones.values()),
@@ -122,14 +123,14 @@ def tones_of(user: User) -> dict[UUID, Counter[str]]:
 
 
 def _rows(
-    clients: Sequence[Client],
+    clients: Sequence[SeenClient],
     health: Mapping[UUID, Health],
     due: Mapping[UUID, rotation.Due],
-    hours: Mapping[UUID, Hours],
     *,
     now: datetime,
 ) -> list[ClientRow]:
-    left = least_left((client.pk for client in clients), now=now)
+    ids = [client.pk for client in clients]
+    left, hours = least_left(ids, now=now), hours_of(ids, now=now)
     return [
         ClientRow(client, health[client.pk], hours[client.pk], left.get(client.pk), due.get(client.pk))
         for client in clients

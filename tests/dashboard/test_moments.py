@@ -7,6 +7,8 @@ import pytest
 
 from dashboard.moments import span_of
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=BERLIN)  # a Sunday
 

@@ -10,13 +10,14 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from dashboard.due import light_board
+from dashboard.light import seen_clients
 from dashboard.needs import needs_of
 from dashboard.pages.today import greeting
 from dashboard.tightest import tightest
 from integrations import rotation_days
 from integrations.models import ClientHour, ClientLink, Connection, ErrorGroup, LimitReading, Sweep
 from secrets_vault import rotation
-from secrets_vault.models import Client, SecretVersion, StoredSecret
+from secrets_vault.models import SecretVersion, StoredSecret
 from tests.factories import make_client, make_membership
 
 pytestmark = pytest.mark.django_db
@@ -72,7 +73,7 @@ def link(connection, **fields):
 
 
 def titles(user):
-    clients = list(Client.objects.visible_to(user).filter(archived_at=None))
+    clients = seen_clients(user)
     ids = [client.pk for client in clients]
     board = light_board(user, clients, timezone.localdate())
     return [one.words().title for one in needs_of(user, ids, now=NOW, board=board, tight=tightest(ids, now=NOW))]
@@ -242,7 +243,7 @@ def test_the_light_board_says_what_the_board_says(olive, acme):
         snoozed.save()
     today = timezone.localdate()
     heavy = rotation.board(olive, today, provider_days=rotation_days.by_provider())
-    light = light_board(olive, [acme], today)
+    light = light_board(olive, seen_clients(olive), today)
     assert [(row.stored.label, row.due) for row in light] == [(row.stored.label, row.due) for row in heavy]
 
 

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -36,12 +36,7 @@ class Module:
 
     def imports(self) -> Iterator[tuple[int, str]]:
         """Yield the line and full name of every module it imports, wherever the import stands."""
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    yield node.lineno, alias.name
-            elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
-                yield node.lineno, node.module
+        yield from _imports(self.path)
 
     def names_used(self, *wanted: str) -> Iterator[tuple[int, str]]:
         """Yield the line of every use of a plain or attribute name."""
@@ -55,6 +50,17 @@ class Module:
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Call) and _chain(node.func)[-len(chain) :] == list(chain):
                 yield node.lineno
+
+
+@cache  # a score of rules ask for them, and to read all our source takes a second
+def _imports(path: Path) -> list[tuple[int, str]]:
+    found = []
+    for node in ast.walk(Module(path).tree):
+        if isinstance(node, ast.Import):
+            found += [(node.lineno, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            found.append((node.lineno, node.module))
+    return found
 
 
 def _chain(node: ast.expr) -> list[str]:

@@ -8,6 +8,8 @@ import pytest
 
 from tests.house.source import ROOT, is_behind, modules, template_text, templates
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 STAIRS = {
     "secrets_vault": ("integrations", "dashboard", "config"),
     "integrations": ("dashboard", "config"),

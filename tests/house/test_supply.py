@@ -13,6 +13,8 @@ import pytest
 
 from tests.house.source import ROOT, modules
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 ADVISORIES = tomllib.loads((Path(__file__).parent / "advisories.toml").read_text())["advisory"]
 LOCK = {package["name"]: package for package in tomllib.loads((ROOT / "uv.lock").read_text())["package"]}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from integrations.dotenv import Entry, format_env, parse_env
 from secrets_vault.secret import Secret
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 
 def values(text: str) -> list[tuple[str, str]]:
     """Return the names and plain values of a text without problems."""

@@ -16,6 +16,8 @@ from secrets_vault import envelope
 from secrets_vault.envelope import HEADER_BYTES, OVERHEAD_BYTES, Place, fingerprint_of, open_blob, seal, subkey, term_of
 from secrets_vault.errors import Unreadable
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 KEY = bytes(range(32))
 OTHER_KEY = bytes(range(1, 33))
 TERM = UUID("018f0000-0000-7000-8000-000000000001")

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 
 from secrets_vault.secret import Secret, mask
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 CANARY = "sk_live_canary_0123456789"
 
 SHOWN = [

@@ -14,6 +14,8 @@ from secrets_vault.signatures import BadPublicKey, BadSignature
 from tests.integrations.webhooks import signing_by_key as vendor
 from tests.integrations.webhooks.signer import NOW
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 CONTENT = b"what was signed"
 ED25519, P256, RSA = vendor.ed25519_key(0), vendor.p256_key(0), vendor.rsa_key(0)
 

@@ -11,6 +11,8 @@ from tests.translations.scan import templates_of, unwrapped
 from tools import message_files
 from tools.messages import PLURAL, ROOMS, ROOT, german, missing, po_file, room_of
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 MADE = [room for room in ROOMS if po_file(room).exists()]
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}|</?\w+[^>]*>|&\w+;")
 

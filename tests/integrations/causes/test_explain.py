@@ -14,6 +14,8 @@ from integrations.gateway.problems import _PROBLEMS
 from integrations.oauth.answers import APP_CODES, DEAD_CODES
 from integrations.providers.registry import catalogue, get_provider
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 # From reports on HubSpot/hubspot-api-nodejs (issue 268, 2022-11-28).
 HUBSPOT_SCOPES = json.dumps(
     {

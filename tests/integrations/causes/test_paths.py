@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from integrations.causes import path_template
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 
 @pytest.mark.parametrize(
     ("path", "template"),

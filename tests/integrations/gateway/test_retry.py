@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from integrations.gateway.retry import Failure, Request, RetryBudget, may_repeat, wait_s
 from integrations.limits.units import retry_after_s
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 GET, PUT, DELETE = Request("GET"), Request("PUT"), Request("DELETE")
 POST, PATCH = Request("POST"), Request("PATCH")
 KEYED = Request("POST", has_idempotency_key=True)

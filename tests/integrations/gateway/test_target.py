@@ -10,6 +10,8 @@ import pytest
 
 from integrations.gateway.target import is_allowed, is_refused, joined, split_path
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 PASSING = [
     b"/",
     b"/a",

@@ -13,6 +13,8 @@ from integrations.limits import Reading, documented_limits, is_limit, read_limit
 from integrations.limits.reading import dialects, fold
 from integrations.providers.registry import get_provider
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 

@@ -10,6 +10,8 @@ from integrations.limits import error_codes, is_limit, never_repeat
 from integrations.providers.parts import LimitSignal
 from integrations.providers.registry import get_provider
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 OPENAI_QUOTA = (
     b'{"error": {"message": "You exceeded your current quota, please check your plan and billing details.",'
     b' "type": "insufficient_quota", "param": null, "code": "insufficient_quota"}}'

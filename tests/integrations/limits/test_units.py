@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from integrations.limits.units import count, go_duration_s, reset_at, retry_after_s, wait_s
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 YEAR_S = 366 * 86_400
 

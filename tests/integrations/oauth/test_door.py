@@ -15,6 +15,8 @@ from integrations.providers.oauth_facts import OAuthFacts
 from secrets_vault.secret import Secret
 from tests.integrations.oauth.world import NOW
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 ROOM = Path(__file__).resolve().parents[3] / "integrations"
 FACTS = {"authorize_url": "https://a.example/authorize", "token_url": "https://a.example/token"}
 

@@ -10,6 +10,8 @@ import pytest
 from integrations.outbound import BadRequest, Caller, Dialler, HostRefused, Origin, Unreachable, is_public, split_url
 from integrations.outbound.call import Deadline
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 PRIVATE = """
 0.0.0.0 0.1.2.3 10.0.0.1 100.64.0.1 100.100.100.200 127.0.0.1 127.255.255.254 168.63.129.16 169.254.169.254
 172.16.0.1 172.31.255.255 192.0.0.192 192.0.2.1 192.31.196.1 192.52.193.1 192.88.99.1 192.168.1.1 192.175.48.1

@@ -9,6 +9,8 @@ import pytest
 from integrations.outbound import BadRequest, Caller, split_url
 from integrations.outbound.call import Deadline, Upload
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 TARGETS = [
     b"/",
     b"//",

@@ -20,6 +20,8 @@ from integrations.providers.registry import all_providers, get_provider
 from integrations.providers.shape import BadVariable, Provider
 from integrations.webhooks.schemes.registry import catalogue as webhook_schemes
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 GOLDEN = Path(__file__).parent / "golden"
 # Those whose requests were copied from the vendor's own pages or SDK; test_catalogue.py holds for all.
 KEYS = [provider.key for provider in all_providers() if (GOLDEN / f"{provider.key}.toml").exists()]

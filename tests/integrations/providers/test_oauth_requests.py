@@ -16,6 +16,8 @@ from integrations.oauth.session import AuthorizationServer
 from integrations.providers.registry import all_providers, get_provider
 from secrets_vault.secret import Secret
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 GOLDEN = Path(__file__).parent / "golden"
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 VERIFIER = "VERIFIER" + "v" * 40

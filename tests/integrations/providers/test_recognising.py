@@ -15,6 +15,8 @@ from integrations.providers.registry import (
 from secrets_vault.models import Environment
 from secrets_vault.secret import Secret
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 STRIPE_LIVE = "sk_" + "live_" + "4eC39HqLyjWDarjtT1zdp7dc"
 STRIPE_TEST = "sk_" + "test_" + "4eC39HqLyjWDarjtT1zdp7dc"
 OPENAI = "sk-proj-" + "a1" * 20 + "T3BlbkFJ" + "b2" * 20

@@ -13,6 +13,8 @@ from integrations.providers.parts import Variable
 from integrations.providers.reading import BadFacts
 from integrations.providers.shape import BadVariable, KindNotOffered, Provider
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 HEADER = {"in": "header", "name": "Authorization", "template": "Bearer {token}"}
 GOOD: dict[str, Any] = {
     "key": "acme",

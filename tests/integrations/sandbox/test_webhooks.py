@@ -14,6 +14,8 @@ from integrations.webhooks.verdicts import Refused
 from integrations.webhooks.verify import verify
 from secrets_vault.secret import Secret
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 SCHEMES = ["stripe", "hubspot_v3", "github", "shopify", "slack", "standard_webhooks"]
 TIMED = [name for name in SCHEMES if get_scheme(name).timestamp]
 REGISTERED = "https://keys.example.com/hooks/acme"

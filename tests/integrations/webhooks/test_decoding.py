@@ -11,6 +11,8 @@ from tests.integrations.webhooks import signing_by_secret
 from tests.integrations.webhooks.asking import reason, with_signature
 from tests.integrations.webhooks.signer import b64, make
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 assert signing_by_secret
 RAW = bytes(range(32))
 WRITTEN = b64(RAW)  # ends in `x8=`: of the last letter's six bits two are spare

@@ -14,6 +14,8 @@ from integrations.webhooks.verdicts import Refused
 from integrations.webhooks.verify import Verified, verify
 from secrets_vault.secret import Secret
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 URL = "http://localhost:8000/hooks/acme"
 WHSEC = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()

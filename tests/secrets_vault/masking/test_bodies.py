@@ -10,6 +10,8 @@ import pytest
 
 from secrets_vault.masking.bodies import MAX_DECODED, to_text
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 TEXT = '{"name": "Zoë", "note": "Grüße aus Köln, alles ist gut gegangen"}'
 PLAIN = TEXT.encode()
 

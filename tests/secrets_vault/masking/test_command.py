@@ -14,6 +14,8 @@ from secrets_vault.management.commands.mask import masked_line
 from secrets_vault.masking import Masker
 from secrets_vault.masking.stream import StreamMasker
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 KEY = "sk_" + "live_" + "a1B2c3D4e5F6g7H8"
 PEM = (
     "-----BEGIN " + "PRIVATE KEY-----\n" + "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n" * 3 + "-----END " + "PRIVATE KEY-----\n"

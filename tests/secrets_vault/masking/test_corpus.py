@@ -6,6 +6,8 @@ from secrets_vault.masking import Masker
 from tests.secrets_vault.masking.corpus import KEPT, LEAKS, made
 from tests.secrets_vault.masking.hostile import HARMLESS, HOSTILE
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 MASKER = Masker()
 CASES = [
     pytest.param(text, secret, id=f"{family}-{n}")

@@ -8,6 +8,8 @@ import pytest
 
 from secrets_vault.masking import mask_text
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 VALUE = "hunter-Zw0-lines-77"
 
 

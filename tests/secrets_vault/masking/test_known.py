@@ -19,6 +19,8 @@ from secrets_vault.masking.known import KnownValues, cached
 from secrets_vault.masking.lexicon import words
 from secrets_vault.masking.names import classify
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 VALUES = [
     "zebra/lion+42=\"'<ü&",
     "plain-known-value-42",

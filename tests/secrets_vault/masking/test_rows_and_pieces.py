@@ -12,6 +12,8 @@ from integrations.call_log.rows import masked_body
 from secrets_vault.masking import Masker
 from tests.secrets_vault.masking.corpus import made
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 MASKER = Masker()
 V = "v-9-x-lit"
 ROWS = [

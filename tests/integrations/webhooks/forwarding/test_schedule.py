@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from integrations.webhooks import schedule
 
+pytestmark = pytest.mark.matrix  # no database: one engine is enough
+
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
