@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from dashboard.timeline import status_words
 from dashboard.words import thousands
 from integrations.errors import IntegrationError
+from integrations.injecting import shown_segment
 from integrations.providers.registry import get_provider
 
 if TYPE_CHECKING:
@@ -62,7 +63,10 @@ def curl_of(call: Call, connection: Connection) -> str:
 def _gateway_path(call: Call, connection: Connection) -> str:
     """Return the path as the caller gave it: what the log keeps begins with the provider's base path."""
     try:
-        base = urlsplit(get_provider(connection.provider_key).render(connection.variables).base_url).path.rstrip("/")
+        provider = get_provider(connection.provider_key).of_kind(connection.kind).render(connection.variables)
+        base = urlsplit(provider.base_url).path.rstrip("/")
+        if segment := shown_segment(provider.injection_for(connection.kind)).decode("ascii"):
+            base += f"/{segment}"
     except (IntegrationError, ValueError, KeyError):
         base = ""
     return call.path.removeprefix(base) if base and call.path.startswith(f"{base}/") else call.path

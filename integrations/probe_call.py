@@ -6,12 +6,14 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
+
+from django.utils import timezone
 
 from integrations import outbound
 from integrations.errors import IntegrationError
+from integrations.injecting import injected, prepared
 from integrations.oauth.answers import dig
-from integrations.providers.injection import Injection
+from integrations.providers import templates
 from integrations.providers.shape import Provider
 from secrets_vault.secret import Secret
 
@@ -53,23 +55,29 @@ class ProbeAnswer:
 def call_probe(
     provider: Provider, kind: str, fields: Mapping[str, Secret], *, send: Callable[..., Any] = outbound.send
 ) -> ProbeAnswer:
-    """Call the probe with the credential injected. Raises NoProbe; no answer at all is a `code`, not an exception."""
+    """Call the probe with the credential injected. Raises NoProbe; no answer at all is a `code`, not an exception.
+
+    Raises IncompleteCredential where the credential lacks a value.
+    """
     if provider.probe is None or provider.missing_variables:
         raise NoProbe("there is no call to prove this credential with")
-    injection = provider.injection_for(kind)
     url = provider.probe.url or provider.base_url.rstrip("/") + provider.probe.path
+    if templates.names(url):
+        raise NoProbe("the call needs what only the provider can tell")
     headers = {
         "Accept": "application/json",
         "User-Agent": "Keylodge",
         **provider.static_headers,
         **provider.probe.headers,
     }
-    url = _injected(url, headers, injection, injection.value(**plain_fields(kind, fields)))
+    ready = injected(provider.injection_for(kind), kind, {name: value.expose() for name, value in fields.items()})
+    call = prepared(ready, provider.probe.method, url, base_url=provider.base_url, headers=headers, now=timezone.now())
     try:
         got = send(
-            provider.probe.method,
-            url,
-            headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()],
+            call.method,
+            call.url,
+            headers=call.headers,
+            body=call.body,
             deadline_s=DEADLINE_S,
             max_bytes=MAX_BYTES,
             allowed_hosts=provider.allowed_hosts,
@@ -77,18 +85,3 @@ def call_probe(
     except outbound.OutboundError as error:
         return ProbeAnswer(code=error.code)
     return ProbeAnswer(got.status, got.body)
-
-
-def plain_fields(kind: str, fields: Mapping[str, Secret]) -> dict[str, str]:
-    """Return the arguments of `Injection.value` for the fields of a kind."""
-    if kind == "basic":
-        return {"username": fields["username"].expose(), "password": fields["password"].expose()}
-    name = {"api_key": "api_key", "bearer": "token", "oauth2": "access_token"}[kind]
-    return {"token": fields[name].expose()}
-
-
-def _injected(url: str, headers: dict[str, str], injection: Injection, value: str) -> str:
-    if injection.in_ == "header":
-        headers[injection.name] = value
-        return url
-    return f"{url}{'&' if '?' in url else '?'}{injection.name}={quote(value, safe='')}"

@@ -10,6 +10,7 @@ from integrations.models import Connection, OAuthApp
 from integrations.oauth.app import mend
 from integrations.oauth.keeping import app_policy
 from integrations.providers.described import describe
+from integrations.providers.injection import OWN_FIELDS
 from integrations.providers.loading import CUSTOM_PREFIX
 from integrations.providers.reading import BadFacts
 from integrations.providers.registry import ProviderNotFound, get_provider
@@ -91,6 +92,7 @@ def _is_same_kind(run: Run, spec: ConnectionSpec, provider: Provider, existing: 
 
 def _rendered(run: Run, spec: ConnectionSpec, provider: Provider, existing: Connection | None) -> Provider | None:
     known = existing.variables if existing else {}
+    provider = provider.of_kind(spec.kind)
     listed = {variable.name for variable in provider.variables}
     for name in (spec.variables or {}).keys() - listed:
         run.document.refuse((*spec.path, "variables", name), f"{provider.name} has no such variable")
@@ -126,6 +128,8 @@ def _set_variables(run: Run, connection: Connection, spec: ConnectionSpec) -> No
 
 def _apply_credential(run: Run, connection: Connection, spec: ConnectionSpec, provider: Provider) -> None:
     policy = Policy(hosts=provider.allowed_hosts, slots=provider.injection_for(spec.kind).slots)
+    if not _are_its_fields(run, spec, provider):
+        return
     if connection.secret is None:
         if not spec.fields:
             run.document.refuse((*spec.path, "secret"), "is missing")
@@ -135,6 +139,19 @@ def _apply_credential(run: Run, connection: Connection, spec: ConnectionSpec, pr
         return
     if _renew(run, connection.secret, spec, fields=spec.fields, policy=policy, path=_at(connection, "secret")):
         _untested(run, connection)
+
+
+def _are_its_fields(run: Run, spec: ConnectionSpec, provider: Provider) -> bool:
+    """Refuse a value that the provider does not know, and a credential without one that it needs."""
+    wanted = {field.name: field for field in provider.fields_of(spec.kind)}
+    unknown = [name for name in spec.fields if name not in wanted]
+    needed = [name for name, field in wanted.items() if not field.is_optional and name not in spec.fields]
+    for name in unknown:
+        run.document.refuse((*spec.path, "fields", name), f"{provider.name} has no such field")
+    missing = [name for name in needed if spec.fields and name not in OWN_FIELDS[spec.kind]]
+    for name in missing:
+        run.document.refuse((*spec.path, "fields"), f"{name} is missing; {provider.name} needs it")
+    return not unknown and not missing
 
 
 def _apply_app(run: Run, connection: Connection, spec: ConnectionSpec, provider: Provider) -> None:

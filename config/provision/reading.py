@@ -144,7 +144,7 @@ def _connection(table: Table, sources: Sources) -> ConnectionSpec | None:
         kind or "",
         environment=table.take_text("environment", longest=40),
         made_on=table.take_date("made_on"),
-        fields=_fields(table, kind, sources),
+        fields=_fields(table, kind, sources) | _further(table, kind, sources),
         app=_app(table, kind, sources),
         custom=None if custom is None else dict(custom.values),
         rotate_after_days=table.take_count("rotate_after_days", most=730),
@@ -178,6 +178,16 @@ def _fields(table: Table, kind: str | None, sources: Sources) -> dict[str, Secre
     if (username is None) != (not table.has("secret")):
         table.refuse("username" if username is None else "secret", "is missing; basic needs both")
     return {"username": Secret(username), "password": secret} if username and secret else {}
+
+
+def _further(table: Table, kind: str | None, sources: Sources) -> dict[str, Secret]:
+    """Return the values beside the credential's own: `fields = { application_key = { env = "…" } }`."""
+    given = table.take_table("fields")
+    if given is None:
+        return {}
+    if kind not in ("api_key", "bearer", "basic", None):
+        table.refuse("fields", "belongs to kinds api_key, bearer and basic")
+    return {name: value for name in list(given.values) if (value := take_secret(given, name, sources)) is not None}
 
 
 def _app(table: Table, kind: str | None, sources: Sources) -> AppSpec | None:

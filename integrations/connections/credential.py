@@ -10,9 +10,10 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from integrations.errors import IntegrationError
+from integrations.injecting import IncompleteCredential, injected
 from integrations.models import Connection
 from integrations.oauth.keeping import provider_of
-from integrations.probe_call import plain_fields
+from integrations.providers.injection import OWN_FIELDS
 from integrations.providers.shape import Provider
 from integrations.status import Status, record, swap
 from secrets_vault import vault
@@ -22,7 +23,7 @@ from secrets_vault.secret import Secret
 from secrets_vault.vault import Policy
 
 MAX_LENGTH = 8192
-FIELDS = {"api_key": ("api_key",), "bearer": ("token",), "basic": ("username", "password")}
+FIELDS = OWN_FIELDS  # of the kinds whose credential a person pastes; a provider may want more, see `fields_of`
 
 
 class BadValue(IntegrationError):
@@ -45,9 +46,11 @@ def check_values(provider: Provider, kind: str, fields: Mapping[str, Secret]) ->
 
     Checked here because the HTTP library's own complaint would quote the whole value (measured on h11).
     """
-    wanted = FIELDS.get(kind)
-    if wanted is None or set(fields) != set(wanted):
-        raise BadValue(next(iter(fields), ""), f"a connection of kind {kind} takes {' and '.join(wanted or ())}")
+    wanted = provider.fields_of(kind)
+    given, needed = set(fields), {field.name for field in wanted if not field.is_optional}
+    if not wanted or not needed <= given <= {field.name for field in wanted}:
+        names = " and ".join(field.name for field in wanted)
+        raise BadValue(next(iter(fields), ""), f"a connection of kind {kind} takes {names}")
     for name, value in fields.items():
         _check(name, value.expose(), may_be_empty=name == "password")
     if kind == "basic" and ":" in fields["username"].expose():
@@ -72,18 +75,22 @@ def _check(name: str, value: str, *, may_be_empty: bool) -> None:
 
 
 def _check_sent(provider: Provider, kind: str, fields: Mapping[str, Secret]) -> None:
-    sent = provider.injection_for(kind).value(**plain_fields(kind, fields))
-    try:
-        sent.encode("latin-1")
-    except UnicodeEncodeError:
-        fault = True
-    else:
-        fault = False
-    if fault:  # raised out here: the codec's own exception carries the value
+    if not _can_be_sent(provider, kind, {name: value.expose() for name, value in fields.items()}):
         raise BadValue(
             next(iter(fields)),
             _("this holds a character that cannot stand in a header; was it changed by a word processor?"),
         )
+
+
+def _can_be_sent(provider: Provider, kind: str, plain: Mapping[str, str]) -> bool:
+    """Tell whether each value can stand where it goes. The codec's own exception carries the value: it ends here."""
+    try:
+        ready = injected(provider.injection_for(kind), kind, plain)
+        if ready.headers:
+            "".join(ready.texts).encode("latin-1")
+    except (UnicodeError, IncompleteCredential):
+        return False
+    return True
 
 
 def connect_key(

@@ -46,7 +46,7 @@ def create_connection(
     expected_account_id: str = "",
 ) -> Connection:
     """Return a new connection, not connected yet. Raises CannotMake, BadVariable or ProviderNotFound."""
-    provider = get_provider(provider_key)
+    provider = get_provider(provider_key).of_kind(kind)
     provider.injection_for(kind)
     provider.render(variables or {})
     _check(client, environment, provider_key=provider_key, oauth_app=oauth_app)

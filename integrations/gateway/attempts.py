@@ -144,18 +144,39 @@ class Attempts:
             carriers=self.carriers,
             injected=injected,
             static={**way.provider.static_headers, **self._idempotency_header()},
+            version=way.provider.versions.header.lower() if way.provider.versions else "",
         )
         query = inject.upstream_query(self.query, carriers=self.carriers, injected=injected)
+        sent_to = target.joined(inject.upstream_path(way.base_path, injected), self.rest, query)
+        body = self.body
+        if injected.changes_body:
+            body = inject.upstream_body(body, self.trace.request_headers, injected=injected)
+            headers += self._signature(sent_to, headers, body=body)
         return await self.caller.request(
             self.trace.method.encode("ascii"),
             way.origin,
-            target=target.joined(way.base_path, self.rest, query),
+            target=sent_to,
             headers=headers,
-            body=self.body,
+            body=body,
             deadline=deadline,
             allowed=way.allowed,
             partition=self.partition,
         )
+
+    def _signature(self, sent_to: bytes, headers: Headers, *, body: Body) -> Headers:
+        """Return what signs this attempt: a later one has its own time, and so its own signature."""
+        added = inject.signature(
+            self.way.credential.injected,
+            self.trace.method,
+            host=self.way.origin.host_header,
+            target=sent_to,
+            headers=self.trace.request_headers,
+            sent=headers,
+            body=body,
+            now=datetime.now(UTC),
+        )
+        self.trace.signatures += [value.decode("latin-1").rpartition("=")[2] for _, value in added[-1:]]
+        return added
 
     def _idempotency_header(self) -> dict[str, str]:
         """Return the provider's own header with our key, where it has one and the caller sent none."""

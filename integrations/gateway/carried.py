@@ -13,35 +13,51 @@ from integrations.gateway.problems import Problem
 Headers = list[tuple[bytes, bytes]]
 
 _TOKEN = re.compile(rb"(?<![0-9A-Za-z_])klg_[0-9A-Za-z]{49}(?![0-9A-Za-z])")
+# Behind the fixed part of a segment: /bot<token>/getMe.
+_IN_SEGMENT = re.compile(rb"klg_[0-9A-Za-z]{49}(?![0-9A-Za-z])")
 _ANYWHERE = frozenset({"header:authorization", "header:x-keylodge-token"})
 
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """A gateway token as text, and the slots that held it ("header:authorization", "query:api_key")."""
+    """A gateway token as text, and the slots that held it ("header:authorization", "query:api_key").
+
+    `segment` is the first segment of the path where it stands in that (slot "path:bot{token}").
+    """
 
     text: str
     slots: frozenset[str]
+    segment: bytes = b""
 
     def is_where_it_may_be(self, own_slot: str) -> bool:
-        """Tell whether one of the slots is a common one or the connection's own injection slot."""
+        """Tell whether one of the slots is a common one or the connection's own injection slot.
+
+        In a path it may stand nowhere else: it would go upstream with the path.
+        """
+        if self.segment and not (own_slot.startswith("path:") and own_slot in self.slots):
+            return False
         return bool(self.slots & (_ANYWHERE | {own_slot}))
 
+    def without_segment(self, rest: bytes) -> bytes:
+        """Return the path after the segment that held the token."""
+        return rest[1 + len(self.segment) :] if self.segment else rest
 
-def find_token(headers: Headers, query: bytes) -> Carried:
+
+def find_token(headers: Headers, query: bytes, rest: bytes = b"") -> Carried:
     """Return the one token of a request; raises Problem token_missing, token_invalid or token_ambiguous.
 
     Its checksum is judged by the look-up, which need not do so for a token that it knows.
     """
     found: dict[str, set[str]] = {}
-    for slot, text in (*_in_headers(headers), *_in_query(query)):
+    segment, in_path = _in_path(rest)
+    for slot, text in (*_in_headers(headers), *_in_query(query), *in_path):
         found.setdefault(text, set()).add(slot)
     if not found:
         raise Problem("token_invalid" if _has_another(headers) else "token_missing")
     if len(found) > 1:
         raise Problem("token_ambiguous")
     text, slots = found.popitem()
-    return Carried(text, frozenset(slots))
+    return Carried(text, frozenset(slots), segment)
 
 
 def _has_another(headers: Headers) -> bool:
@@ -70,6 +86,17 @@ def _decoded_basic(credentials: bytes) -> bytes:
         return b64decode(credentials.strip(), validate=True)
     except binascii.Error:
         return b""
+
+
+def _in_path(rest: bytes) -> tuple[bytes, list[tuple[str, str]]]:
+    """Return the first segment of a path and the token in it, where there is one."""
+    if b"klg_" not in rest:
+        return b"", []
+    segment = rest[1:].partition(b"/")[0]
+    found = _IN_SEGMENT.findall(segment)
+    if not found:
+        return b"", []
+    return segment, [(f"path:{segment.replace(text, b'{token}').decode('latin-1')}", text.decode()) for text in found]
 
 
 def _in_query(query: bytes) -> list[tuple[str, str]]:

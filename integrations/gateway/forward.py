@@ -45,11 +45,11 @@ class Forwarder:
 
     async def forward(self, trace: Trace, raw_path: bytes, query: bytes, *, body: CallerBody, send: Send) -> None:
         """Make one call; raises Problem or OutboundError before an answer has begun."""
-        found = carried.find_token(trace.request_headers, query)
-        trace.token_text = found.text
         slug, rest = target.split_path(raw_path) or ("", b"")
+        found = carried.find_token(trace.request_headers, query, rest)
+        trace.token_text, rest = found.text, found.without_segment(rest)
         route = trace.route = await self.lookup.route(found.text, slug)
-        trace.upstream_target = target.joined(route.way.base_path if route.way else b"", rest, query)
+        trace.upstream_target = target.joined(shown_base(route.way), rest, query)
         way = judged(route, found, trace=trace, rest=rest)
         await self.throttle.take(route.token)
         way = await self._with_living_token(trace, way)
@@ -126,6 +126,11 @@ def judged(route: Route, found: carried.Carried, *, trace: Trace, rest: bytes) -
     return route.way
 
 
+def shown_base(way: Way | None) -> bytes:
+    """Return what the log shows before the caller's path."""
+    return inject.shown_path(way.base_path, way.credential.injected) if way else b""
+
+
 class EndedWithCaller:
     """Cancels what runs inside when the caller goes away; then CallerGone is raised.
 
@@ -171,7 +176,8 @@ async def relay(standing: Standing, *, trace: Trace, way: Way, send: Send) -> No
     trace.status, trace.response_headers = answering.status, answering.headers
     now = datetime.now(UTC)
     trace.readings = limits.read_limits(answering.headers, status=answering.status, now=now, provider=way.provider)
-    headers = [*inject.answer_headers(answering.headers), *own_headers(trace, now=now)]
+    hidden = way.credential.injected.in_url
+    headers = [*inject.answer_headers(answering.headers, hidden=hidden), *own_headers(trace, now=now)]
     trace.is_watched = limits.may_be_limit(answering.status, provider=way.provider)
     trace.has_begun = True
     try:

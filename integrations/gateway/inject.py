@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from urllib.parse import quote, unquote_plus
+from datetime import datetime
+from hashlib import sha256
+from urllib.parse import unquote_plus
 
+from integrations.gateway.problems import Problem
+from integrations.injecting import BodyNotInjectable, Injected, sigv4, with_fields
+from integrations.outbound.call import Body, Upload
 from integrations.outbound.relaying import HOP_BY_HOP, listed_in_connection, passed_on
 
 Headers = list[tuple[bytes, bytes]]
@@ -24,29 +28,19 @@ _ADDED_TO_ANSWERS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Injected:
-    """A credential ready to be sent: a header, or a query parameter. Its value is never in its repr."""
-
-    in_: str
-    name: str
-    value: str = field(repr=False)
-
-
 def upstream_headers(
-    headers: Headers, *, carriers: frozenset[str], injected: Injected, static: Mapping[str, str]
+    headers: Headers, *, carriers: frozenset[str], injected: Injected, static: Mapping[str, str], version: str = ""
 ) -> Headers:
     """Return the caller's headers as they came but for those that are not the caller's to set.
 
     Dropped: hop-by-hop headers, what Connection lists, everything of ours, whatever carried the
     gateway token, and every spelling (case, `_` for `-`) of a header that we inject. The provider's
-    version headers are only a default: an SDK that names a version keeps it.
+    version headers (`version`, in lower case, is another) are only a default: an SDK that names a version keeps it.
     """
     fixed = {name.lower(): (name, value) for name, value in static.items()}
-    defaults = {name for name in fixed if name.endswith("-version")}
+    defaults = {name for name in fixed if name.endswith("-version") or name == version}
     taken = {name.encode("latin-1") for name in fixed if name not in defaults}
-    if injected.in_ == "header":
-        taken.add(injected.name.lower().encode("latin-1"))
+    taken |= injected.taken
     taken |= {slot[7:].encode("latin-1") for slot in carriers if slot.startswith("header:")}
     kept, present = [], set()
     for dashed, header in passed_on(headers, besides=taken):
@@ -55,34 +49,101 @@ def upstream_headers(
     for name, (spelled, value) in fixed.items():
         if name not in defaults or name.encode("latin-1") not in present:
             kept.append((spelled.encode("latin-1"), value.encode("utf-8")))
-    if injected.in_ == "header":
-        kept.append((injected.name.encode("latin-1"), injected.value.encode("utf-8")))
+    kept += injected.headers
     return kept
 
 
 def upstream_query(query: bytes, *, carriers: frozenset[str], injected: Injected) -> bytes:
     """Return the raw query without what carried the token, and with the credential where it goes there."""
     taken = {slot[6:] for slot in carriers if slot.startswith("query:")}
-    if injected.in_ == "query":
-        taken.add(injected.name)
+    taken.update(name for name, _ in injected.query)
     if taken:
         query = b"&".join(pair for pair in query.split(b"&") if _name_of(pair) not in taken)
-    if injected.in_ != "query":
-        return query
-    own = f"{injected.name}={quote(injected.value, safe='')}".encode("ascii")
-    return query + b"&" + own if query else own
+    for _, pair in injected.query:
+        query = query + b"&" + pair if query else pair
+    return query
+
+
+def upstream_path(base_path: bytes, injected: Injected) -> bytes:
+    """Return what stands before the caller's path: the base URL's path, and the credential where it goes there."""
+    return base_path.rstrip(b"/") + b"/" + injected.segment if injected.segment else base_path
+
+
+def shown_path(base_path: bytes, injected: Injected) -> bytes:
+    """Return the same without the credential, for the log."""
+    return base_path.rstrip(b"/") + b"/" + injected.shown_segment if injected.segment else base_path
+
+
+def upstream_body(body: Body, headers: Headers, *, injected: Injected) -> Body:
+    """Return the body with the credential in its fields; raises Problem body_refused where there is no such place."""
+    if not injected.fields:
+        return body
+    if not isinstance(body, bytes) or not _is_plain_json(headers):
+        raise Problem("body_refused")
+    try:
+        return with_fields(body, injected.fields)
+    except BodyNotInjectable:
+        pass
+    raise Problem("body_refused")  # out here: nothing of the body goes along
+
+
+def _is_plain_json(headers: Headers) -> bool:
+    """Tell whether the body says that it is JSON as it stands, in UTF-8."""
+    said = {name.lower(): value.lower() for name, value in headers}
+    media, _, rest = said.get(b"content-type", b"").partition(b";")
+    parameters = rest.replace(b" ", b"").replace(b'"', b"").replace(b"\t", b"")
+    is_utf8 = b"charset=" not in parameters or b"charset=utf-8" in parameters
+    return media.strip() == b"application/json" and is_utf8 and said.get(b"content-encoding", b"") in (b"", b"identity")
+
+
+def signature(
+    injected: Injected,
+    method: str,
+    *,
+    host: bytes,
+    target: bytes,
+    headers: Headers,
+    sent: Headers,
+    body: Body,
+    now: datetime,
+) -> Headers:
+    """Return the headers that sign a request; none where the credential signs nothing.
+
+    `headers` are the caller's, `sent` what goes upstream. Raises Problem body_refused for a body whose hash nobody
+    can know before it is sent, where the service wants one.
+    """
+    if injected.signer is None:
+        return []
+    payload_hash = _payload_hash(body, headers, takes_unsigned=injected.signer.takes_unsigned_bodies)
+    return injected.signer.headers(method, host=host, target=target, headers=sent, payload_hash=payload_hash, now=now)
+
+
+def _payload_hash(body: Body, headers: Headers, *, takes_unsigned: bool) -> str:
+    if sigv4.is_signed_in_chunks(headers):
+        raise Problem("body_refused")
+    if not isinstance(body, Upload):
+        return sha256(body or b"").hexdigest()
+    found = sigv4.given_hash(headers) or (sigv4.UNSIGNED if takes_unsigned else "")
+    if not found:
+        raise Problem("body_refused")
+    return found
 
 
 def _name_of(pair: bytes) -> str:
     return unquote_plus(pair.partition(b"=")[0].decode("latin-1"), encoding="latin-1")
 
 
-def answer_headers(headers: Headers) -> Headers:
-    """Return the upstream's headers as they came, but for those that must not come from our origin."""
+def answer_headers(headers: Headers, *, hidden: tuple[bytes, ...] = ()) -> Headers:
+    """Return the upstream's headers as they came, but for those that must not come from our origin.
+
+    `hidden` are values that stood in the address of the call: an answer that repeats it (Location) says ****.
+    """
     dropped = _WITHHELD | listed_in_connection(headers)
     kept = []
     for name, value in headers:
         lower = name.lower()
         if lower not in dropped and not lower.startswith(b"x-keylodge-"):
             kept.append((lower, value))
+    for known in hidden:
+        kept = [(name, value.replace(known, b"****")) for name, value in kept]
     return [*kept, *_ADDED_TO_ANSWERS]

@@ -20,6 +20,17 @@ _PROBLEMS: dict[str, tuple[int, str, str]] = {
     "token_limited": (429, "Limit of this token reached", "The token's own limit is used up. Wait until it resets."),
     "path_refused": (400, "Path refused", "The path holds dot segments, a backslash, NUL or a leading '//'."),
     "request_refused": (400, "Request refused", "A header or the body cannot be sent on as it came."),
+    "body_refused": (
+        400,
+        "Body refused",
+        "The credential goes into this body, or signs it: send a JSON object (application/json) of at most 256 KB, "
+        "or for a signed call a body of at most 256 KB or its SHA-256 in X-Amz-Content-Sha256.",
+    ),
+    "choice_needed": (
+        409,
+        "Connection waits for a choice",
+        "The credential reaches several accounts. Choose the one to use on the connection's page in Keylodge.",
+    ),
     "needs_reconnecting": (
         409,
         "Connection needs reconnecting",

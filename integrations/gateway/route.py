@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from integrations.errors import IntegrationError
-from integrations.gateway.inject import Injected
+from integrations.injecting import IncompleteCredential, Injected, injected
 from integrations.models import Connection, GatewayToken
 from integrations.outbound import Origin, allowed_private_hosts, split_url
 from integrations.providers.loading import CUSTOM_PREFIX
@@ -31,7 +31,6 @@ _STATUS_PROBLEMS = {
     Connection.Status.NEEDS_RECONNECTING: "needs_reconnecting",
     Connection.Status.NOT_CONNECTED: "needs_reconnecting",
 }
-_TOKEN_FIELDS = {"api_key": "api_key", "bearer": "token", "oauth2": "access_token"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +136,7 @@ def routed(token: TokenFacts, connection: Connection, beside: Beside | None = No
         kind=connection.kind,
     )
     try:
-        provider = _provider(connection.provider_key, beside).render(connection.variables)
+        provider = _provider(connection.provider_key, beside).of_kind(connection.kind).render(connection.variables)
         route = replace(route, own_slot=provider.injection_for(connection.kind).slot)
         problem = _STATUS_PROBLEMS.get(Connection.Status(connection.status), "")
         if problem or provider.missing_variables:
@@ -146,10 +145,10 @@ def routed(token: TokenFacts, connection: Connection, beside: Beside | None = No
         credential = _credential(connection, provider, beside)
     except ProviderNotFound:
         return replace(route, problem="provider_gone")
+    except (NoValue, IncompleteCredential):
+        return replace(route, problem="needs_reconnecting")
     except (PolicyRefused, IntegrationError):
         return replace(route, problem="host_refused")
-    except NoValue:
-        return replace(route, problem="needs_reconnecting")
     except VaultError:
         return replace(route, problem="credential_unreadable")
     ends = connection.access_expires_at if connection.kind == Connection.Kind.OAUTH2 else None
@@ -178,17 +177,14 @@ def _credential(connection: Connection, provider: Provider, beside: Beside | Non
     rows = None if beside is None else _openable(beside)
     fields = vault.use(stored, actor=_actor(connection), purpose="gateway call", rows=rows)
     opened = {name: value.expose() for name, value in fields.items()}
-    if connection.kind == Connection.Kind.BASIC:
-        value = injection.value(username=opened.get("username", ""), password=opened.get("password", ""))
-    else:
-        value = injection.value(token=opened[_TOKEN_FIELDS[connection.kind]])
+    ready = injected(injection, connection.kind, opened)
     return Credential(
-        injected=Injected(injection.in_, injection.name, value),
+        injected=ready,
         secret_id=stored.pk,
         version=stored.current.number,
         version_id=stored.current.pk,
         made_at=stored.current.created_at,
-        known=(*(text for name, text in opened.items() if name != "username"), value),
+        known=(*(text for name, text in opened.items() if name != "username"), *ready.texts),
     )
 
 

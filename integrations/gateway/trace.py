@@ -11,7 +11,7 @@ from integrations.call_log import CallRecord
 from integrations.gateway.route import Route
 from integrations.limits import LOOKED_AT_BYTES, Reading, is_limit
 from integrations.limits.reading import fold
-from integrations.models.call import Outcome
+from integrations.models.call import FAILED_OUTCOMES, Outcome
 from integrations.providers.shape import Provider
 from secrets_vault.ids import uuid7
 from secrets_vault.masking.bodies import decompress
@@ -50,6 +50,7 @@ class Trace:
     has_begun: bool = False
     was_cancelled: bool = False
     token_text: str = field(default="", repr=False)
+    signatures: list[str] = field(default_factory=list, repr=False)
 
     def note(self, **event: object) -> None:
         """Add to the timeline what one attempt came to."""
@@ -83,6 +84,7 @@ class Trace:
         route = self.route
         assert route is not None  # noqa: S101 - the caller checks
         way, credential = route.way, route.way.credential if route.way else None
+        outcome = self.outcome()
         return CallRecord(
             id=self.id,
             at=self.at,
@@ -97,7 +99,7 @@ class Trace:
             host=way.origin.bound_name if way else "",
             target=self.upstream_target,
             status=self.status,
-            outcome=self.outcome(),
+            outcome=outcome,
             code=self.code,
             attempts=self.attempts,
             total_ms=self.total_s * 1000,
@@ -115,7 +117,12 @@ class Trace:
             secret_version=credential.version if credential else None,
             secret_made_at=credential.made_at if credential else None,
             caller_ip=self.caller_ip,
-            known=(*(credential.known if credential else ()), self.token_text),
+            # A signature is in no row of a call that went well, and would make a masker for each call.
+            known=(
+                *(credential.known if credential else ()),
+                self.token_text,
+                *(self.signatures if outcome.value in FAILED_OUTCOMES else ()),
+            ),
         )
 
     def outcome(self) -> Outcome:

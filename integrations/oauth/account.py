@@ -56,7 +56,7 @@ def find_account(
 
 
 def _with(connection: Connection, variables: Mapping[str, str]) -> Connection:
-    return Connection(provider_key=connection.provider_key, variables=dict(variables))
+    return Connection(provider_key=connection.provider_key, kind=connection.kind, variables=dict(variables))
 
 
 def _told(provider: Provider, source: str, answer: Any) -> dict[str, str]:

@@ -28,7 +28,7 @@ JITTER = 0.05
 
 def provider_of(connection: Connection) -> Provider:
     """Return the facts of a connection's provider with its own URL variables filled in."""
-    return get_provider(connection.provider_key).render(connection.variables)
+    return get_provider(connection.provider_key).of_kind(connection.kind).render(connection.variables)
 
 
 def oauth_facts(provider: Provider) -> OAuthFacts:

@@ -22,7 +22,7 @@ def shown_provider(connection: Connection) -> Provider:
     What calls the provider takes `provider_of` instead, which raises.
     """
     try:
-        return get_provider(connection.provider_key).render(connection.variables)
+        return get_provider(connection.provider_key).of_kind(connection.kind).render(connection.variables)
     except (ProviderNotFound, BadFacts, BadVariable):
         return stand_in(connection.provider_key)
 

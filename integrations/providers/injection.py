@@ -11,6 +11,8 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from django.utils.translation import gettext_noop
+
 from integrations.providers.parts import QUERY_NAME, TCHAR, one_of
 
 PLACES = ("header", "query", "path", "json", "sigv4")
@@ -27,7 +29,12 @@ OWN_FIELDS: Mapping[str, tuple[str, ...]] = {
     "bearer": ("token",),
     "basic": ("username", "password"),
 }
-OWN_WORDS = {"api_key": "API key", "token": "Bearer token", "username": "User name", "password": "Password"}
+OWN_WORDS = {
+    "api_key": gettext_noop("API key"),
+    "token": gettext_noop("Bearer token"),
+    "username": gettext_noop("User name"),
+    "password": gettext_noop("Password"),
+}
 
 # Headers that say where a request goes and where it ends: a value of ours there would let it end elsewhere.
 FRAMING = frozenset(

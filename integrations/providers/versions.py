@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from django.utils.translation import gettext_noop
+
 from integrations.providers.injection import FIELD_NAME, FRAMING
 from integrations.providers.parts import TCHAR, Variable, compiled
 
@@ -43,7 +45,13 @@ class Versions:
         newest = self.default or next(iter(self.known), "")
         is_optional = bool(self.header)
         return Variable(
-            self.variable, "form", self.pattern, newest, "API version", self.default, is_optional=is_optional
+            self.variable,
+            "form",
+            self.pattern,
+            newest,
+            gettext_noop("API version"),
+            self.default,
+            is_optional=is_optional,
         )
 
     def in_header(self) -> Mapping[str, str]:

@@ -391,3 +391,22 @@ def test_an_existing_client_is_added_to_and_everything_is_in_the_book(apply):
     assert "client.created" not in actions
     assert audit.verify().ok
     assert STRIPE not in json.dumps([event.details for event in AuditEvent.objects.all()])
+
+
+TWO_VALUES = STATIC.replace('provider = "stripe"', 'provider = "custom"').replace(
+    "rotate_after_days = 60",
+    'fields = { application_key = { value = "app-canary-1" } }\n[client.connection.custom]\nbase_url = "https://dog.test"',
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (TWO_VALUES, "has no such field"),
+        (CONSENT.replace('kind = "oauth2"', 'kind = "oauth2"\nfields = { a = { value = "b" } }'), "belongs to kinds"),
+    ],
+)
+def test_a_second_value_that_the_provider_does_not_know_is_refused(apply, text, said):
+    with pytest.raises(BadFile, match=said) as refused:
+        apply(text)
+    assert "app-canary-1" not in str(refused.value)

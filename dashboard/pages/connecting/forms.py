@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from dashboard.forms import PageForm
 from dashboard.pages.connecting.picker import LINK, NOW
-from dashboard.pages.vault.forms import FIELDS_OF_KIND, AgeFields, owner_field, rule_field, typed_fields, value_field
+from dashboard.pages.vault.forms import AgeFields, credential_inputs, owner_field, rule_field, typed_fields
 from integrations.links.words import catalogues
 from integrations.providers.registry import Warned, warnings_for
 
@@ -163,7 +163,7 @@ class PastedConnection(AgeFields, NewConnection):
         super().__init__(*args, **kwargs)
         self.kind = kind
         self.warned: list[Warned] = []
-        values = {f"value_{name}": value_field(name, label) for name, label in FIELDS_OF_KIND[kind]}
+        values = credential_inputs(self.provider.fields_of(kind))
         self.fields.update(values)
         self.fields["owner_name"].initial = user.name
         parts = [f"var_{variable.name}" for variable in self.asked]

@@ -153,7 +153,8 @@ def _form(
     more: dict[str, Any] = {"user": request.user, "kind": way}
     if issubclass(kind, OAuthConnection):
         more = {"app": app, "initial": {"language": place.client.language}}
-    return kind(request.POST if request.method == "POST" else None, provider=provider, place=place, **more)
+    known = provider.of_kind("oauth2" if issubclass(kind, OAuthConnection) else way)
+    return kind(request.POST if request.method == "POST" else None, provider=known, place=place, **more)
 
 
 def _field_of(form: NewConnection, name: str) -> str | None:

@@ -24,9 +24,9 @@ from integrations.connections import BadValue, ConnectionChanged, StillUsed
 from integrations.connections.credential import FIELDS
 from integrations.models import Connection
 from integrations.oauth.app import choose_app, usable_apps
+from integrations.providers.gone import shown_provider
 from secrets_vault.errors import VaultError
 from secrets_vault.people.step_up import step_up_required
-from secrets_vault.secret import Secret
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -156,13 +156,12 @@ def credential(request: PageRequest, slug: str) -> HttpResponse:
     connection = manageable_connection(request, slug)
     if connection.kind not in FIELDS:
         raise Http404
-    form = CredentialForm(request.POST or None, kind=connection.kind)
+    form = CredentialForm(request.POST or None, wanted=shown_provider(connection).fields_of(connection.kind))
     if request.method == "POST" and form.is_valid():
-        fields = {name: Secret(form.cleaned_data[name]) for name in form.names}
         try:
             connections.connect_key(
                 connection,
-                fields,
+                form.values(),
                 actor=actor_of(request),
                 now=timezone.now(),
                 made_on=form.cleaned_data["made_on"],

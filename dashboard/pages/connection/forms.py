@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, time, timedelta
 from ipaddress import ip_network
 from typing import Any
@@ -15,13 +15,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from dashboard.forms import PageForm
-from integrations.connections.credential import FIELDS
 from integrations.gateway.console import METHODS
 from integrations.gateway.target import is_refused
 from integrations.models import Connection, GatewayToken
 from integrations.providers.gone import shown_provider
+from integrations.providers.injection import CredentialField
 from integrations.providers.reach import Reach
 from integrations.tokens import LONGEST_GAP_S, SHORTEST_GAP_S
+from secrets_vault.secret import Secret
 
 PATH = re.compile(r"/[\x21-\x22\x24-\x7e]*\Z")  # printable ASCII without a space and without "#"
 PATTERN = re.compile(r"[/*][\x21-\x7e]*\Z")
@@ -258,19 +259,21 @@ class CredentialForm(PageForm):
         help_text=gettext_lazy("The day the provider made it. Empty: not known."),
     )
 
-    LABELS = {
-        "api_key": gettext_lazy("API key"),
-        "token": gettext_lazy("Bearer token"),
-        "username": gettext_lazy("User name"),
-        "password": gettext_lazy("Password"),
-    }
-
-    def __init__(self, *args: Any, kind: str, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, wanted: Sequence[CredentialField], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.names = FIELDS.get(kind, ())
-        for name in self.names:
+        self.wanted = wanted
+        for field in wanted:
             widget = forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"})
-            self.fields[name] = forms.CharField(
-                label=self.LABELS[name], strip=False, widget=widget, required=name != "password", max_length=8192
+            self.fields[field.name] = forms.CharField(
+                label=_(field.words),
+                strip=False,
+                widget=widget,
+                required=not field.is_optional and field.name != "password",
+                max_length=8192,
             )
-        self.order_fields([*self.names, "made_on"])
+        self.order_fields([*(field.name for field in wanted), "made_on"])
+
+    def values(self) -> dict[str, Secret]:
+        """Return what was typed, as the vault takes it. What may be left out and was is not among it."""
+        given = {field: self.cleaned_data[field.name] for field in self.wanted}
+        return {field.name: Secret(text) for field, text in given.items() if text or not field.is_optional}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from dashboard.forms import PageForm
+from integrations.errors import IntegrationError
+from integrations.providers.injection import OWN_FIELDS, CredentialField
+from integrations.providers.registry import get_provider
 from secrets_vault import vault
 from secrets_vault.models import Environment, StoredSecret
 from secrets_vault.secret import Secret
@@ -155,7 +159,29 @@ def _value_fields(stored: StoredSecret) -> dict[str, forms.Field]:
         for field in fields.values():
             field.required = False
         return fields
-    return {f"value_{name}": value_field(name, label) for name, label in FIELDS_OF_KIND.get(stored.kind, ())}
+    return credential_inputs(asked_for(stored))
+
+
+def asked_for(stored: StoredSecret) -> list[CredentialField]:
+    """Return what a new version asks for: the fields of its provider's credentials, those it has, or its kind's."""
+    if stored.kind in OWN_FIELDS and stored.provider_key:
+        with suppress(IntegrationError):
+            return list(get_provider(stored.provider_key).fields_of(stored.kind))
+    own = [CredentialField(name, str(label)) for name, label in FIELDS_OF_KIND.get(stored.kind, ())]
+    if stored.kind not in OWN_FIELDS or stored.current is None:
+        return own
+    known = {field.name for field in own}
+    names = [row.name for row in stored.current.fields.all() if row.name not in known]
+    return [*own, *(CredentialField(name, name) for name in names)]
+
+
+def credential_inputs(wanted: Iterable[CredentialField]) -> dict[str, forms.Field]:
+    """Return one input for each value of a credential, in the provider's words."""
+    found: dict[str, forms.Field] = {}
+    for field in wanted:
+        found[f"value_{field.name}"] = made = value_field(field.name, _(field.words))
+        made.required = not field.is_optional
+    return found
 
 
 class SecretDetailsForm(PageForm):
@@ -187,5 +213,7 @@ def places(user: User) -> list[tuple[str, str]]:
 
 def typed_fields(data: Mapping[str, Any], kind: str) -> dict[str, Secret]:
     """Return what was typed for a kind, as the vault takes it."""
-    names = [name for name, _ in FIELDS_OF_KIND[kind]]
+    own = [name for name, _ in FIELDS_OF_KIND[kind]]
+    more = [name.removeprefix("value_") for name in data if name.startswith("value_")]
+    names = dict.fromkeys([*own, *more])
     return {name: Secret(data[f"value_{name}"]) for name in names if data.get(f"value_{name}")}

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations import connections, tokens
-from integrations.gateway.inject import Injected, upstream_headers
+from integrations.gateway.inject import upstream_headers
+from integrations.injecting import Injected
 from integrations.models import Connection
 from secrets_vault import generation, vault
 from secrets_vault.actor import SYSTEM
@@ -239,7 +240,7 @@ HEADERS = st.lists(st.tuples(st.sampled_from(DROPPED + KEPT), st.integers(0, 4),
 def test_no_spelling_of_a_header_gets_past_or_in_the_way_of_the_credential(chosen, listed):
     headers = [(b"connection", f"X-Listed, {listed}".encode())]
     headers += [(spelled(name, how), b"evil-%d" % n) for name, how, n in chosen]
-    injected = Injected("header", "X-Api-Key", "the-credential")
+    injected = Injected(headers=((b"X-Api-Key", b"the-credential"),), taken=frozenset({b"x-api-key"}))
     sent = upstream_headers(headers, carriers=frozenset({"header:authorization"}), injected=injected, static={})
     wanted = [
         (spelled(name, how), b"evil-%d" % n)
