@@ -105,6 +105,7 @@ TEMPLATES = [
                 "django.templatetags.i18n",
                 "dashboard.templatetags.parts",
                 "dashboard.templatetags.charts",
+                "dashboard.templatetags.tables",
             ],
         },
     },

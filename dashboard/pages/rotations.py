@@ -82,16 +82,19 @@ def rotations(request: PageRequest) -> HttpResponseBase:
         return csv_response("rotations", CSV_HEADER, (_csv_row(row) for row in rows))
     start = _start(request.GET.get("from", ""), len(rows))
     states = Counter(row.due.state.value for row in board)
+    manageable = set(Client.objects.manageable_by(request.user).values_list("pk", flat=True))
     context = {
         "filters": filters,
-        "rows": [_shown(row) for row in rows[start : start + SHOWN_ROWS]],
+        "rows": [
+            _shown(row, can_manage=request.user.is_owner or row.stored.client_id in manageable)
+            for row in rows[start : start + SHOWN_ROWS]
+        ],
         "total": len(rows),
         "next": start + SHOWN_ROWS if start + SHOWN_ROWS < len(rows) else None,
         "start": start,
         "counts": {state.value: states[state.value] for state in State},
         "strip": [(row.due.on, row.stored.label) for row in board if row.due.state != State.SNOOZED],
         "snooze": SnoozeForm(),
-        "manageable": set(Client.objects.manageable_by(request.user).values_list("pk", flat=True)),
         "is_filtered": bool(filters.chosen()),
     }
     return render_page(request, "dashboard/rotations.html", context, part="board")
@@ -112,9 +115,11 @@ def _matching(board: list[BoardRow], chosen: dict[str, Any]) -> list[BoardRow]:
     ]
 
 
-def _shown(row: BoardRow) -> dict[str, Any]:
+def _shown(row: BoardRow, *, can_manage: bool) -> dict[str, Any]:
+    """Return what `rotation_row` draws."""
     due = row.due
     return {
+        "can_manage": can_manage,
         "stored": row.stored,
         "due": due,
         "tone": TONES[due.state],
