@@ -9,10 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
-from django.db.models import CharField
-from django.db.models.functions import Cast
-
-from dashboard.light import LightEnvironment, SeenClient
+from dashboard.light import LightEnvironment, SeenClient, hex_of
 from integrations import rotation_days
 from secrets_vault import rotation
 from secrets_vault.models import StoredSecret
@@ -29,7 +26,7 @@ class LightSecret:
     It is its own current version: one object less for each of ten thousand.
     """
 
-    id_text: str
+    hex: str
     label: str
     kind: str
     provider_key: str
@@ -48,7 +45,7 @@ class LightSecret:
     @property
     def pk(self) -> UUID:
         """Return the id, as a StoredSecret has it: of thousands of rows, the few that are shown are asked for it."""
-        return UUID(self.id_text)
+        return UUID(self.hex)
 
     @property
     def current(self) -> LightSecret:
@@ -62,13 +59,10 @@ class LightSecret:
 
 
 COLUMNS = (
-    "id_text", "label", "kind", "provider_key", "client_text", "environment__slug", "environment__is_production",
+    "hex", "label", "kind", "provider_key", "client_hex", "environment__slug", "environment__is_production",
     "owner_name", "owner__name", "owner__email", "current__made_on", "current__expires_at",
     "rotate_on", "rotate_after_days", "snoozed_until", "snooze_reason",
 )  # fmt: skip
-
-# PostgreSQL writes ids with dashes and SQLite without; either way thousands of UUIDs are never made.
-IDS_AS_TEXT = {"id_text": Cast("pk", CharField()), "client_text": Cast("client_id", CharField())}
 
 
 def light_board(user: User, clients: Iterable[SeenClient], today: date) -> list[BoardRow]:
@@ -76,24 +70,23 @@ def light_board(user: User, clients: Iterable[SeenClient], today: date) -> list[
 
     `clients` are those this person sees; what belongs to any other (an archived one) is left out.
     """
-    by_id: dict[str, SeenClient | None] = {"": None, **{client.pk.hex: client for client in clients}}
+    by_id: dict[str | None, SeenClient | None] = {client.pk.hex: client for client in clients} | {None: None}
     rows = StoredSecret.objects.visible_to(user).filter(deleted_at=None, current__isnull=False).order_by()
-    rows = rows.exclude(kind__in=rotation.RENEWED_BY_MACHINE).annotate(**IDS_AS_TEXT)
+    rows = rows.exclude(kind__in=rotation.RENEWED_BY_MACHINE).annotate(hex=hex_of("pk"), client_hex=hex_of("client_id"))
     days, found = rotation_days.by_provider(), []
     for row in rows.values_list(*COLUMNS):
-        client_id = (row[4] or "").replace("-", "")
-        if client_id not in by_id:
+        if row[4] not in by_id:
             continue
-        stored = cast(StoredSecret, _light(row, by_id[client_id]))
+        stored = cast(StoredSecret, _light(row, by_id[row[4]]))
         if when := rotation.due(stored, today, provider_days=days):
             found.append(BoardRow(stored, when))
-    return sorted(found, key=lambda row: rotation.place_of(row, row.stored.id_text))  # type: ignore[attr-defined]
+    return sorted(found, key=lambda row: rotation.place_of(row, row.stored.hex))  # type: ignore[attr-defined]
 
 
 def _light(row: tuple, client: SeenClient | None) -> LightSecret:
-    id_text, label, kind, key, _, env_slug, is_production, name, user_name, email, *rest = row
+    hex, label, kind, key, _, env_slug, is_production, name, user_name, email, *rest = row
     environment = _environment(env_slug, is_production) if env_slug else None
-    return LightSecret(id_text, label, kind, key, client, environment, name or user_name or email or "", *rest)
+    return LightSecret(hex, label, kind, key, client, environment, name or user_name or email or "", *rest)
 
 
 @lru_cache(maxsize=100)

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from dashboard.day import HOURS, Hours, first_hour
 from dashboard.documented import providers_of
+from dashboard.light import hex_of
 from dashboard.words import bucket_words
 from integrations.limits import documented_limits
 from integrations.models import Call, CallHour, GatewayToken, LimitReading
@@ -86,31 +87,37 @@ class Use:
 class Place(NamedTuple):
     """What decides which limits a connection has. A page looks at 2,000 of them to show two dozen."""
 
-    pk: UUID
+    hex: str
     provider_key: str
     kind: str
     is_production: bool
     slow_down_percent: int
 
+    @property
+    def pk(self) -> UUID:
+        """Return the connection's id."""
+        return UUID(self.hex)
+
 
 def places_of(connections: QuerySet[Connection]) -> list[Place]:
     """Return connections lightly, without making models."""
-    columns = ("pk", "provider_key", "kind", "environment__is_production", "slow_down_percent")
-    return [Place(*row) for row in connections.order_by().values_list(*columns)]
+    columns = ("hex", "provider_key", "kind", "environment__is_production", "slow_down_percent")
+    return [Place._make(row) for row in connections.order_by().annotate(hex=hex_of("pk")).values_list(*columns)]
 
 
-def told_percents(user: User, *, now: datetime) -> dict[UUID, float]:
+def told_percents(user: User, *, now: datetime) -> dict[str, float]:
     """Return the used percent of each connection's tightest limit that a provider told, in two queries.
 
-    The database works it out, but for windows whose end follows from their length.
+    The keys are the connections' ids as hex digits, as a `Place` has them. The database works it out, but for
+    windows whose end follows from their length.
     """
     rows = LimitReading.objects.visible_to(user).order_by()
     follows = Q(resets_at=None, window_s__isnull=False)
-    found: dict[UUID, float] = dict(
-        rows.exclude(follows).values_list("connection_id").annotate(used=Max(_percent(now)))
-    )
+    told = rows.exclude(follows).annotate(hex=hex_of("connection_id"))
+    found: dict[str, float] = dict(told.values_list("hex").annotate(used=Max(_percent(now))))
     for quota in _quotas(rows.filter(follows), now=now):
-        found[quota.connection_id] = max(found.get(quota.connection_id, 0.0), quota.used_percent)
+        pk = quota.connection_id.hex
+        found[pk] = max(found.get(pk, 0.0), quota.used_percent)
     return found
 
 

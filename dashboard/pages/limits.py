@@ -115,10 +115,10 @@ def board_of(user: User, chosen: dict[str, Any], *, now: datetime) -> Board:
     places = places_of(_asked_for(Connection.objects.visible_to(user), chosen))
     percents = told_percents(user, now=now)
     own: defaultdict[UUID, list[Quota]] = defaultdict(list)
-    for quota in documented_quotas([place for place in places if place.pk not in percents], now=now):
+    for quota in documented_quotas([place for place in places if place.hex not in percents], now=now):
         own[quota.connection_id].append(quota)
-    percents |= {pk: max(quota.used_percent for quota in quotas) for pk, quotas in own.items()}
-    found = [(place, percents[place.pk]) for place in places if place.pk in percents]
+    percents |= {pk.hex: max(quota.used_percent for quota in quotas) for pk, quotas in own.items()}
+    found = [(place, percents[place.hex]) for place in places if place.hex in percents]
     return Board(sorted(found, key=lambda row: -row[1]), own)
 
 
