@@ -19,7 +19,7 @@ from config.answers import Message, Receive, Scope, Send, problem
 logger = logging.getLogger(__name__)
 
 THREADS = 12
-HASHED = ("/accounts/", "/setup/")  # forms that take a password
+HASHED = ("/accounts/", "/setup/", "/handover/")  # forms that take a password or a passphrase
 AT_THE_HASHER = 4
 MAILED = ("/accounts/password/reset/", "/accounts/email/")  # forms that send a mail before they answer
 AT_THE_MAIL_SERVER = 2

@@ -23,6 +23,8 @@ from dashboard.pages.connecting import list as connection_list
 from dashboard.pages.connection import acts, console, token_change, tokens
 from dashboard.pages.connection import one as connection_page
 from dashboard.pages.errors import groups, states
+from dashboard.pages.handovers import list as handover_list
+from dashboard.pages.handovers import making as handover_making
 from dashboard.pages.settings import address, background, backup, mail, profile, rotation, security
 from dashboard.pages.vault import importing, new, one, showing
 from dashboard.pages.vault import list as vault_list
@@ -98,6 +100,11 @@ urlpatterns = [
     path("vault/<uuid:pk>/versions/<int:number>/promote/", one.promote, name="secret_promote"),
     path("vault/<uuid:pk>/delete/", one.delete, name="secret_delete"),
     path("vault/<uuid:pk>/undelete/", one.undelete, name="secret_undelete"),
+    path("vault/<uuid:pk>/hand-out/", handover_making.hand_out, name="secret_hand_out"),
+    path("vault/handovers/", handover_list.handovers, name="handovers"),
+    path("vault/handovers/export/", handover_list.export, name="handovers_export"),
+    path("vault/handovers/new/", handover_making.share, name="handover_share"),
+    path("vault/handovers/<uuid:pk>/revoke/", handover_list.revoke, name="handover_revoke"),
     # Rotations, messages, audit trail
     path("rotations/", rotations.rotations, name="rotations"),
     path("rotations/snooze/", rotations.snooze, name="snooze"),

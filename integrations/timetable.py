@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils.translation import gettext_lazy
 
-from integrations import clock, mail, reminders, sandbox_control, watch
+from integrations import clock, handover, mail, reminders, sandbox_control, watch
 from integrations.call_log import retention, settling
 from integrations.connections import probe_due
 from integrations.oauth.flow import forget_old
@@ -70,6 +70,12 @@ def try_credentials(now: datetime) -> int:
 def forget_consents(now: datetime) -> int:
     """Delete their rows."""
     return forget_old(now=now)
+
+
+@sweep("handovers", every_s=60, words=gettext_lazy("Empties the one-time links whose time is over"))
+def empty_handovers(now: datetime) -> int:
+    """Delete what they held."""
+    return handover.expire_due(now=now)
 
 
 @sweep("people", every_s=3600, words=gettext_lazy("Forgets sessions and counters that are over"))

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from integrations.handover import views as handovers
 from integrations.links import views as links
 from integrations.oauth import views as oauth
 
@@ -14,4 +15,6 @@ urlpatterns = [
     path("oauth/other-account/<str:flow_id>/", oauth.other_account, name="other_account"),
     path("connect/thanks/<str:language>/", links.thanks, name="thanks"),
     path("connect/<str:token>", links.connect, name="connect"),
+    path("handover/hidden/<str:language>/", handovers.hidden, name="handover_hidden"),
+    path("handover/<str:token>", handovers.handover, name="handover"),
 ]

@@ -27,6 +27,12 @@ PLURAL = "nplurals=2; plural=(n != 1);"
 
 # Which files belong to which room: the first room wins whose line is the file or the beginning of its path.
 ROOMS: dict[str, tuple[str, ...]] = {
+    "handover": (
+        "templates/dashboard/handovers/", "dashboard/pages/handovers/", "integrations/handover/",
+        "integrations/models/handover.py", "templates/emails/handover", "secrets_vault/vault/handing_out.py",
+        "templates/dashboard/offboarding/", "dashboard/pages/offboarding/", "integrations/offboarding/",
+        "integrations/models/offboarding.py", "templates/emails/offboarding",
+    ),
     "today_clients": (
         "templates/dashboard/today.html", "templates/dashboard/client", "templates/dashboard/new_client.html",
         "dashboard/pages/today.py", "dashboard/pages/client", "dashboard/need", "dashboard/owner_needs.py",

@@ -3,6 +3,7 @@
 from integrations.models.alert import AlertEpisode, Message
 from integrations.models.call import Call, CallHour, ClientHour, ErrorGroup, LimitReading, TokenWindow
 from integrations.models.connection import ClientLink, Connection, CustomProvider, OAuthApp, OAuthFlow
+from integrations.models.handover import Handover
 from integrations.models.sweep import Sweep
 from integrations.models.token import GatewayToken
 from integrations.models.webhook import (
@@ -24,6 +25,7 @@ __all__ = [
     "CustomProvider",
     "ErrorGroup",
     "GatewayToken",
+    "Handover",
     "LimitReading",
     "Message",
     "OAuthApp",

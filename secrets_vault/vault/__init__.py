@@ -6,6 +6,7 @@ from secrets_vault.vault.describing import describe
 from secrets_vault.vault.ending import delete, destroy, retire, undelete
 from secrets_vault.vault.finding import find_value, fingerprint, keyed_hash, same_value
 from secrets_vault.vault.forgetting import forget_renewed
+from secrets_vault.vault.handing_out import hand_out, open_for_link, outer_layer, seal_for_link
 from secrets_vault.vault.knowing import stamps, values_to_mask
 from secrets_vault.vault.opening import copy_value, holds, reveal, use
 from secrets_vault.vault.policy import Policy, bind_policy, check_policy
@@ -31,17 +32,21 @@ __all__ = [
     "find_value",
     "fingerprint",
     "forget_renewed",
+    "hand_out",
     "holds",
     "keyed_hash",
     "learn",
     "mark_verified",
+    "open_for_link",
     "open_text",
+    "outer_layer",
     "promote",
     "replace",
     "restore",
     "retire",
     "reveal",
     "same_value",
+    "seal_for_link",
     "seal_text",
     "stamps",
     "store",

@@ -11,7 +11,7 @@ from secrets_vault.models import Client
 from secrets_vault.secret import Secret
 
 # Whole documents: no log line repeats one, and noting each would push the credentials out of the log's memory.
-DOCUMENTS = frozenset({"session", "webhookevent.head_sealed", "webhookevent.body_sealed"})
+DOCUMENTS = frozenset({"session", "webhookevent.head_sealed", "webhookevent.body_sealed", "handover.sealed"})
 
 
 def seal_text(text: str | bytes | Secret, *, field: str, row_id: UUID, client: Client | None = None) -> bytes:

@@ -1,0 +1,1 @@
+"""One-time links that hand a secret out: made, listed, revoked."""
