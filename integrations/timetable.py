@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy
 from integrations import clock, handover, mail, reminders, sandbox_control, watch
 from integrations.call_log import retention, settling
 from integrations.connections import probe_due
+from integrations.oauth.due import refresh_due
 from integrations.oauth.flow import forget_old
-from integrations.oauth.refresh import refresh_due
 from integrations.sweeps import sweep
 from integrations.webhooks import forwarding, published
 from integrations.webhooks import retention as webhook_retention

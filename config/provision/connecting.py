@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from config.provision.alike import REASON, check_age, environment_of, is_of_another_client, keep_age, keep_rotation
+from config.provision.granting import apply_grant
 from config.provision.reading import CUSTOM, AppSpec, ConnectionSpec
 from config.provision.run import Run
 from integrations.connections.making import is_of_the_sandbox
@@ -12,6 +13,7 @@ from integrations.oauth.keeping import app_policy
 from integrations.providers.described import describe
 from integrations.providers.injection import OWN_FIELDS
 from integrations.providers.loading import CUSTOM_PREFIX
+from integrations.providers.parts import TOKEN_KINDS
 from integrations.providers.reading import BadFacts
 from integrations.providers.registry import ProviderNotFound, get_provider
 from integrations.providers.shape import BadVariable, KindNotOffered, Provider
@@ -27,7 +29,11 @@ Status = Connection.Status
 
 def apply_connection(run: Run, client: Client, spec: ConnectionSpec) -> Connection | None:
     """Make or change one connection; None when something in it was refused."""
-    existing = Connection.objects.select_related("secret__current", "oauth_app__secret").filter(slug=spec.slug).first()
+    existing = (
+        Connection.objects.select_related("secret__current", "oauth_app__secret", "grant_secret__current")
+        .filter(slug=spec.slug)
+        .first()
+    )
     if is_of_another_client(run, client, spec, existing):
         return None
     check_age(run, spec)
@@ -40,8 +46,10 @@ def apply_connection(run: Run, client: Client, spec: ConnectionSpec) -> Connecti
         return None
     connection = existing or _make(run, client, spec, provider_key=provider.key, environment=environment)
     _set_variables(run, connection, spec)
-    if spec.kind == Connection.Kind.OAUTH2:
-        _apply_app(run, connection, spec, rendered)
+    if spec.kind in TOKEN_KINDS:
+        if spec.kind != Connection.Kind.JWT_BEARER or spec.app is not None:
+            _apply_app(run, connection, spec, rendered)
+        apply_grant(run, connection, spec)
     else:
         _apply_credential(run, connection, spec, rendered)
     return connection

@@ -17,12 +17,17 @@ from config.provision.sources import Sources, take_secret
 from config.provision.table import Table
 from config.provision.written import SLUG, take_each, take_networks, take_slug
 from integrations import tokens
+from integrations.providers.parts import TOKEN_KINDS
 from secrets_vault.secret import Secret
 
-KINDS = ("api_key", "bearer", "basic", "oauth2")
-KINDS_NOT_BUILT = ("client_credentials", "jwt_bearer")
+KINDS = ("api_key", "bearer", "basic", "oauth2", "client_credentials", "jwt_bearer")
 METHOD = re.compile(r"[A-Z][A-Z-]{0,15}")
 CUSTOM = "custom"
+NO_SECRET = {
+    "oauth2": "an oauth2 connection gets its tokens by consent; leave it out",
+    "client_credentials": "a client_credentials connection has its secret in oauth_app; leave it out",
+    "jwt_bearer": "a jwt_bearer connection has a key and claims; leave it out",
+}
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,8 @@ class ConnectionSpec:
     custom: dict[str, Any] | None = None
     rotate_after_days: int | None = None
     variables: dict[str, str] | None = None
+    key: Secret | None = None
+    claims: dict[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -149,26 +156,22 @@ def _connection(table: Table, sources: Sources) -> ConnectionSpec | None:
         custom=None if custom is None else dict(custom.values),
         rotate_after_days=table.take_count("rotate_after_days", most=730),
         variables=_variables(table),
+        key=_key(table, kind, sources),
+        claims=_claims(table, kind),
     )
     table.finish()
     return found if slug and provider and kind else None
 
 
 def _kind(table: Table) -> str | None:
-    if table.values.get("kind") in KINDS_NOT_BUILT:
-        table.take("kind", str, "a text")
-        table.refuse("kind", f"connections of kind {table.values['kind']} are not built yet")
-        for name in ("key", "claims"):
-            table.take(name, type(table.values.get(name)), "anything")
-        return None
     return table.take_choice("kind", KINDS)
 
 
 def _fields(table: Table, kind: str | None, sources: Sources) -> dict[str, Secret]:
     """Return the values of the credential by their field names."""
     username = table.take_text("username")
-    if kind == "oauth2" and table.has("secret"):
-        table.refuse("secret", "an oauth2 connection gets its tokens by consent; leave it out")
+    if kind in TOKEN_KINDS and table.has("secret"):
+        table.refuse("secret", NO_SECRET[kind])
     secret = take_secret(table, "secret", sources)
     if kind != "basic":
         if username is not None:
@@ -193,8 +196,8 @@ def _further(table: Table, kind: str | None, sources: Sources) -> dict[str, Secr
 def _app(table: Table, kind: str | None, sources: Sources) -> AppSpec | None:
     named = table.take_text("app", longest=120)
     inline = table.take_table("oauth_app")
-    if kind not in ("oauth2", None) and (named or inline):
-        table.refuse("oauth_app" if inline else "app", "belongs to kind oauth2")
+    if kind not in (*TOKEN_KINDS, None) and (named or inline):
+        table.refuse("oauth_app" if inline else "app", f"belongs to kinds {', '.join(TOKEN_KINDS)}")
     if named and inline:
         table.refuse("app", "give either oauth_app or app, not both")
     if inline is None:
@@ -208,6 +211,23 @@ def _app(table: Table, kind: str | None, sources: Sources) -> AppSpec | None:
         inline.refuse("app", "give either the name of an agency app or a client_id, not both")
     inline.finish()
     return AppSpec(name or "", client_id or "", secret, tuple(scopes), tuple(optional))
+
+
+def _key(table: Table, kind: str | None, sources: Sources) -> Secret | None:
+    """Return the private key: a PEM, or a service account's JSON file as it was downloaded."""
+    key = take_secret(table, "key", sources, has_lines=True)
+    if key is not None and kind not in ("jwt_bearer", None):
+        table.refuse("key", "belongs to kind jwt_bearer")
+    return key
+
+
+def _claims(table: Table, kind: str | None) -> dict[str, str] | None:
+    given = table.take_table("claims")
+    if given is None:
+        return None
+    if kind not in ("jwt_bearer", None):
+        table.refuse("claims", "belongs to kind jwt_bearer")
+    return {name: text for name in given.values if (text := given.take_text(name, longest=500)) is not None}
 
 
 def _variables(table: Table) -> dict[str, str] | None:

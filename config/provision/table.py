@@ -9,11 +9,6 @@ from typing import Any
 from config.provision.lines import Path
 from config.provision.problems import Document
 
-NOT_BUILT = {
-    "key": "signing keys (jwt_bearer) are",
-    "claims": "claims (jwt_bearer) are",
-}
-
 
 class Table:
     """A table at `path`. Every `take_…` returns None for a key that is absent or was refused."""
@@ -131,7 +126,4 @@ class Table:
         for name in self.values:
             if name in self._taken:
                 continue
-            if name in NOT_BUILT:
-                self.refuse(name, f"{NOT_BUILT[name]} not built yet")
-            else:
-                self.refuse(name, f"is not a known key (known: {', '.join(sorted(self._taken))})")
+            self.refuse(name, f"is not a known key (known: {', '.join(sorted(self._taken))})")

@@ -18,10 +18,13 @@ from integrations.errors import IntegrationError
 from integrations.models import Connection
 from integrations.oauth.account import account_in
 from integrations.oauth.errors import NeedsReconnecting, NotUsableNow
+from integrations.oauth.held import read
 from integrations.oauth.keeping import bound_host, provider_of
-from integrations.oauth.refresh import access_token, read
+from integrations.oauth.machine import can_ask, is_machine
+from integrations.oauth.refresh import access_token
 from integrations.oauth.session import Send
 from integrations.probe_call import NoProbe, ProbeAnswer, call_probe
+from integrations.providers.parts import TOKEN_KINDS
 from integrations.providers.shape import Provider
 from integrations.status import ConnectionChanged, Status, set_status, swap
 from secrets_vault import vault
@@ -52,6 +55,13 @@ SENTENCES = {
     "no_probe": gettext_lazy("{name} has no harmless call to test with. The first real call will tell."),
     "no_credential": gettext_lazy("There is no credential to test yet."),
     "needs_reconnecting": gettext_lazy("The access was withdrawn or has ended. Reconnect it."),
+    "grant_refused": gettext_lazy(
+        "{name} gives no access token for this. Check the key and what stands beside it, then try again."
+    ),
+    "app_refused": gettext_lazy("{name} refuses the OAuth app. Check its client id and its secret or key."),
+    "clock_off": gettext_lazy(
+        "The clock of this computer and that of {name} differ, so what is signed here is refused. Set the clock right."
+    ),
     "unreadable": gettext_lazy("The stored credential cannot be read or may not be sent there. Store it again."),
 }
 
@@ -81,6 +91,8 @@ def probe(
     """Try the credential with the provider's cheapest call, and note what came of it. Never raises for the outcome."""
     now = now or timezone.now()
     row = read(connection.pk)
+    if is_machine(row) and row.status == Status.NEEDS_RECONNECTING:
+        set_status(row, Status.UNTESTED, actor=actor, now=now)  # somebody wants to know whether it is mended
     provider = provider_of(row)
     outcome, answer = _try(row, provider, now=now, send=send)
     account_id, account_name = account_in(provider, answer.json()) if outcome == "works" else ("", "")
@@ -95,20 +107,24 @@ def probe(
 
 
 def _try(row: Connection, provider: Provider, *, now: datetime, send: Send) -> tuple[str, ProbeAnswer]:
-    if row.secret is None:
+    if row.secret is None and not (is_machine(row) and can_ask(row)):
         return "no_credential", ProbeAnswer()
     try:
+        if is_machine(row) and row.secret is None:
+            access_token(row, now=now, send=send)
+            row = read(row.pk)
+            provider = provider_of(row)  # the answer may have told a part of the address
         answer = call_probe(provider, row.kind, _fields(row, provider, now=now, send=send), send=send)
-        if answer.status == 401 and row.kind == "oauth2":
-            refused = row.secret.current_id
+        if answer.status == 401 and row.kind in TOKEN_KINDS:
+            refused = row.secret.current_id if row.secret else None
             fresh = access_token(row, now=now, refused=refused, send=send)
             answer = call_probe(provider, row.kind, {"access_token": fresh}, send=send)
     except NoProbe:
         return "no_probe", ProbeAnswer()
     except NeedsReconnecting:
-        return "needs_reconnecting", ProbeAnswer()
-    except NotUsableNow:
-        return "unreachable", ProbeAnswer()
+        return "grant_refused" if is_machine(row) else "needs_reconnecting", ProbeAnswer()
+    except NotUsableNow as error:
+        return _why_no_token(row, error), ProbeAnswer(code=error.code)
     except (VaultError, IntegrationError) as error:
         return "unreadable", ProbeAnswer(code=error.code)
     return _outcome(answer, provider), answer
@@ -120,9 +136,16 @@ def _fields(row: Connection, provider: Provider, *, now: datetime, send: Send) -
     url = provider.probe.url if provider.probe and provider.probe.url else provider.base_url
     for slot in provider.injection_for(row.kind).slots:
         vault.check_policy(row.secret, host=bound_host(url), slot=slot)
-    if row.kind == "oauth2":
+    if row.kind in TOKEN_KINDS:
         return {"access_token": access_token(row, now=now, send=send)}
     return vault.use(row.secret, actor=SYSTEM, purpose="probe")
+
+
+def _why_no_token(row: Connection, error: NotUsableNow) -> str:
+    if error.code == "clock_off":
+        return "clock_off"
+    app = read(row.pk).oauth_app
+    return "app_refused" if app is not None and app.is_broken else "unreachable"
 
 
 def _outcome(answer: ProbeAnswer, provider: Provider) -> str:

@@ -19,9 +19,9 @@ from integrations.gateway.refreshing import Refresher
 from integrations.gateway.route import Route, Way
 from integrations.gateway.trace import Trace
 from integrations.limits import Reading
-from integrations.models import Connection
 from integrations.outbound import Caller
 from integrations.outbound.call import Upload
+from integrations.providers.parts import TOKEN_KINDS
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
@@ -50,7 +50,7 @@ class Forwarder:
         trace.token_text, rest = found.text, found.without_segment(rest)
         route = trace.route = await self.lookup.route(found.text, slug)
         trace.upstream_target = target.joined(shown_base(route.way), rest, query)
-        way = judged(route, found, trace=trace, rest=rest)
+        way = await self._judged(trace, found, rest=rest)
         await self.throttle.take(route.token)
         way = await self._with_living_token(trace, way)
         content = await body.first()
@@ -74,6 +74,19 @@ class Forwarder:
                 )
                 await relay(await attempts.until_one_stands(budget), trace=trace, way=way, send=send)
 
+    async def _judged(self, trace: Trace, found: carried.Carried, *, rest: bytes) -> Way:
+        """Return the way of an allowed call; the first token of a machine's connection is asked for now."""
+        route = trace.route
+        assert route is not None  # noqa: S101 - for the type checker; it was looked up just now
+        try:
+            return judged(route, found, trace=trace, rest=rest)
+        except Problem as problem:
+            if not route.lacks_token or problem.code != route.problem or route.connection_id is None:
+                raise
+        await self.refresher.before_the_call(route.connection_id, seen=None)
+        trace.route = await self.lookup.route(trace.token_text, route.slug)
+        return judged(trace.route, found, trace=trace, rest=rest)
+
     async def _in_its_turn(self, trace: Trace, way: Way, found: carried.Carried, *, rest: bytes) -> Way:
         """Wait for the token's turn. What was true before a wait is asked again: the token may be revoked by now."""
         if trace.route is None or not await self.throttle.wait_for_turn(trace.route.token):
@@ -94,7 +107,7 @@ class Forwarder:
     async def _renewed(self, trace: Trace, way: Way) -> Way | None:
         """Return the way with a newer access token than the one just refused, or None."""
         route = trace.route
-        if route is None or route.connection_id is None or route.kind != Connection.Kind.OAUTH2:
+        if route is None or route.connection_id is None or route.kind not in TOKEN_KINDS:
             return None
         if not await self.refresher.after_401(route.connection_id, seen=way.credential.version_id):
             return None

@@ -35,7 +35,7 @@ class Refresher:
         except (NeedsReconnecting, NotUsableNow):
             return False
 
-    async def before_the_call(self, connection_id: UUID, *, seen: UUID) -> None:
+    async def before_the_call(self, connection_id: UUID, *, seen: UUID | None) -> None:
         """Replace a token that has ended; raises Problem when there is no usable one now."""
         try:
             await self._in_thread(connection_id, seen)
@@ -44,7 +44,7 @@ class Refresher:
         except NotUsableNow as error:
             raise Problem("unavailable", retry_after_s=error.retry_after_s) from None
 
-    async def _in_thread(self, connection_id: UUID, seen: UUID) -> bool:
+    async def _in_thread(self, connection_id: UUID, seen: UUID | None) -> bool:
         def work() -> bool:
             try:
                 return self._how(Connection(pk=connection_id), now=datetime.now(UTC), seen=seen).outcome in ANEW

@@ -18,6 +18,7 @@ from integrations.injecting import IncompleteCredential, Injected, injected
 from integrations.models import Connection, GatewayToken
 from integrations.outbound import Origin, allowed_private_hosts, split_url
 from integrations.providers.loading import CUSTOM_PREFIX
+from integrations.providers.parts import MACHINE_KINDS, TOKEN_KINDS
 from integrations.providers.registry import ProviderNotFound, described, get_provider
 from integrations.providers.shape import Provider
 from integrations.providers.templates import host as host_of
@@ -76,7 +77,10 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a call with this token to this slug goes. Either `problem` or `way` is set."""
+    """Where a call with this token to this slug goes. Either `problem` or `way` is set.
+
+    `lacks_token`: the first access token has not been asked for yet, and can be without anybody's consent.
+    """
 
     token: TokenFacts
     slug: str
@@ -86,6 +90,7 @@ class Route:
     provider_key: str = ""
     kind: str = ""
     own_slot: str = ""
+    lacks_token: bool = False
     way: Way | None = None
 
 
@@ -140,20 +145,25 @@ def routed(token: TokenFacts, connection: Connection, beside: Beside | None = No
         route = replace(route, own_slot=provider.injection_for(connection.kind).slot)
         problem = _STATUS_PROBLEMS.get(Connection.Status(connection.status), "")
         if problem or provider.missing_variables:
-            return replace(route, problem=problem or "needs_reconnecting")
+            can_ask = not problem and connection.secret is None and _can_have_token(connection)
+            return replace(route, problem=problem or "needs_reconnecting", lacks_token=can_ask)
         origin, base_path = split_url(provider.base_url)
         credential = _credential(connection, provider, beside)
     except ProviderNotFound:
         return replace(route, problem="provider_gone")
     except (NoValue, IncompleteCredential):
-        return replace(route, problem="needs_reconnecting")
+        return replace(route, problem="needs_reconnecting", lacks_token=_can_have_token(connection))
     except (PolicyRefused, IntegrationError):
         return replace(route, problem="host_refused")
     except VaultError:
         return replace(route, problem="credential_unreadable")
-    ends = connection.access_expires_at if connection.kind == Connection.Kind.OAUTH2 else None
+    ends = connection.access_expires_at if connection.kind in TOKEN_KINDS else None
     allowed = beside.hosts if beside else allowed_private_hosts()
     return replace(route, way=Way(provider, origin, base_path, credential, allowed, ends))
+
+
+def _can_have_token(connection: Connection) -> bool:
+    return connection.kind in MACHINE_KINDS or (connection.kind in TOKEN_KINDS and connection.secret is not None)
 
 
 def _provider(key: str, beside: Beside | None) -> Provider:

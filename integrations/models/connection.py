@@ -82,6 +82,8 @@ class Connection(models.Model):
         CLIENT_CREDENTIALS = "client_credentials", gettext_lazy("OAuth 2, the app itself")
         JWT_BEARER = "jwt_bearer", gettext_lazy("Signed JWT (service account)")
 
+    MACHINE_KINDS = (Kind.CLIENT_CREDENTIALS, Kind.JWT_BEARER)
+
     class Status(models.TextChoices):
         NOT_CONNECTED = "not_connected", gettext_lazy("Not connected")
         UNTESTED = "untested", gettext_lazy("Not tested yet")
@@ -149,6 +151,16 @@ class Connection(models.Model):
 
     def __str__(self) -> str:
         return self.label or self.slug
+
+    @property
+    def has_tokens(self) -> bool:
+        """Tell whether a call carries an access token that ends and is replaced here."""
+        return self.kind in (self.Kind.OAUTH2, *self.MACHINE_KINDS)
+
+    @property
+    def is_machine(self) -> bool:
+        """Tell whether its tokens are asked for without anybody's consent."""
+        return self.kind in self.MACHINE_KINDS
 
 
 class OAuthFlow(models.Model):

@@ -55,6 +55,11 @@ def find_account(
     return Account(id_ or identity.key, name or identity.label, variables, None if id_ else identity)
 
 
+def told(connection: Connection, grant: Grant) -> dict[str, str]:
+    """Return the URL variables with those that a token answer tells."""
+    return connection.variables | _told(provider_of(connection), "token", grant.extras)
+
+
 def _with(connection: Connection, variables: Mapping[str, str]) -> Connection:
     return Connection(provider_key=connection.provider_key, kind=connection.kind, variables=dict(variables))
 

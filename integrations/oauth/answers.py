@@ -48,6 +48,7 @@ APP_CODES = frozenset(
     }
 )
 TRANSIENT_CODES = frozenset({"temporarily_unavailable", "server_error", "slow_down", "ratelimited", "internal_error"})
+ENDS_AT = "ends_at"  # where an answer's expires_at goes that is a moment in writing; Authlib takes it for a number
 TRANSIENT_STATUSES = frozenset({408, 409, 425, 429})
 
 
@@ -105,7 +106,10 @@ def _cleaned(table: dict[str, Any], *, failed: bool) -> dict[str, Any]:
     if not failed and table.get("error") in (None, ""):
         table.pop("error", None)
     for name in ("expires_at", "expires_in", "refresh_token_expires_in", "refresh_expires_in"):
-        seconds = read_seconds(table.pop(name, None))
+        raw = table.pop(name, None)
+        if name == "expires_at" and isinstance(raw, str) and "T" in raw:
+            table[ENDS_AT] = raw
+        seconds = read_seconds(raw)
         if seconds is not None and name != "expires_at":
             table[name] = seconds
     return table
@@ -164,28 +168,38 @@ class Grant:
     def fields(self, *, kept_refresh_token: Secret | None = None) -> dict[str, Secret]:
         """Return the fields to store; an absent refresh token means that the old one stays (RFC 6749 section 6)."""
         refresh_token = self.refresh_token or kept_refresh_token
-        stored = {"access_token": self.access_token}
+        stored = {"access_token": self.access_token} if self.access_token else {}
         return stored | ({"refresh_token": refresh_token} if refresh_token else {})
 
 
 TOKEN_FIELDS = frozenset({"access_token", "refresh_token", "id_token"})
 
 
-def read_grant(table: Mapping[str, Any], facts: OAuthFacts) -> Grant:
+def read_grant(table: Mapping[str, Any], facts: OAuthFacts, *, now: datetime, token_at: str) -> Grant:
     """Return the grant in a token answer. Raises BadMinute when it holds no access token."""
-    access, id_token = table.get("access_token"), table.get("id_token")
+    access, id_token = dig(table, token_at), table.get("id_token")
     if not _is_token(access):
         raise BadMinute("no_access_token")
     refresh = table.get("refresh_token")
     return Grant(
         access_token=Secret(access),
         refresh_token=Secret(refresh) if _is_token(refresh) else None,
-        expires_in_s=table.get("expires_in") or facts.access_token_ttl_s,
+        expires_in_s=table.get("expires_in") or _seconds_until(table.get(ENDS_AT), now) or facts.access_token_ttl_s,
         refresh_expires_in_s=table.get("refresh_token_expires_in") or table.get("refresh_expires_in"),
         id_token=Secret(id_token) if _is_token(id_token) else None,
         scopes=read_scopes(dig(table, facts.granted_scopes_at), facts.scope_separator),
-        extras={name: value for name, value in table.items() if name not in TOKEN_FIELDS},
+        extras={name: value for name, value in table.items() if name not in {*TOKEN_FIELDS, token_at}},
     )
+
+
+def _seconds_until(moment: Any, now: datetime) -> int | None:
+    try:
+        ends_at = datetime.fromisoformat(moment) if isinstance(moment, str) else None
+    except ValueError:
+        return None
+    if ends_at is None or ends_at.tzinfo is None:
+        return None
+    return read_seconds((ends_at - now).total_seconds())
 
 
 def _is_token(value: Any) -> TypeGuard[str]:
@@ -228,6 +242,22 @@ def refusal(facts: OAuthFacts, *, code: str, answer: Answer, now: datetime) -> G
     if code in APP_CODES or status == 401:
         return AppWrong(code, status=status)
     return BadMinute(code, status=status)
+
+
+CLOCK_MAY_BE_OFF_S = 30.0
+
+
+def is_clock_off(answer: Answer | None, *, now: datetime) -> bool:
+    """Tell whether the answer's Date is so far from our time that a JWT's times would be refused for it."""
+    if answer is None:
+        return False
+    try:
+        theirs = parsedate_to_datetime(answer.header("date"))
+    except (ValueError, OverflowError, TypeError):
+        return False
+    if theirs.tzinfo is None:
+        theirs = theirs.replace(tzinfo=UTC)
+    return abs((theirs - now).total_seconds()) > CLOCK_MAY_BE_OFF_S
 
 
 def _lower(codes: Iterable[str]) -> frozenset[str]:

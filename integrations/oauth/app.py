@@ -13,6 +13,8 @@ from integrations import alerts
 from integrations.models import Connection, OAuthApp
 from integrations.oauth.errors import CannotStart
 from integrations.oauth.keeping import app_policy
+from integrations.oauth.private_keys import read_app_key, tidy
+from integrations.providers.parts import TOKEN_KINDS
 from integrations.providers.registry import get_provider
 from integrations.status import Status, record, swap
 from secrets_vault import audit, generation, vault
@@ -36,6 +38,7 @@ def make_app(
     client_id: str,
     client_secret: Secret | None,
     actor: Actor,
+    private_key: Secret | None = None,
     made_on: date | None = None,
     for_client: Client | None = None,
     required_scopes: list[str] | None = None,
@@ -43,7 +46,8 @@ def make_app(
 ) -> OAuthApp:
     """Register what the provider gave us. The secret half goes into the agency's (or the client's) keyring.
 
-    `made_on` is when the provider made the client secret, None for "not known".
+    With `private_key` the app signs instead of showing a client secret (RFC 7523 section 2.2). `made_on` is when the
+    provider made either, None for "not known".
     """
     with transaction.atomic():
         app = OAuthApp(
@@ -54,22 +58,30 @@ def make_app(
             required_scopes=required_scopes or [],
             optional_scopes=optional_scopes or [],
         )
-        if client_secret is not None:
-            app.secret = _store_secret(app, client_secret, actor=actor, made_on=made_on)
+        if fields := _proof(client_secret, private_key):
+            app.secret = _store_secret(app, fields, actor=actor, made_on=made_on)
         app.full_clean(exclude=MAY_BE_EMPTY)
         app.save()
         _record("oauth_app.made", app, actor=actor)
     return app
 
 
-def _store_secret(app: OAuthApp, client_secret: Secret, *, actor: Actor, made_on: date | None) -> StoredSecret:
+def _proof(client_secret: Secret | None, private_key: Secret | None) -> dict[str, Secret]:
+    """Return what the app proves itself with. Raises BadPrivateKey for a key that cannot sign."""
+    if private_key is not None:
+        read_app_key(private_key)
+        return {"private_key": Secret(tidy(private_key.expose()))}
+    return {"client_secret": client_secret} if client_secret is not None else {}
+
+
+def _store_secret(app: OAuthApp, fields: dict[str, Secret], *, actor: Actor, made_on: date | None) -> StoredSecret:
     return vault.store(
         actor=actor,
         client=app.for_client,
         environment=None,
         kind="oauth_app",
         label=app.name,
-        fields={"client_secret": client_secret},
+        fields=fields,
         provider_key=app.provider_key,
         made_on=made_on,
         policy=app_policy(get_provider(app.provider_key)),
@@ -113,14 +125,21 @@ def change_app(
 
 
 def replace_client_secret(
-    app: OAuthApp, client_secret: Secret, *, actor: Actor, now: datetime, made_on: date | None = None
+    app: OAuthApp,
+    client_secret: Secret | None,
+    *,
+    actor: Actor,
+    now: datetime,
+    made_on: date | None = None,
+    private_key: Secret | None = None,
 ) -> None:
-    """Store a new client secret and let the app's connections try again."""
+    """Store a new client secret, or a new private key, and let the app's connections try again."""
+    fields = _proof(client_secret, private_key)
     if app.secret is None:
-        app.secret = _store_secret(app, client_secret, actor=actor, made_on=made_on)
+        app.secret = _store_secret(app, fields, actor=actor, made_on=made_on)
         app.save(update_fields=["secret"])
     else:
-        vault.replace(app.secret, {"client_secret": client_secret}, actor=actor, made_on=made_on)
+        vault.replace(app.secret, fields, actor=actor, made_on=made_on)
     mend(app, actor=actor, now=now)
 
 
@@ -158,7 +177,7 @@ def mend(app: OAuthApp, *, actor: Actor, now: datetime) -> None:
     with transaction.atomic():
         if OAuthApp.objects.filter(pk=app.pk, is_broken=True).update(is_broken=False) != 1:
             return
-        same = Connection.objects.filter(oauth_app=app, kind="oauth2").exclude(secret=None)
+        same = Connection.objects.filter(oauth_app=app, kind__in=TOKEN_KINDS).exclude(secret=None)
         same.exclude(status=Status.NEEDS_RECONNECTING).update(refresh_due_at=now, refresh_failures=0)
         same.filter(status=Status.FAILING, status_code=APP_BROKEN).update(
             status=Status.CONNECTED, status_code="", status_since=now, version=F("version") + 1

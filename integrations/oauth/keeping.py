@@ -12,16 +12,23 @@ from integrations.models import Connection, OAuthApp
 from integrations.oauth.answers import Grant
 from integrations.oauth.errors import CannotStart
 from integrations.oauth.session import AuthorizationServer, Send
+from integrations.providers import templates
 from integrations.providers.oauth_facts import OAuthFacts
 from integrations.providers.registry import get_provider
 from integrations.providers.shape import BadVariable, Provider
 from secrets_vault import vault
 from secrets_vault.actor import SYSTEM, Actor
+from secrets_vault.secret import Secret
 from secrets_vault.vault import Policy
 
 REFRESH_SLOT = "body:refresh_token"
 REVOKE_SLOT = "body:token"
-SECRET_SLOTS = {"client_secret_post": "body:client_secret", "client_secret_basic": "header:authorization"}
+SECRET_SLOTS = {
+    "client_secret_post": "body:client_secret",
+    "client_secret_basic": "header:authorization",
+    "private_key_jwt": "body:client_assertion",
+}
+ASSERTION_SLOT = "body:assertion"
 EARLY = 0.8
 JITTER = 0.05
 
@@ -44,16 +51,53 @@ def authorization_server(connection: Connection, *, send: Send, redirect_uri: st
         raise CannotStart("no_oauth_app")
     facts = oauth_facts(provider_of(connection))
     app = connection.oauth_app
-    secret = _client_secret(app, facts)
-    return AuthorizationServer(facts, app.client_id, secret, redirect_uri=redirect_uri, send=send)
+    fields = _app_fields(app, facts)
+    return AuthorizationServer(
+        facts,
+        app.client_id,
+        fields.get("client_secret"),
+        redirect_uri=redirect_uri,
+        send=send,
+        private_key=fields.get("private_key"),
+    )
 
 
-def _client_secret(app: OAuthApp, facts: OAuthFacts) -> Any:
+def _app_fields(app: OAuthApp, facts: OAuthFacts) -> dict[str, Secret]:
     if app.secret is None:
-        return None
-    slot = SECRET_SLOTS.get(facts.token_auth_method, "body:client_secret")
-    vault.check_policy(app.secret, host=bound_host(facts.token_url), slot=slot)
-    return vault.use(app.secret, actor=SYSTEM, purpose="oauth")["client_secret"]
+        return {}
+    vault.check_policy(app.secret, host=bound_host(facts.token_url), slot=app_slot(facts))
+    return vault.use(app.secret, actor=SYSTEM, purpose="oauth")
+
+
+def app_slot(facts: OAuthFacts) -> str:
+    """Return where an OAuth app's own proof goes in a token request."""
+    return SECRET_SLOTS.get(facts.token_auth_method, "body:client_secret")
+
+
+def assertion_slot(facts: OAuthFacts) -> str:
+    """Return where a JWT signed with a private key goes. The key itself goes nowhere."""
+    return ASSERTION_SLOT if facts.assertion.style == "form" else "header:authorization"
+
+
+def grant_url(connection: Connection, facts: OAuthFacts) -> str:
+    """Return where a signed JWT is exchanged: the parts that the claims know are filled in. Raises CannotStart."""
+    if facts.assertion.style == "token":
+        return ""
+    try:
+        url = templates.fill(facts.assertion.url or facts.token_url, connection.claims)
+    except ValueError:
+        raise CannotStart("claim_in_address") from None
+    if templates.names(url):
+        raise CannotStart("claim_missing")
+    return url
+
+
+def key_policy(connection: Connection, provider: Provider) -> Policy:
+    """Return where a JWT signed with this connection's private key may go."""
+    facts = oauth_facts(provider)
+    url = grant_url(connection, facts)
+    hosts = (bound_host(url),) if url else provider.allowed_hosts
+    return Policy(hosts=hosts, slots=(assertion_slot(facts),))
 
 
 def bound_host(url: str) -> str:
@@ -64,12 +108,12 @@ def bound_host(url: str) -> str:
     return host if (parts.scheme, port) == ("https", 443) else f"{host}:{port}"
 
 
-def token_policy(provider: Provider) -> Policy:
+def token_policy(provider: Provider, kind: str = "oauth2") -> Policy:
     """Return where this connection's tokens may go: the provider's API, and its own token endpoints."""
     facts = oauth_facts(provider)
     endpoints = [url for url in (facts.token_url, facts.revoke_url) if url]
     hosts = dict.fromkeys([*provider.allowed_hosts, *map(bound_host, endpoints)])
-    return Policy(hosts=tuple(hosts), slots=(*provider.injection_for("oauth2").slots, REFRESH_SLOT, REVOKE_SLOT))
+    return Policy(hosts=tuple(hosts), slots=(*provider.injection_for(kind).slots, REFRESH_SLOT, REVOKE_SLOT))
 
 
 def app_policy(provider: Provider) -> Policy:
@@ -78,8 +122,9 @@ def app_policy(provider: Provider) -> Policy:
     An endpoint whose host differs from account to account counts by its usual value (login.salesforce.com).
     """
     facts = oauth_facts(_as_usual(provider))
-    hosts = dict.fromkeys(bound_host(url) for url in (facts.token_url, facts.revoke_url, facts.introspect_url) if url)
-    return Policy(hosts=tuple(hosts), slots=(SECRET_SLOTS.get(facts.token_auth_method, "body:client_secret"),))
+    urls = (facts.token_url, facts.client_credentials.url, facts.revoke_url, facts.introspect_url)
+    hosts = dict.fromkeys(bound_host(url) for url in urls if url)
+    return Policy(hosts=tuple(hosts), slots=(app_slot(facts),))
 
 
 def _as_usual(provider: Provider) -> Provider:
@@ -104,7 +149,7 @@ def times(grant: Grant, *, now: datetime, spread: Callable[[], float] = random.r
 
 def store_tokens(connection: Connection, grant: Grant, *, actor: Actor, now: datetime, pending: bool = False) -> Any:
     """Put the tokens of a new consent into the vault and return (stored, version). Needs a transaction."""
-    policy = token_policy(provider_of(connection))
+    policy = token_policy(provider_of(connection), connection.kind)
     expires_at = times(grant, now=now)["access_expires_at"]
     if connection.secret is not None:
         vault.bind_policy(connection.secret, policy, actor=actor)

@@ -20,34 +20,33 @@ from django.db import transaction
 from django.db.models import F
 
 from integrations import outbound
-from integrations.errors import IntegrationError
 from integrations.models import Connection
 from integrations.oauth import lease as leases
+from integrations.oauth import machine
+from integrations.oauth.account import told
 from integrations.oauth.answers import Grant
 from integrations.oauth.app import mark_broken, proven
 from integrations.oauth.errors import AppWrong, BadMinute, CannotStart, GrantDead, NeedsReconnecting, NotUsableNow
-from integrations.oauth.keeping import REFRESH_SLOT, authorization_server, bound_host, times
+from integrations.oauth.held import current_id, lives, read, status_of, stored_of, token_of
+from integrations.oauth.keeping import REFRESH_SLOT, authorization_server, bound_host, store_tokens, times
 from integrations.oauth.lease import Lease
+from integrations.oauth.machine import can_ask, is_machine
 from integrations.oauth.session import Send
 from integrations.providers.registry import ProviderNotFound
 from integrations.providers.shape import BadVariable
 from integrations.status import ConnectionChanged, Status, record, set_status, swap
 from secrets_vault import vault
 from secrets_vault.actor import SYSTEM
-from secrets_vault.errors import NoValue, PolicyRefused, StaleVersion, Unreadable, VaultError
-from secrets_vault.models import StoredSecret
+from secrets_vault.errors import NoValue, PolicyRefused, StaleVersion, Unreadable
 from secrets_vault.secret import Secret
 
 logger = logging.getLogger(__name__)
 
-# A token with less life than this is treated as ended: the call that carries it takes time too.
-LEEWAY = timedelta(seconds=10)
 # A 401 on a token younger than this is not the token's age: asking for another would not help.
 TOO_YOUNG = timedelta(seconds=30)
 MAX_BACKOFF_S = 300.0
 FAILING_AFTER = 5
 POLL_S, MAX_POLL_S = 0.05, 0.5
-SWEEP_S = 120.0  # so that other sweeps get their turn, whatever the providers do
 Sleep = Callable[[float], None]
 
 
@@ -85,45 +84,11 @@ def access_token(
     if refused is None and lives(row, now=now):
         return token_of(row)
     try:
-        row = refresh(row, now=now, seen=refused or _current_id(row), send=send).connection
+        row = refresh(row, now=now, seen=refused or current_id(row), send=send).connection
     except NotUsableNow:
         if refused is not None or not lives(row, now=now, leeway=timedelta(0)):
             raise
     return token_of(row)
-
-
-def read(pk: UUID) -> Connection:
-    """Return the row as it is now, with its stored version and OAuth app."""
-    row: Connection = Connection.objects.select_related(
-        "client", "environment", "oauth_app__secret", "secret__current"
-    ).get(pk=pk)
-    return row
-
-
-def lives(row: Connection, *, now: datetime, leeway: timedelta = LEEWAY) -> bool:
-    """Tell whether the stored access token may still be sent. One without an end lives until a 401 says otherwise."""
-    if row.secret is None or row.secret.current_id is None or _status(row) == Status.NEEDS_RECONNECTING:
-        return False
-    return row.access_expires_at is None or row.access_expires_at > now + leeway
-
-
-def _status(row: Connection) -> str:
-    return row.status_before_pause if row.status == Status.PAUSED else row.status
-
-
-def token_of(row: Connection) -> Secret:
-    """Return the stored access token of a row just read."""
-    return vault.use(_stored(row), actor=SYSTEM, purpose="gateway")["access_token"]
-
-
-def _current_id(row: Connection) -> UUID | None:
-    return row.secret.current_id if row.secret else None
-
-
-def _stored(row: Connection) -> StoredSecret:
-    if row.secret is None:
-        raise NeedsReconnecting("nothing is stored")
-    return row.secret
 
 
 def refresh(
@@ -140,10 +105,10 @@ def refresh(
     NeedsReconnecting, or NotUsableNow when the provider or the way to it failed for now.
     """
     world = _World(now, send, sleep, time.monotonic())
-    seen = seen or _current_id(connection)  # what the caller read: anything newer is somebody else's work
+    seen = seen or current_id(connection)  # what the caller read: anything newer is somebody else's work
     row = read(connection.pk)
     while True:
-        if _current_id(row) != seen and lives(row, now=world.clock()):
+        if current_id(row) != seen and lives(row, now=world.clock()):
             return RefreshResult(row, "used_newer")
         _refuse_if_hopeless(row, now=world.clock())
         if _is_too_young(row, now=world.clock()):
@@ -154,21 +119,24 @@ def refresh(
 
 
 def _refuse_if_hopeless(row: Connection, *, now: datetime) -> None:
-    if (
-        row.secret is None
-        or row.secret.current_id is None
-        or _status(row) in (Status.NEEDS_RECONNECTING, Status.NOT_CONNECTED)
-    ):
+    has_grant = can_ask(row) if is_machine(row) else current_id(row) is not None
+    if not has_grant or status_of(row) in (Status.NEEDS_RECONNECTING, Status.NOT_CONNECTED):
         raise NeedsReconnecting("a new consent is needed")
-    if row.oauth_app is None or row.oauth_app.is_broken:
+    if _lacks_app(row):
         raise NotUsableNow("oauth_app_broken", retry_after_s=60)
-    if leases.was_interrupted_twice(row) and not leases.is_held(row, now=now):
+    if leases.was_interrupted_twice(row) and not is_machine(row) and not leases.is_held(row, now=now):
         give_up(row, "refresh_interrupted", now=now)
         raise NeedsReconnecting("two refreshes were cut off; the refresh token may be spent")
     if row.refresh_due_at and leases.is_waiting(row, now=now):
         raise NotUsableNow(
             row.status_code or "refresh_failing", retry_after_s=(row.refresh_due_at - now).total_seconds()
         )
+
+
+def _lacks_app(row: Connection) -> bool:
+    if row.kind == Connection.Kind.JWT_BEARER and row.oauth_app is None:
+        return False  # whether one is needed says the provider's answer
+    return row.oauth_app is None or row.oauth_app.is_broken
 
 
 def _is_too_young(row: Connection, *, now: datetime) -> bool:
@@ -188,12 +156,13 @@ def _wait(row: Connection, world: _World) -> Connection:
 
 
 def _as_holder(row: Connection, lease: Lease, world: _World) -> RefreshResult:
+    spent: Secret | None = None
     try:
-        spent = vault.use(_stored(row), actor=SYSTEM, purpose="refresh").get("refresh_token")
-        if spent is None:
-            give_up(row, "no_refresh_token", now=world.clock())
-            raise NeedsReconnecting("the provider gave no refresh token")
-        grant = _ask(row, lease, spent, world)
+        if is_machine(row):
+            grant = _ask_anew(row, lease, world)
+        else:
+            spent = _spendable(row, world)
+            grant = _ask(row, lease, spent, world)
     except GrantDead as error:
         return _after_dead_grant(row, error, world)
     except AppWrong as error:
@@ -208,32 +177,56 @@ def _as_holder(row: Connection, lease: Lease, world: _World) -> RefreshResult:
     return kept
 
 
+def _spendable(row: Connection, world: _World) -> Secret:
+    spent = vault.use(stored_of(row), actor=SYSTEM, purpose="refresh").get("refresh_token")
+    if spent is None:
+        give_up(row, "no_refresh_token", now=world.clock())
+        raise NeedsReconnecting("the provider gave no refresh token")
+    return spent
+
+
 def _ask(row: Connection, lease: Lease, spent: Secret, world: _World) -> Grant:
     server = authorization_server(row, send=world.send)
-    vault.check_policy(_stored(row), host=bound_host(server.facts.token_url), slot=REFRESH_SLOT)
-    if not leases.covers_a_call(lease, now=world.clock()):
-        raise BadMinute("lease_too_short")  # this machine was so slow that another may already be sending
+    vault.check_policy(stored_of(row), host=bound_host(server.facts.token_url), slot=REFRESH_SLOT)
+    _check_time_left(lease, world)
     return server.refresh(spent, now=world.clock())
 
 
-def _keep(row: Connection, grant: Grant, *, spent: Secret, world: _World) -> RefreshResult:
+def _ask_anew(row: Connection, lease: Lease, world: _World) -> Grant:
+    _check_time_left(lease, world)
+    return machine.ask(row, now=world.clock(), send=world.send)
+
+
+def _check_time_left(lease: Lease, world: _World) -> None:
+    if not leases.covers_a_call(lease, now=world.clock()):
+        raise BadMinute("lease_too_short")  # this machine was so slow that another may already be sending
+
+
+def _keep(row: Connection, grant: Grant, *, spent: Secret | None, world: _World) -> RefreshResult:
     """Store the answer before anything else happens. The version moved meanwhile: the other's token is used."""
-    now, seen = world.clock(), _current_id(row)
+    now, seen = world.clock(), current_id(row)
     changes: dict[str, Any] = times(grant, now=now) | leases.RELEASED | {"refreshed_at": now, "refresh_failures": 0}
-    if row.status == Status.FAILING:
+    if row.status == Status.FAILING or (is_machine(row) and row.status == Status.UNTESTED):
         changes |= {"status": Status.CONNECTED, "status_code": "", "status_since": now}
+    if is_machine(row):
+        changes |= {"variables": told(row, grant), "granted_scopes": list(grant.scopes or row.requested_scopes)}
     try:
         with transaction.atomic():
-            swap(row, **changes)
-            vault.replace(
-                _stored(row),
-                grant.fields(kept_refresh_token=spent),
-                actor=SYSTEM,
-                made_on=now.date(),
-                expires_at=changes["access_expires_at"],
-                reason="refreshed",
-                expected_current=seen,
-            )
+            if row.secret is None:
+                row.variables = changes["variables"]
+                changes["secret"], _ = store_tokens(row, grant, actor=SYSTEM, now=now)
+                swap(row, **changes)
+            else:
+                swap(row, **changes)
+                vault.replace(
+                    row.secret,
+                    grant.fields(kept_refresh_token=spent),
+                    actor=SYSTEM,
+                    made_on=now.date(),
+                    expires_at=changes["access_expires_at"],
+                    reason="refreshed",
+                    expected_current=seen,
+                )
             record(row, "connection.refreshed", actor=SYSTEM, rotated=grant.refresh_token is not None)
     except (ConnectionChanged, StaleVersion):
         return RefreshResult(read(row.pk), "used_newer")
@@ -278,20 +271,3 @@ def _say_failing(row: Connection, code: str, *, now: datetime) -> None:
         set_status(read(row.pk), Status.FAILING, code, now=now)
     except ConnectionChanged:
         logger.info("refresh outcome overtaken", extra={"connection": str(row.pk), "code": code})
-
-
-def refresh_due(*, now: datetime, limit: int = 50, send: Send = outbound.send) -> int:
-    """Refresh what is due, oldest first; return how many were done. One connection's trouble stops no other."""
-    usable = (Status.CONNECTED, Status.FAILING, Status.UNTESTED, Status.PAUSED)
-    due = Connection.objects.filter(leases.is_due(now), kind="oauth2", status__in=usable)
-    due = due.exclude(oauth_app__is_broken=True).select_related("secret").order_by("refresh_due_at")
-    done, began = 0, time.monotonic()
-    for row in list(due[:limit]):
-        if time.monotonic() - began > SWEEP_S:
-            break
-        try:
-            refresh(row, now=now, send=send)
-            done += 1
-        except (IntegrationError, VaultError) as error:
-            logger.warning("refresh skipped", extra={"connection": str(row.pk), "code": error.code})
-    return done

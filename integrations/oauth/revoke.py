@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from integrations import outbound
@@ -17,6 +18,7 @@ from integrations.oauth import lease
 from integrations.oauth.errors import AppWrong, BadMinute, GrantDead, GrantRefused
 from integrations.oauth.keeping import REVOKE_SLOT, authorization_server, bound_host
 from integrations.oauth.session import Send
+from integrations.providers.parts import TOKEN_KINDS
 from integrations.status import Status, record, swap
 from secrets_vault import vault
 from secrets_vault.actor import SYSTEM, Actor
@@ -26,6 +28,7 @@ from secrets_vault.secret import Secret
 
 ATTEMPTS = 3
 MAX_WAIT_S = 2.0
+KEY_LIVES = "key_lives"
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,11 @@ class Revocation:
             return _("The provider has confirmed that the access has ended.")
         if self.code == "no_revoke_url":
             return _("This provider has no way to end access from here: remove the app in the provider's own settings.")
+        if self.code == KEY_LIVES:
+            return _(
+                "The last access token ends by itself. The private key is put aside in the vault and still works at "
+                "the provider until you delete it there."
+            )
         return _(
             "The provider did not confirm that the access has ended: remove the app in the provider's own settings."
         )
@@ -51,6 +59,8 @@ def revoke(
     connection: Connection, *, now: datetime, send: Send = outbound.send, sleep: Callable[[float], None] = time.sleep
 ) -> Revocation:
     """Give the stored grant back. Never raises for what the provider does: the answer says it."""
+    if connection.kind == Connection.Kind.JWT_BEARER:
+        return Revocation(False, KEY_LIVES)
     if connection.secret is None:
         return Revocation(True)
     try:
@@ -118,12 +128,13 @@ def _tell(ask: Callable[[], None], *, dead_is_done: bool, sleep: Callable[[float
 
 def disconnect(connection: Connection, *, actor: Actor, now: datetime, send: Send = outbound.send) -> Revocation:
     """Give an OAuth grant back and forget the credential here, whatever the provider answered."""
-    outcome = revoke(connection, now=now, send=send) if connection.kind == "oauth2" else Revocation(True)
-    secret = connection.secret
+    outcome = revoke(connection, now=now, send=send) if connection.kind in TOKEN_KINDS else Revocation(True)
+    secret, grant_secret = connection.secret, connection.grant_secret
     with transaction.atomic():
         swap(
             connection,
             secret=None,
+            grant_secret=None,
             status=Status.NOT_CONNECTED,
             status_code="" if outcome.done else "not_revoked",
             status_since=now,
@@ -138,7 +149,9 @@ def disconnect(connection: Connection, *, actor: Actor, now: datetime, send: Sen
         )
         record(connection, "connection.disconnected", actor=actor, revoked=outcome.done, code=outcome.code)
         if secret is not None:
-            _forget(secret, actor=actor, by_shredding=connection.kind == "oauth2")
+            _forget(secret, actor=actor, by_shredding=connection.kind in TOKEN_KINDS)
+        if grant_secret is not None:
+            _forget(grant_secret, actor=actor, by_shredding=False)
     return outcome
 
 
@@ -146,8 +159,9 @@ def disconnect_all(
     client: Client, *, actor: Actor, now: datetime, send: Send = outbound.send
 ) -> list[tuple[Connection, Revocation]]:
     """End every access of one client in one act; what a provider did not confirm is said of that connection alone."""
-    rows = Connection.objects.filter(client=client, secret__isnull=False)
-    rows = rows.select_related("client", "environment", "oauth_app__secret", "secret__current")
+    held = Q(secret__isnull=False) | Q(grant_secret__isnull=False)
+    rows = Connection.objects.filter(held, client=client)
+    rows = rows.select_related("client", "environment", "oauth_app__secret", "secret__current", "grant_secret")
     return [(row, disconnect(row, actor=actor, now=now, send=send)) for row in list(rows)]
 
 

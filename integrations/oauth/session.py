@@ -8,7 +8,8 @@ cap. PKCE needs `code_challenge_method="S256"` or Authlib sends none; its `cache
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import secrets
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from authlib.oauth2.auth import TokenAuth
 from authlib.oauth2.client import OAuth2Client
+from authlib.oauth2.rfc7523 import PrivateKeyJWT
 
 from integrations import outbound
 from integrations.oauth.answers import (
@@ -24,11 +26,13 @@ from integrations.oauth.answers import (
     ProviderError,
     UnreadableAnswer,
     code_of,
+    is_clock_off,
     read_grant,
     refusal,
     says_no,
 )
-from integrations.oauth.errors import BadMinute
+from integrations.oauth.errors import AppWrong, BadMinute
+from integrations.oauth.private_keys import BACKDATED_S, AnyKey, BadPrivateKey, alg_of, read_app_key
 from integrations.providers.oauth_facts import OAuthFacts
 from secrets_vault.secret import Secret
 
@@ -37,22 +41,28 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 15.0
 MAX_ANSWER_BYTES = 256 * 1024
+PROOF_LIFE_S = 300
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 Send = Callable[..., Any]
 
 
 class OutboundSession:
-    """What Authlib calls a session: it signs a request as the OAuth app and sends it through our one door."""
+    """What Authlib calls a session: it signs a request as the OAuth app and sends it through our one door.
 
-    def __init__(self, facts: OAuthFacts, *, send: Send) -> None:
+    `is_bare`: the address and a header say it all, and a form would be refused.
+    """
+
+    def __init__(self, facts: OAuthFacts, *, send: Send, is_bare: bool = False) -> None:
         self._facts = facts
         self._send = send
+        self._is_bare = is_bare
         self.answer: Answer | None = None
 
     def post(self, url: str, data: Mapping[str, str], headers: Mapping[str, str], auth: ClientAuth) -> Answer:
         """Send one form to an OAuth endpoint and keep the answer. Raises OutboundError; follows no redirect."""
-        url, signed, body = auth.prepare("POST", url, dict(headers), urlencode(data))
-        if self._facts.token_body == "json":  # noqa: S105 - an encoding's name
+        url, signed, body = auth.prepare("POST", url, dict(headers), "" if self._is_bare else urlencode(data))
+        if self._facts.token_body == "json" and not self._is_bare:  # noqa: S105 - an encoding's name
             signed["Content-Type"] = "application/json"
             body = json.dumps(dict(parse_qsl(body, keep_blank_values=True)))
         got = self._send(
@@ -60,6 +70,17 @@ class OutboundSession:
         )
         self.answer = Answer(got.status, got.headers, got.body)
         return self.answer
+
+
+def _bearer(client: OAuth2Client, token: Secret) -> ClientAuth:
+    """Return what signs a request with a token instead of the OAuth app (RFC 6750 section 2.1)."""
+    signed = TokenAuth({"access_token": token.expose(), "token_type": "bearer"})
+    return client.client_auth(lambda app, method, url, headers, body: signed.prepare(url, headers, body))
+
+
+def _unsigned(app: Any, method: str, url: str, headers: dict[str, str], body: str) -> tuple[str, dict[str, str], str]:
+    """Sign nothing: the assertion in the form says who asks."""
+    return url, headers, body
 
 
 @dataclass(frozen=True)
@@ -71,6 +92,7 @@ class AuthorizationServer:
     client_secret: Secret | None
     redirect_uri: str = ""
     send: Send = outbound.send
+    private_key: Secret | None = None
 
     def authorize_url(
         self, *, state: str, verifier: str, required: list[str], optional: list[str], nonce: str = ""
@@ -93,7 +115,7 @@ class AuthorizationServer:
         extra = dict(self.facts.token_params)
         if self.facts.sends_pkce:
             extra["code_verifier"] = verifier.expose()
-        client = self._client()
+        client = self._client(now)
         return self._asked(
             client,
             lambda: client.fetch_token(
@@ -108,7 +130,7 @@ class AuthorizationServer:
 
     def refresh(self, refresh_token: Secret, *, now: datetime) -> Grant:
         """Return a fresh grant (RFC 6749 section 6). Its refresh token is None unless the provider sent one."""
-        client = self._client()
+        client = self._client(now)
         return self._asked(
             client,
             lambda: client.refresh_token(
@@ -117,9 +139,34 @@ class AuthorizationServer:
             now=now,
         )
 
+    def for_itself(self, scopes: Iterable[str], *, now: datetime) -> Grant:
+        """Return a grant for the OAuth app itself (RFC 6749 section 4.4). Raises GrantRefused."""
+        own, client = self.facts.client_credentials, self._client(now)
+        scope = self.facts.scope_separator.join(scopes)
+        form = {**self.facts.token_params, **own.params} | ({"scope": scope} if scope else {})
+        url = own.url or self.facts.token_url
+        return self._asked(client, lambda: client.fetch_token(url, grant_type=own.word, **form), now=now)
+
+    def for_assertion(self, assertion: Secret, *, url: str, scopes: Iterable[str], now: datetime) -> Grant:
+        """Return the grant that a signed JWT brings (RFC 7523 section 2.1). Raises GrantRefused.
+
+        An assertion that is refused while the server's clock is far from ours is a matter of the clock.
+        """
+        facts = self.facts.assertion
+        client = self._client(now, is_bare=facts.style == "bearer")
+        scope = self.facts.scope_separator.join(scopes) if facts.scope_in == "form" else ""
+        form = dict(self.facts.token_params) | ({"scope": scope} if scope else {})
+        if facts.style == "bearer":
+            auth = _bearer(client, assertion)
+        else:
+            form["assertion"] = assertion.expose()
+            auth = None if facts.needs_app else client.client_auth(_unsigned)
+        ask = lambda: client.fetch_token(url, grant_type=JWT_BEARER, auth=auth, **form)  # noqa: E731
+        return self._asked(client, ask, now=now, token_at=facts.token_at, is_dated=True)
+
     def revoke(self, token: Secret, *, hint: str, now: datetime) -> None:
         """Take one token back (RFC 7009). Raises GrantRefused when the provider did not confirm it."""
-        client = self._client()
+        client = self._client(now)
         self._told(
             client,
             lambda: client.revoke_token(
@@ -135,12 +182,11 @@ class AuthorizationServer:
         """Return None for RFC 7009 (the app signs); some providers want the token itself as the credential."""
         if self.facts.revoke_style != "bearer":
             return None
-        signed = TokenAuth({"access_token": token.expose(), "token_type": "bearer"})
-        return client.client_auth(lambda app, method, url, headers, body: signed.prepare(url, headers, body))
+        return _bearer(client, token)
 
     def introspect(self, token: Secret, *, hint: str, now: datetime) -> Mapping[str, Any]:
         """Return what the provider knows about a token (RFC 7662), without the token it may echo."""
-        client = self._client()
+        client = self._client(now)
         answer = self._told(
             client,
             lambda: client.introspect_token(self.facts.introspect_url, token=token.expose(), token_type_hint=hint),
@@ -148,21 +194,48 @@ class AuthorizationServer:
         )
         return {name: value for name, value in answer.json().items() if name not in ("token", "access_token")}
 
-    def _client(self) -> OAuth2Client:
-        method = self.facts.token_auth_method if self.client_secret else "none"
+    def _client(self, now: datetime | None = None, *, is_bare: bool = False) -> OAuth2Client:
+        method: str = "none"
+        credential: Any = None
+        if self.private_key is not None and now is not None:
+            method, credential = "private_key_jwt", self._app_key(self.private_key)
+        elif self.client_secret is not None:
+            method, credential = self.facts.token_auth_method, self.client_secret.expose()
         client = OAuth2Client(
-            OutboundSession(self.facts, send=self.send),
+            OutboundSession(self.facts, send=self.send, is_bare=is_bare),
             client_id=self.client_id,
-            client_secret=self.client_secret.expose() if self.client_secret else None,
+            client_secret=credential,
             token_endpoint_auth_method=method,
             revocation_endpoint_auth_method=method,
             redirect_uri=self.redirect_uri,
             code_challenge_method="S256" if self.facts.sends_pkce else None,
         )
         client.oauth_error_class = ProviderError
+        if method == "private_key_jwt":
+            client.register_client_auth_method(self._own_proof(credential, now))
         return client
 
-    def _asked(self, client: OAuth2Client, ask: Callable[[], Mapping[str, Any]], *, now: datetime) -> Grant:
+    def _app_key(self, private_key: Secret) -> AnyKey:
+        try:
+            return read_app_key(private_key)
+        except BadPrivateKey as error:
+            raise AppWrong(error.code) from None
+
+    def _own_proof(self, key: Any, now: Any) -> PrivateKeyJWT:
+        """Return what signs for the OAuth app (RFC 7523 section 2.2), with our clock's times."""
+        begun = int(now.timestamp()) - BACKDATED_S
+        claims = {"iat": begun, "exp": begun + PROOF_LIFE_S, "jti": secrets.token_urlsafe(24)}
+        return PrivateKeyJWT(token_endpoint=self.facts.token_url, claims=claims, alg=alg_of(key))
+
+    def _asked(
+        self,
+        client: OAuth2Client,
+        ask: Callable[[], Mapping[str, Any]],
+        *,
+        now: datetime,
+        token_at: str = "access_token",  # noqa: S107 - a field's name
+        is_dated: bool = False,
+    ) -> Grant:
         """Return the grant of a token request; a refusal is raised as what it means, never as what it says."""
         try:
             ask()
@@ -170,9 +243,11 @@ class AuthorizationServer:
             raise BadMinute(error.code) from None
         except (ProviderError, UnreadableAnswer, ValueError) as error:
             code = error.code if isinstance(error, ProviderError) else "unreadable_answer"
+            if (is_dated or self.private_key is not None) and is_clock_off(client.session.answer, now=now):
+                raise BadMinute("clock_off", retry_after_s=60) from None
             raise self._refusal(client, code, now) from None
         # Read from the answer, not from Authlib's token: that repeats the old refresh token where none was sent.
-        return read_grant(client.session.answer.json(), self.facts)
+        return read_grant(client.session.answer.json(), self.facts, now=now, token_at=token_at)
 
     def _told(self, client: OAuth2Client, tell: Callable[[], Answer], *, now: datetime) -> Answer:
         try:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from integrations.providers import templates
+from integrations.providers.parts import KIND_OF_GRANT
 from integrations.providers.reading import BadFacts
 from integrations.providers.shape import Provider
 
@@ -39,7 +40,8 @@ def custom_from(
     facts.setdefault("allowed_hosts", [templates.host(facts["base_url"])])
     if oauth := _oauth(table, where=where):
         facts["oauth"] = oauth | facts.get("oauth", {})
-        facts["injections"]["oauth2"] = facts["injections"]["bearer"]
+        for kind in (KIND_OF_GRANT[grant] for grant in facts["oauth"]["grants"]):
+            facts["injections"].setdefault(kind, facts["injections"]["bearer"])
     Provider.from_facts(facts, where=where)
     return facts
 
@@ -78,12 +80,16 @@ def _injections(table: Mapping[str, Any], *, where: str) -> dict[str, Any]:
 
 
 def _oauth(table: Mapping[str, Any], *, where: str) -> dict[str, Any]:
-    """Return the oauth table, or nothing where no OAuth address is given."""
+    """Return the oauth table, or nothing where no OAuth address is given.
+
+    A token_url without an authorize_url gives the grants that nobody has to consent to.
+    """
     given = [field for field in ("authorize_url", "token_url", "revoke_url") if table.get(field)]
     if not given:
         return {}
-    for field in ("authorize_url", "token_url"):
-        if field not in given:
-            raise BadFacts(where, field, f"is missing; {given[0]} needs it")
-    oauth = {field: _url(table, field, where=where) for field in given}
-    return oauth | ({"issuer": table["issuer"]} if table.get("issuer") else {})
+    if "token_url" not in given:
+        raise BadFacts(where, "token_url", f"is missing; {given[0]} needs it")
+    oauth: dict[str, Any] = {field: _url(table, field, where=where) for field in given}
+    oauth |= {"issuer": table["issuer"]} if table.get("issuer") else {}
+    grants = ["authorization_code"] if "authorize_url" in given else []
+    return oauth | {"grants": [*grants, "client_credentials", "jwt_bearer"], "assertion": {"alg": "key"}}

@@ -7,19 +7,20 @@ from dataclasses import dataclass
 
 from integrations.providers.parts import NOTHING, one_of
 
-ASSERTION_ALGS = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "ES512", "EdDSA", "HS256")
+BY_KEY = "key"
+ASSERTION_ALGS = (BY_KEY, "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "ES512", "EdDSA", "HS256")
 
 
 @dataclass(frozen=True, slots=True)
 class ClientCredentialsFacts:
     """RFC 6749 section 4.4 as this provider speaks it.
 
-    `grant_type` where the provider has a word of its own (Zoom: account_credentials); `params` go into the form,
+    `word` names the grant where the provider has one of its own (Zoom: account_credentials); `params` go into the form,
     with `{variable}` slots.
     """
 
     url: str = ""
-    grant_type: str = "client_credentials"
+    word: str = "client_credentials"
     params: Mapping[str, str] = NOTHING
 
 
@@ -37,14 +38,16 @@ class Claim:
 class AssertionFacts:
     """How a signed JWT becomes an access token here (RFC 7523).
 
-    `style`: form (the field `assertion`, section 2.1), bearer (it opens an address of the API, which answers a
-    token: GitHub Apps), token (it is the access token itself: Ghost). `url` where it is not token_url; its slots are
-    filled from the claims. `audience` is `aud`, token_url where it is empty. `key_encoding`: how the signing key
-    is written, a PEM or, for HS256, text or hexadecimal digits.
+    `alg` is `key` where the kind of the key decides. `style`: form (the field `assertion`, section 2.1), bearer (it
+    opens an address of the API, which answers a token: GitHub Apps), token (it is the access token itself: Ghost).
+    `needs_app`: the token request names an OAuth app too. `url` where it is not token_url; its slots are filled from
+    the claims. `audience` is `aud`, the address where it is empty. `key_encoding`: how the signing key is written, a
+    PEM or, for HS256, text or hexadecimal digits.
     """
 
     alg: str = "RS256"
     style: str = "form"
+    needs_app: bool = False
     url: str = ""
     audience: str = ""
     scope_in: str = "claim"

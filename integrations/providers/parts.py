@@ -19,6 +19,8 @@ KIND_OF_GRANT = {
     "client_credentials": "client_credentials",
     "jwt_bearer": "jwt_bearer",
 }
+TOKEN_KINDS = tuple(KIND_OF_GRANT.values())  # a call carries an access token that ends and is replaced here
+MACHINE_KINDS = ("client_credentials", "jwt_bearer")  # and nobody has to consent to the next one
 TCHAR = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 QUERY_NAME = re.compile(r"[A-Za-z0-9._~-]+")
 # Who else than a person can tell a variable.

@@ -8,6 +8,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from integrations.sandbox import webhooks
+from integrations.sandbox.machine import service_account
 from integrations.sandbox.signing import webhook_secret
 from integrations.sandbox.wire import Request, Response, json_answer
 from integrations.sandbox.world import Trouble, Ways, World
@@ -39,7 +40,9 @@ def answer(world: World, request: Request, path: str) -> Response:
             return json_answer({"requests": []})
         case ("GET", "keys"):
             return json_answer(keys(world))
-    return json_answer({"error": "No such control. POST or GET here, or GET requests or keys."}, 404)
+        case ("GET", "service_account"):
+            return json_answer(service_account(world))
+    return json_answer({"error": "No such control. POST or GET here, or GET requests, keys or service_account."}, 404)
 
 
 def keys(world: World) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """A real OAuth 2 authorization server: Authlib's server side behind a thin adapter of our own.
 
 Shaped like HubSpot's: 30-minute access tokens, `scope` and `optional_scope`, an answer that
-names the account. RFC 6749, 7009, 7636 (S256 only), 7662, 8414 and, when asked, 9207.
+names the account. RFC 6749, 7009, 7523, 7636 (S256 only), 7662, 8414 and, when asked, 9207.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 from authlib.oauth2.rfc9207 import IssuerParameter
 
+from integrations.sandbox.machine import AppGrant, ServiceAccountGrant
 from integrations.sandbox.scopes import granted_scopes, known_scopes, scope_mismatch
-from integrations.sandbox.shapes import AUTH_METHODS, App, Code, ServerRequest, Token
+from integrations.sandbox.shapes import AUTH_METHODS, GRANT_TYPES, App, Code, ServerRequest, Token
 from integrations.sandbox.wire import Request, Response, json_answer
-from integrations.sandbox.world import Grant, World
+from integrations.sandbox.world import PORTALS, Grant, World
 
 CODE_TTL_S = 60
 
@@ -142,6 +143,8 @@ class HubSpotServer(AuthorizationServer):
         self.register_token_generator("default", self.make_token)
         self.register_grant(CodeGrant, [S256Only(required=False)])
         self.register_grant(RefreshGrant)
+        self.register_grant(AppGrant)
+        self.register_grant(ServiceAccountGrant)
         self.register_endpoint(Revocation)
         self.register_endpoint(Introspection)
         self.register_extension(Issuer)
@@ -154,7 +157,11 @@ class HubSpotServer(AuthorizationServer):
         if mismatch := scope_mismatch(self.world, scope or ""):
             raise InvalidScopeError(mismatch)
 
-    def make_token(self, *, user: str, scope: str, include_refresh_token: bool, **_: Any) -> dict[str, Any]:
+    def make_token(
+        self, *, scope: str | None, include_refresh_token: bool, user: str | None = None, **_: Any
+    ) -> dict[str, Any]:
+        """Return a token; one that nobody consented to is for the first account."""
+        user, scope = user or next(iter(PORTALS)), scope or " ".join(self.world.ways.required_scopes)
         token: dict[str, Any] = {
             "token_type": "bearer",
             "token_use": "access_token",
@@ -168,11 +175,11 @@ class HubSpotServer(AuthorizationServer):
 
     def save_token(self, token: dict[str, Any], request: OAuth2Request) -> None:
         code, old = request.authorization_code, request.refresh_token
-        family = code.family if code else old.grant.family
+        family = code.family if code else old.grant.family if old else secrets.token_hex(16)
         scopes = token["scope"].split()
         expires_at = time.time() + token["expires_in"]
-        self.world.keep_grant(token["access_token"], Grant("access", family, request.user, scopes, expires_at))
-        if old is None or token["refresh_token"] != old.text:
+        self.world.keep_grant(token["access_token"], Grant("access", family, str(token["hub_id"]), scopes, expires_at))
+        if "refresh_token" in token and (old is None or token["refresh_token"] != old.text):
             self.world.keep_grant(token["refresh_token"], Grant("refresh", family, request.user, scopes))
 
     def create_oauth2_request(self, request: Request | OAuth2Request) -> OAuth2Request:
@@ -212,7 +219,7 @@ def metadata(world: World) -> dict[str, Any]:
         "introspection_endpoint": f"{world.url}/oauth/2026-03/token/introspect",
         "scopes_supported": sorted(known_scopes(world)),
         "response_types_supported": ["code"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "grant_types_supported": GRANT_TYPES,
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": AUTH_METHODS,
         "authorization_response_iss_parameter_supported": world.ways.iss,

@@ -14,6 +14,8 @@ from integrations.sandbox.wire import Request
 from integrations.sandbox.world import Grant, World
 
 AUTH_METHODS = ["client_secret_post", "client_secret_basic"]
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+GRANT_TYPES = ["authorization_code", "refresh_token", "client_credentials", JWT_BEARER]
 
 
 class App:
@@ -47,7 +49,7 @@ class App:
         return response_type == "code"
 
     def check_grant_type(self, grant_type: str) -> bool:
-        return grant_type in ("authorization_code", "refresh_token")
+        return grant_type in GRANT_TYPES
 
 
 @dataclass

@@ -29,10 +29,10 @@ FIELD_NAMES: dict[str, tuple[str, ...]] = {
     Kind.NOTE: ("note",),
 }
 ONE_OF_THESE = {
-    Kind.API_KEY: "api_key",
-    Kind.BEARER: "token",
-    Kind.BASIC: "password",
-    Kind.OAUTH_TOKENS: "access_token",
+    Kind.API_KEY: ("api_key",),
+    Kind.BEARER: ("token",),
+    Kind.BASIC: ("password",),
+    Kind.OAUTH_TOKENS: ("access_token", "refresh_token"),
 }
 # A provider may want a second value beside its key (an application key, a session token) and names it itself.
 MORE_FIELDS = (Kind.API_KEY, Kind.BEARER, Kind.BASIC)
@@ -62,8 +62,8 @@ def check_fields(kind: str, fields: Mapping[str, Secret]) -> None:
     for name, value in fields.items():
         _check_field(kind, name, value)
     needed = ONE_OF_THESE.get(Kind(kind))
-    if needed and needed not in fields:
-        raise BadInput(_("A {label} needs the field {needed}.").format(label=Kind(kind).label, needed=needed))
+    if needed and not any(name in fields for name in needed):
+        raise BadInput(_("A {label} needs the field {needed}.").format(label=Kind(kind).label, needed=needed[0]))
 
 
 def _check_field(kind: str, name: str, value: Secret) -> None:

@@ -182,7 +182,7 @@ def ways_for(provider: Provider, apps: Iterable[OAuthApp]) -> list[Way]:
     """Return the ways into a provider, the recommended one first."""
     has_app = bool(list(apps))
     ways = []
-    if provider.oauth is not None:
+    if "oauth2" in provider.kinds:
         ways = [
             Way(
                 LINK,

@@ -82,9 +82,11 @@ def _of_the_provider(connection: Connection, provider: Provider) -> State | None
 
 def _of_the_app(connection: Connection, provider: Provider) -> State | None:
     """Return what is wrong with the OAuth app, which nothing done to the connection can mend; None: nothing."""
-    if connection.kind != Connection.Kind.OAUTH2 or connection.status == Status.PAUSED:
+    if not connection.has_tokens or connection.status == Status.PAUSED:
         return None
     app = connection.oauth_app
+    if app is None and connection.kind == Connection.Kind.JWT_BEARER:
+        return None
     if app is None and connection.status in (Status.NOT_CONNECTED, Status.NEEDS_RECONNECTING):
         text = _("{name} gives access through an OAuth app, and none is chosen for this connection yet.").format(
             name=provider.name
@@ -166,7 +168,19 @@ def _said(cause: Cause) -> str:
     return f"{in_words(cause.cause)} {in_words(cause.remedy)}"
 
 
+def _no_token_given(connection: Connection, provider: Provider) -> State:
+    """Return why a machine's connection gets no token: what stands in the vault or at the provider is wrong."""
+    text = SENTENCES["grant_refused"].format(name=provider.name)
+    if connection.status_code:
+        text = _("{text} What came back: {code}.").format(text=text, code=connection.status_code)
+    return State(
+        "", _("{name} gives no access token").format(name=provider.name), f"{text}{_harm(connection)}", "probe"
+    )
+
+
 def _needs_reconnecting(connection: Connection, provider: Provider, now: datetime) -> State:
+    if connection.is_machine:
+        return _no_token_given(connection, provider)
     cause = explain(provider, None, code=connection.status_code)
     if not cause.is_known:
         cause = explain(provider, None, code="needs_reconnecting")
@@ -193,6 +207,8 @@ _STATES = {
 
 def _way_in(connection: Connection) -> str:
     """Return the act that gives it a credential again."""
+    if connection.is_machine:
+        return "probe" if connection.oauth_app_id or connection.grant_secret_id else ""
     if connection.kind != Connection.Kind.OAUTH2:
         return "credential"
     return "reconnect" if connection.oauth_app_id else ""

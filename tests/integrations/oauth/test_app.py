@@ -9,8 +9,9 @@ import pytest
 from integrations import outbound
 from integrations.models import Connection, Message, OAuthApp
 from integrations.oauth.app import change_app, choose_app, mark_broken, mend, proven
+from integrations.oauth.due import refresh_due
 from integrations.oauth.errors import CannotStart, NotUsableNow
-from integrations.oauth.refresh import access_token, refresh_due
+from integrations.oauth.refresh import access_token
 from integrations.status import ConnectionChanged
 from secrets_vault.actor import SYSTEM, Actor
 from secrets_vault.models import AuditEvent

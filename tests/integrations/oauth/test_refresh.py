@@ -10,8 +10,10 @@ from integrations import outbound
 from integrations.models import AlertEpisode, Connection, OAuthApp
 from integrations.oauth import flow, lease
 from integrations.oauth.app import mend
+from integrations.oauth.due import refresh_due
 from integrations.oauth.errors import NeedsReconnecting, NotUsableNow
-from integrations.oauth.refresh import access_token, read, refresh, refresh_due
+from integrations.oauth.held import read
+from integrations.oauth.refresh import access_token, refresh
 from integrations.status import pause
 from secrets_vault import vault
 from secrets_vault.actor import SYSTEM, Actor

@@ -6,7 +6,7 @@ import pytest
 
 from integrations import connections, outbound
 from integrations.models import Connection
-from integrations.oauth.refresh import read
+from integrations.oauth.held import read
 from integrations.oauth.revoke import revoke
 from secrets_vault import vault
 from secrets_vault.actor import SYSTEM, Actor

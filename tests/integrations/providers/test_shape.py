@@ -232,7 +232,7 @@ def test_a_described_provider_with_oauth_takes_a_consent() -> None:
         ({"base_url": "crm.test"}, "base_url", "https URL"),
         ({"base_url": "https://{x}.test"}, "base_url", "{ or }"),
         ({"base_url": "https://crm.test", "url": "x"}, "url", "not a known field"),
-        ({"base_url": "https://crm.test", "token_url": "https://crm.test/t"}, "authorize_url", "is missing"),
+        ({"base_url": "https://crm.test", "authorize_url": "https://crm.test/a"}, "token_url", "is missing"),
         ({"base_url": "https://crm.test", "inject": "header"}, "inject", "must be a table"),
         ({"base_url": "https://crm.test", "inject": {"in": "cookie", "name": "a"}}, "injections.api_key.in", "one of"),
     ],

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import re
+import time
 
 import pytest
+from joserfc import jwt
+from joserfc.jwk import OKPKey
 
 from tests.integrations.sandbox.conftest import REDIRECT, VERIFIER
 
@@ -159,3 +162,29 @@ def test_withdrawing_ends_every_grant(sandbox):
     assert sandbox.hubspot(token["access_token"]).status == 401
     assert sandbox.token("refresh_token", refresh_token=token["refresh_token"]).json["error"] == "invalid_grant"
     assert sandbox.hubspot(sandbox.exchange().json["access_token"]).status == 200
+
+
+def test_the_app_gets_a_token_of_its_own(sandbox):
+    answer = sandbox.token(grant_type="client_credentials", scope="crm.objects.contacts.read")
+    assert answer.status == 200, answer.body
+    assert "refresh_token" not in answer.json
+    assert sandbox.hubspot(answer.json["access_token"]).json["portalId"] == 24680135
+    wrong = sandbox.token(grant_type="client_credentials", client_secret="no")
+    assert (wrong.status, wrong.json["error"]) == (401, "invalid_client")
+
+
+def test_a_service_account_gets_a_token_for_what_it_signed(sandbox):
+    table = sandbox.call("GET", sandbox.line["control_url"] + "/service_account").json
+    key = OKPKey.import_key(table["private_key"])
+    now = int(time.time())
+    claims = {"iss": table["client_email"], "aud": table["token_uri"], "iat": now, "exp": now + 300}
+
+    def asked(**changes):
+        jwt_text = jwt.encode({"alg": "EdDSA"}, claims | changes, key, algorithms=["EdDSA"])
+        form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": jwt_text}
+        return sandbox.call("POST", sandbox.line["token_url"], form)
+
+    assert sandbox.hubspot(asked().json["access_token"]).status == 200
+    assert asked(sub="13579246").json["hub_id"] == 13579246
+    for changes in ({"exp": now - 600}, {"aud": "https://other.example"}, {"iss": "eve@evil.example"}, {"sub": "7"}):
+        assert asked(**changes).json["error"] == "invalid_grant", changes

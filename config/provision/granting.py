@@ -1,0 +1,74 @@
+"""A connection of the file that asks for its own tokens: by the OAuth app itself, or by a private key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from config.provision.reading import ConnectionSpec
+from config.provision.run import Run
+from integrations.connections.credential import BadValue
+from integrations.connections.granting import connect_jwt, read_pasted
+from integrations.models import Connection
+from integrations.oauth.keeping import oauth_facts, provider_of
+from integrations.status import Status, swap
+from secrets_vault import vault
+from secrets_vault.errors import Unreadable
+
+REASON = "provisioned from a file"
+
+
+def apply_grant(run: Run, connection: Connection, spec: ConnectionSpec) -> None:
+    """Keep the private key and the claims, or let the app ask; nothing is called. What is the same changes nothing."""
+    if connection.kind == Connection.Kind.OAUTH2:
+        return
+    if connection.kind == Connection.Kind.JWT_BEARER:
+        _apply_key(run, connection, spec)
+    elif connection.status == Status.NOT_CONNECTED and connection.oauth_app_id is not None:
+        swap(connection, status=Status.UNTESTED, status_code="", status_since=run.now)
+
+
+def _apply_key(run: Run, connection: Connection, spec: ConnectionSpec) -> None:
+    stored = connection.grant_secret
+    is_first = stored is None
+    if spec.key is None:
+        if stored is None:
+            run.document.refuse((*spec.path, "key"), "is missing")
+        elif spec.claims is not None and spec.claims != connection.claims:
+            run.document.refuse((*spec.path, "claims"), "new claims need the key beside them")
+        return
+    before = (connection.claims, stored and stored.current_id)
+    if stored is not None and _is_same(connection, spec):
+        return
+    about: dict[str, Any] = {"made_on": spec.made_on, "reason": REASON}
+    try:
+        kept = connect_jwt(
+            connection,
+            spec.key,
+            spec.claims or {},
+            actor=run.actor,
+            now=run.now,
+            rotate_after_days=spec.rotate_after_days,
+            **about,
+        )
+    except BadValue as error:
+        at = ("key",) if error.field == "private_key" else ("claims", error.field)
+        run.document.refuse((*spec.path, *at), str(error))
+        return
+    swap(connection, probe_due_at=None)  # nothing is called unless that was asked for
+    if is_first:
+        return
+    for name, is_new in (("claims", before[0] != connection.claims), ("key", before[1] != kept.current_id)):
+        if is_new:
+            run.note(connection.client.slug, "connections", connection.slug, name)
+
+
+def _is_same(connection: Connection, spec: ConnectionSpec) -> bool:
+    """Tell whether the file says what is stored: the key as it was read, and every claim."""
+    assert connection.grant_secret is not None  # noqa: S101 - for the type checker; the caller looked
+    assert spec.key is not None  # noqa: S101 - as above
+    try:
+        pasted = read_pasted(spec.key, oauth_facts(provider_of(connection)).assertion)
+        is_held = vault.holds(connection.grant_secret, {"private_key": pasted.private_key})
+    except (BadValue, Unreadable):
+        return False
+    return is_held and {**pasted.claims, **(spec.claims or {})} == connection.claims
