@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from dashboard.forms import PageForm
-from dashboard.pages.vault.forms import SecretInput
+from dashboard.pages.vault.forms import SecretInput, SecretText
 from integrations.models import OAuthApp
 from secrets_vault.models import Client
 from secrets_vault.secret import Secret
@@ -65,7 +65,7 @@ class OAuthAppForm(PageForm):
         max_length=300,
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
-    client_secret = forms.CharField(label=gettext_lazy("Client secret"), max_length=4096, widget=SecretInput())
+    client_secret = forms.CharField(label=gettext_lazy("Client secret"), max_length=32_768, widget=SecretInput())
     made_on = forms.DateField(
         label=gettext_lazy("The client secret was made on"),
         required=False,
@@ -120,8 +120,11 @@ class OAuthAppForm(PageForm):
         field = self.fields["client_secret"]
         if self.oauth.token_auth_method == "none":  # noqa: S105 - a method's name
             field.required, field.help_text = False, _("This provider's apps may have none.")
+        if self.signs:
+            field.label, field.widget = _("Private key"), SecretText(rows=8)
+            field.help_text = _("A PEM file. The app signs with it; its public half is what the provider was given.")
         if self.app is not None and self.app.secret_id:
-            field.required, field.label = False, _("New client secret")
+            field.required, field.label = False, _("New private key") if self.signs else _("New client secret")
             field.help_text = _("Left empty, the stored one stays.")
 
     def clean_name(self) -> str:
@@ -152,10 +155,16 @@ class OAuthAppForm(PageForm):
         return self.clients.get(self.cleaned_data.get("owner", ""))
 
     @property
-    def secret(self) -> Secret | None:
-        """Return the client secret that was typed."""
+    def signs(self) -> bool:
+        """Tell whether an app of this provider signs, instead of showing a client secret (RFC 7523 section 2.2)."""
+        return self.oauth.token_auth_method == "private_key_jwt"  # noqa: S105 - a method's name
+
+    @property
+    def proof(self) -> dict[str, Secret | None]:
+        """Return what was typed: a client secret, or a private key."""
         typed = self.cleaned_data.get("client_secret")
-        return Secret(typed) if typed else None
+        secret = Secret(typed) if typed else None
+        return {"client_secret": None if self.signs else secret, "private_key": secret if self.signs else None}
 
     def scopes(self) -> dict[str, list[str]]:
         """Return the scopes as the app keeps them."""

@@ -78,16 +78,18 @@ def new_app(request: PageRequest) -> HttpResponse:
 
 
 def _make(request: PageRequest, form: OAuthAppForm) -> OAuthApp:
-    data = form.cleaned_data
+    data, proof, scopes = form.cleaned_data, form.proof, form.scopes()
     return make_app(
         data["name"],
         form.provider.key,
         client_id=data["client_id"],
-        client_secret=form.secret,
+        client_secret=proof["client_secret"],
+        private_key=proof["private_key"],
         actor=actor_of(request),
         made_on=data["made_on"],
         for_client=form.for_client,
-        **form.scopes(),
+        required_scopes=scopes["required_scopes"],
+        optional_scopes=scopes["optional_scopes"],
     )
 
 
@@ -135,8 +137,16 @@ def _change(request: PageRequest, form: OAuthAppForm, app: OAuthApp) -> None:
     actor, now, data = actor_of(request), timezone.now(), form.cleaned_data
     with transaction.atomic():
         change_app(app, name=data["name"], client_id=data["client_id"], actor=actor, now=now, **form.scopes())
-        if form.secret is not None:
-            replace_client_secret(app, form.secret, actor=actor, now=now, made_on=data["made_on"])
+        proof = form.proof
+        if any(proof.values()):
+            replace_client_secret(
+                app,
+                proof["client_secret"],
+                actor=actor,
+                now=now,
+                made_on=data["made_on"],
+                private_key=proof["private_key"],
+            )
 
 
 def _page(request: PageRequest, form: OAuthAppForm, provider: Provider, *, app: OAuthApp | None = None) -> HttpResponse:
