@@ -39,6 +39,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "dashboard/first_steps.py", "dashboard/health.py", "dashboard/day.py",
         "dashboard/tightest.py", "dashboard/demo_data/",
     ),
+    "requests": (
+        "templates/dashboard/requests/", "dashboard/pages/requests/", "integrations/links/",
+        "integrations/models/link.py", "templates/emails/link_done.txt",
+    ),
     "connecting": (
         "templates/dashboard/connecting/", "dashboard/pages/connecting/", "integrations/connections/",
         "templates/oauth/", "integrations/oauth/", "integrations/links/",

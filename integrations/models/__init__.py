@@ -4,6 +4,7 @@ from integrations.models.alert import AlertEpisode, Message
 from integrations.models.call import Call, CallHour, ClientHour, ErrorGroup, LimitReading, TokenWindow
 from integrations.models.connection import ClientLink, Connection, CustomProvider, OAuthApp, OAuthFlow
 from integrations.models.handover import Handover
+from integrations.models.link import LinkItem, LinkTemplate
 from integrations.models.sweep import Sweep
 from integrations.models.token import GatewayToken
 from integrations.models.webhook import (
@@ -27,6 +28,8 @@ __all__ = [
     "GatewayToken",
     "Handover",
     "LimitReading",
+    "LinkItem",
+    "LinkTemplate",
     "Message",
     "OAuthApp",
     "OAuthFlow",

@@ -24,6 +24,7 @@ from integrations.models import (
     ErrorGroup,
     Handover,
     LimitReading,
+    LinkItem,
     Message,
     OAuthApp,
     OAuthFlow,
@@ -167,6 +168,10 @@ def things_of(client: Client, user: User) -> Things:
         connection=connection,
         expires_at=now + timedelta(days=1),
     )
+    asked = ClientLink.objects.create(
+        kind="request", token_hash=os.urandom(32), client=client, expires_at=now + timedelta(days=1)
+    )
+    item = LinkItem.objects.create(link=asked, connection=connection, takes="credential")
     consent = Connection.objects.create(
         slug=f"{client.slug}-hubspot",
         client=client,
@@ -201,6 +206,7 @@ def things_of(client: Client, user: User) -> Things:
             "app": app,
             "message": message,
             "link": link,
+            "request_item": item,
             "provider": described,
             "consent": consent,
             "flow": bytes(flow.state_hash).hex(),
