@@ -5,6 +5,7 @@ from integrations.models.call import Call, CallHour, ClientHour, ErrorGroup, Lim
 from integrations.models.connection import ClientLink, Connection, CustomProvider, OAuthApp, OAuthFlow
 from integrations.models.handover import Handover
 from integrations.models.link import LinkItem, LinkTemplate
+from integrations.models.rotating import AutomaticRotation, SecretRotation
 from integrations.models.sweep import Sweep
 from integrations.models.token import GatewayToken
 from integrations.models.webhook import (
@@ -18,6 +19,7 @@ from integrations.models.webhook import (
 
 __all__ = [
     "AlertEpisode",
+    "AutomaticRotation",
     "Call",
     "CallHour",
     "ClientHour",
@@ -33,6 +35,7 @@ __all__ = [
     "Message",
     "OAuthApp",
     "OAuthFlow",
+    "SecretRotation",
     "Sweep",
     "TokenWindow",
     "WebhookAttempt",

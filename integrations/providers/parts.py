@@ -206,15 +206,25 @@ class Idempotency:
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """How a new credential is made at the provider, and after how many days we ask for it."""
+    """How a new credential is made at the provider, and after how many days we ask for it.
+
+    `refused_statuses`: what the provider answers to a credential that it does not know (any more). A call so refused
+    has done nothing. `driver` names the one of `integrations/rotating/drivers` that makes and revokes keys by the
+    provider's API, at `api_url` where that is not the base URL.
+    """
 
     after_days: int = 90
     how_url: str = ""
     steps: tuple[str, ...] = ()
+    refused_statuses: tuple[int, ...] = (401,)
+    driver: str = ""
+    api_url: str = ""
 
     def __post_init__(self) -> None:
         if not 1 <= self.after_days <= 730:
             raise ValueError("after_days: must be between 1 and 730")
+        if not all(400 <= status < 500 and status not in (408, 429) for status in self.refused_statuses):
+            raise ValueError("refused_statuses: must be statuses from 400 to 499 that refuse for good")
 
 
 @dataclass(frozen=True, slots=True)
