@@ -28,6 +28,8 @@ from dashboard.pages.handovers import making as handover_making
 from dashboard.pages.requests import list as request_list
 from dashboard.pages.requests import new as request_new
 from dashboard.pages.requests import one as request_one
+from dashboard.pages.rotating import evidence as rotation_evidence
+from dashboard.pages.rotating import guide as rotation_guide
 from dashboard.pages.settings import address, background, backup, mail, profile, rotation, security
 from dashboard.pages.vault import importing, new, one, showing
 from dashboard.pages.vault import list as vault_list
@@ -119,6 +121,12 @@ urlpatterns = [
     # Rotations, messages, audit trail
     path("rotations/", rotations.rotations, name="rotations"),
     path("rotations/snooze/", rotations.snooze, name="snooze"),
+    path("rotations/all/", rotation_guide.listing, name="rotation_list"),
+    path("rotations/<uuid:pk>/", rotation_guide.guide, name="rotation"),
+    path("rotations/<uuid:pk>/store/", rotation_guide.store, name="rotation_store"),
+    path("rotations/<uuid:pk>/act/", rotation_guide.act, name="rotation_act"),
+    path("rotations/<uuid:pk>/evidence/", rotation_evidence.evidence, name="rotation_evidence"),
+    path("vault/<uuid:pk>/rotate/", rotation_guide.start, name="secret_rotate"),
     path("messages/", mailbox.mailbox, name="messages"),
     path("messages/read/", mailbox.mark_read, name="messages_read"),
     path("messages/<uuid:pk>/", mailbox.message, name="message"),

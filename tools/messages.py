@@ -66,6 +66,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "integrations/sweeps.py", "integrations/timetable.py", "integrations/sandbox_control/",
         "dashboard/audit_words.py", "dashboard/browsers.py",
     ),
+    "rotating": (
+        "templates/dashboard/rotating/", "dashboard/pages/rotating/", "integrations/rotating/",
+        "integrations/models/rotating.py",
+    ),
     "webhooks": (
         "templates/dashboard/webhooks/", "dashboard/pages/webhooks/", "integrations/webhooks/",
         "integrations/models/webhook.py",

@@ -31,6 +31,7 @@ from integrations.models import (
     WebhookReplay,
 )
 from integrations.providers.custom import custom_from
+from integrations.rotating import guided
 from secrets_vault import vault
 from secrets_vault.actor import SYSTEM
 from secrets_vault.models import Client, User
@@ -201,6 +202,7 @@ def things_of(client: Client, user: User) -> Things:
         {
             "client": client,
             "secret": key,
+            "rotation": guided.start(used, actor=SYSTEM, now=now),
             "connection": connection,
             "token": token,
             "app": app,
