@@ -8,7 +8,7 @@ import secrets_vault.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("integrations", "0009_webhook_replays"),
+        ("integrations", "0010_machine_grants"),
         ("secrets_vault", "0004_webhook_secrets"),
     ]
 
