@@ -17,10 +17,11 @@ from django.utils.translation import gettext as _
 from integrations import outbound
 from integrations.connections.credential import check_values
 from integrations.connections.probing import ProbeResult
-from integrations.models import Connection, SecretRotation
+from integrations.models import SecretRotation
 from integrations.oauth.keeping import provider_of
 from integrations.oauth.refresh import read
 from integrations.oauth.session import Send
+from integrations.providers.injection import OWN_FIELDS
 from integrations.rotating.errors import NotRotated, OvertakenBySomebody, RotationError, WrongStep
 from integrations.rotating.trying import NO_PROBE, REFUSED, WORKS, try_version
 from integrations.status import ConnectionChanged, Status, set_status
@@ -55,7 +56,7 @@ def start(stored: StoredSecret, *, actor: Actor, now: datetime, driver: str = ""
             rotation: SecretRotation = SecretRotation.objects.create(
                 client=stored.client,
                 secret=stored,
-                connection=stored.connections.exclude(kind=Connection.Kind.OAUTH2).order_by("slug").first(),
+                connection=stored.connections.filter(kind__in=OWN_FIELDS).order_by("slug").first(),
                 old_version=stored.current,
                 started_at=now,
                 started_by=actor.label[:160],

@@ -12,6 +12,7 @@ from integrations.oauth.account import account_in
 from integrations.oauth.keeping import bound_host, provider_of
 from integrations.oauth.session import Send
 from integrations.probe_call import NoProbe, ProbeAnswer, call_probe
+from integrations.providers.injection import OWN_FIELDS
 from integrations.providers.shape import Provider
 from secrets_vault import vault
 from secrets_vault.actor import SYSTEM
@@ -24,7 +25,7 @@ WORKS, REFUSED, NO_PROBE = "works", "refused", "no_probe"
 
 def try_version(connection: Connection | None, version: SecretVersion, *, send: Send = outbound.send) -> ProbeResult:
     """Return what the provider says to this version. `no_probe`: there is no call, or no connection, to try it with."""
-    if connection is None or connection.kind == Connection.Kind.OAUTH2:
+    if connection is None or connection.kind not in OWN_FIELDS:
         return ProbeResult(NO_PROBE, "")
     try:
         provider = provider_of(connection)
@@ -40,7 +41,8 @@ def _fields(connection: Connection, provider: Provider, version: SecretVersion) 
     """Return the version's fields, after asking the policy whether they may go where the probe goes."""
     stored = version.secret
     url = provider.probe.url if provider.probe and provider.probe.url else provider.base_url
-    vault.check_policy(stored, host=bound_host(url), slot=provider.injection_for(connection.kind).slot)
+    for slot in provider.injection_for(connection.kind).slots:
+        vault.check_policy(stored, host=bound_host(url), slot=slot)
     return vault.use(stored, actor=SYSTEM, purpose="rotation", version=version)
 
 
