@@ -16,6 +16,7 @@ from integrations.gateway.trace import Trace
 from integrations.limits.reading import fold
 from integrations.outbound import Answering, Caller, OutboundError, Unreachable
 from integrations.outbound.call import Body, Deadline
+from integrations.providers.parts import TOKEN_KINDS
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -141,7 +142,7 @@ class Attempts:
     def _refusals(self) -> tuple[int, ...]:
         """Return what the provider answers to a credential that it does not know; to an access token always 401."""
         route = self.trace.route
-        return (401,) if route and route.kind == "oauth2" else self.way.provider.rotation.refused_statuses
+        return (401,) if route and route.kind in TOKEN_KINDS else self.way.provider.rotation.refused_statuses
 
     async def _request(self, deadline: Deadline) -> Answering:
         way, injected = self.way, self.way.credential.injected

@@ -8,7 +8,7 @@ import secrets_vault.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("integrations", "0010_machine_grants"),
+        ("integrations", "0011_handover"),
         ("secrets_vault", "0004_webhook_secrets"),
     ]
 
