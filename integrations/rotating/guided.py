@@ -18,8 +18,8 @@ from integrations import outbound
 from integrations.connections.credential import check_values
 from integrations.connections.probing import ProbeResult
 from integrations.models import SecretRotation
+from integrations.oauth.held import read
 from integrations.oauth.keeping import provider_of
-from integrations.oauth.refresh import read
 from integrations.oauth.session import Send
 from integrations.providers.injection import OWN_FIELDS
 from integrations.rotating.errors import NotRotated, OvertakenBySomebody, RotationError, WrongStep

@@ -8,7 +8,7 @@ import secrets_vault.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("integrations", "0011_handover"),
+        ("integrations", "0012_request_links"),
         ("secrets_vault", "0004_webhook_secrets"),
     ]
 
