@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from integrations import outbound
 from integrations.errors import IntegrationError
-from integrations.injecting import injected, prepared
+from integrations.injecting import Injected, injected, prepared
 from integrations.oauth.answers import dig
 from integrations.providers import templates
+from integrations.providers.injection import Injection
 from integrations.providers.shape import Provider
 from secrets_vault.secret import Secret
 
@@ -52,6 +53,11 @@ class ProbeAnswer:
         return not probe.true_at or self.status in probe.alive_statuses or dig(self.json(), probe.true_at) is True
 
 
+def opened(injection: Injection, kind: str, fields: Mapping[str, Secret]) -> Injected:
+    """Return a credential in its places, ready to be sent. Raises IncompleteCredential."""
+    return injected(injection, kind, {name: value.expose() for name, value in fields.items()})
+
+
 def call_probe(
     provider: Provider, kind: str, fields: Mapping[str, Secret], *, send: Callable[..., Any] = outbound.send
 ) -> ProbeAnswer:
@@ -70,16 +76,8 @@ def call_probe(
         **provider.static_headers,
         **provider.probe.headers,
     }
-    ready = injected(provider.injection_for(kind), kind, {name: value.expose() for name, value in fields.items()})
-    call = prepared(
-        ready,
-        provider.probe.method,
-        url,
-        base_url=provider.base_url,
-        headers=headers,
-        now=timezone.now(),
-        body=provider.probe.body.encode() or None,
-    )
+    ready = opened(provider.injection_for(kind), kind, fields)
+    call = prepared(ready, provider.probe.method, url, base_url=provider.base_url, headers=headers, now=timezone.now())
     try:
         got = send(
             call.method,

@@ -16,6 +16,9 @@ from secrets_vault.actor import SYSTEM, Actor
 
 Status = Connection.Status
 
+CHOICE_NEEDED = "choice_needed"
+"""The code of a connection that waits until a person has chosen which of several accounts it is for."""
+
 ACTIONS = {
     Status.NOT_CONNECTED: "connection.disconnected",
     Status.UNTESTED: "connection.untested",

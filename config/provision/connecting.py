@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from config.provision.alike import REASON, check_age, environment_of, is_of_another_client, keep_age, keep_rotation
+from config.provision.fields import are_its_fields
 from config.provision.granting import apply_grant
 from config.provision.reading import CUSTOM, AppSpec, ConnectionSpec
 from config.provision.run import Run
@@ -11,12 +12,12 @@ from integrations.models import Connection, OAuthApp
 from integrations.oauth.app import mend
 from integrations.oauth.keeping import app_policy
 from integrations.providers.described import describe
-from integrations.providers.injection import OWN_FIELDS
 from integrations.providers.loading import CUSTOM_PREFIX
 from integrations.providers.parts import TOKEN_KINDS
 from integrations.providers.reading import BadFacts
 from integrations.providers.registry import ProviderNotFound, get_provider
 from integrations.providers.shape import BadVariable, KindNotOffered, Provider
+from integrations.providers.versions import pinned
 from integrations.status import swap
 from secrets_vault import audit, vault
 from secrets_vault.errors import Unreadable, VaultError
@@ -118,6 +119,7 @@ def _make(run: Run, client: Client, spec: ConnectionSpec, *, provider_key: str, 
         environment=environment,
         provider_key=provider_key,
         kind=spec.kind,
+        variables=pinned(get_provider(provider_key)),
         status_since=run.now,
         is_sandbox=client.is_sandbox or is_of_the_sandbox(provider_key),
     )
@@ -136,7 +138,7 @@ def _set_variables(run: Run, connection: Connection, spec: ConnectionSpec) -> No
 
 def _apply_credential(run: Run, connection: Connection, spec: ConnectionSpec, provider: Provider) -> None:
     policy = Policy(hosts=provider.allowed_hosts, slots=provider.injection_for(spec.kind).slots)
-    if not _are_its_fields(run, spec, provider):
+    if not are_its_fields(run, spec, provider):
         return
     if connection.secret is None:
         if not spec.fields:
@@ -147,19 +149,6 @@ def _apply_credential(run: Run, connection: Connection, spec: ConnectionSpec, pr
         return
     if _renew(run, connection.secret, spec, fields=spec.fields, policy=policy, path=_at(connection, "secret")):
         _untested(run, connection)
-
-
-def _are_its_fields(run: Run, spec: ConnectionSpec, provider: Provider) -> bool:
-    """Refuse a value that the provider does not know, and a credential without one that it needs."""
-    wanted = {field.name: field for field in provider.fields_of(spec.kind)}
-    unknown = [name for name in spec.fields if name not in wanted]
-    needed = [name for name, field in wanted.items() if not field.is_optional and name not in spec.fields]
-    for name in unknown:
-        run.document.refuse((*spec.path, "fields", name), f"{provider.name} has no such field")
-    missing = [name for name in needed if spec.fields and name not in OWN_FIELDS[spec.kind]]
-    for name in missing:
-        run.document.refuse((*spec.path, "fields"), f"{name} is missing; {provider.name} needs it")
-    return not unknown and not missing
 
 
 def _apply_app(run: Run, connection: Connection, spec: ConnectionSpec, provider: Provider) -> None:

@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from integrations.errors import IntegrationError
 from integrations.injecting import IncompleteCredential, injected
 from integrations.models import Connection
-from integrations.oauth.keeping import provider_of
+from integrations.oauth.keeping import provider_of, token_policy
+from integrations.outside import AnswerRefused, told_by_credential
 from integrations.providers.injection import OWN_FIELDS
 from integrations.providers.shape import Provider
 from integrations.status import Status, record, swap
@@ -39,6 +40,11 @@ class BadValue(IntegrationError):
 def secret_policy(provider: Provider, kind: str) -> Policy:
     """Return where a credential of this kind may go: the provider's own hosts, in its own slots."""
     return Policy(hosts=provider.allowed_hosts, slots=provider.injection_for(kind).slots)
+
+
+def policy_of(provider: Provider, kind: str) -> Policy:
+    """Return where what a connection of this kind holds may go: a pasted credential, or tokens."""
+    return secret_policy(provider, kind) if kind in OWN_FIELDS else token_policy(provider, kind)
 
 
 def check_values(provider: Provider, kind: str, fields: Mapping[str, Secret]) -> None:
@@ -114,7 +120,11 @@ def connect_key(
     provider = provider_of(connection)
     check_values(provider, connection.kind, fields)
     about: dict[str, Any] = {"made_on": made_on, "expires_at": expires_at, "reason": reason}
+    said = _said_by(fields, provider)
     with transaction.atomic():
+        if said.items() - connection.variables.items():
+            swap(connection, variables={**connection.variables, **said})
+            provider = provider_of(connection)
         if connection.secret is not None:
             stored = connection.secret
             vault.bind_policy(stored, secret_policy(provider, connection.kind), actor=actor)
@@ -137,6 +147,15 @@ def connect_key(
             )
         _untested(connection, stored, actor=actor, now=now)
     return stored
+
+
+def _said_by(fields: Mapping[str, Secret], provider: Provider) -> dict[str, str]:
+    """Return what the credential says itself about its address. Raises BadValue where that is not taken."""
+    try:
+        own = [value.expose() for name, value in fields.items() if name != "username"]
+        return {name: text for value in own for name, text in told_by_credential(provider, value).items()}
+    except AnswerRefused as refused:
+        raise BadValue(next(iter(fields)), str(refused)) from None
 
 
 def use_stored(connection: Connection, stored: StoredSecret, *, actor: Actor, now: datetime) -> None:

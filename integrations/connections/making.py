@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from integrations.errors import IntegrationError
 from integrations.models import Connection, CustomProvider, OAuthApp
 from integrations.providers.registry import get_provider
+from integrations.providers.versions import pinned
 from integrations.status import record
 from secrets_vault.actor import Actor
 from secrets_vault.models import Client, Environment
@@ -44,16 +45,11 @@ def create_connection(
     oauth_app: OAuthApp | None = None,
     requested_scopes: Iterable[str] = (),
     expected_account_id: str = "",
-    awaits_variables: bool = False,
 ) -> Connection:
-    """Return a new connection, not connected yet. Raises CannotMake, BadVariable or ProviderNotFound.
-
-    With `awaits_variables` the parts of its URLs may be missing: the client will say them on the page of a link.
-    """
+    """Return a new connection, not connected yet. Raises CannotMake, BadVariable or ProviderNotFound."""
     provider = get_provider(provider_key).of_kind(kind)
     provider.injection_for(kind)
-    if not awaits_variables:
-        provider.render(variables or {})
+    provider.render(variables or {})
     _check(client, environment, provider_key=provider_key, oauth_app=oauth_app)
     try:
         with transaction.atomic():
@@ -64,7 +60,7 @@ def create_connection(
                 provider_key=provider_key,
                 kind=kind,
                 label=label,
-                variables=dict(variables or {}),
+                variables=pinned(provider) | dict(variables or {}),
                 oauth_app=oauth_app,
                 requested_scopes=list(requested_scopes),
                 expected_account_id=expected_account_id,

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from integrations import outbound, wall_clock
+from integrations.connections.choosing import is_undecided, look
 from integrations.errors import IntegrationError
 from integrations.models import Connection
 from integrations.oauth.account import account_in
@@ -26,7 +27,7 @@ from integrations.oauth.session import Send
 from integrations.probe_call import NoProbe, ProbeAnswer, call_probe
 from integrations.providers.parts import TOKEN_KINDS
 from integrations.providers.shape import Provider
-from integrations.status import ConnectionChanged, Status, set_status, swap
+from integrations.status import CHOICE_NEEDED, ConnectionChanged, Status, set_status, swap
 from secrets_vault import vault
 from secrets_vault.actor import SYSTEM, Actor
 from secrets_vault.errors import VaultError
@@ -54,6 +55,7 @@ SENTENCES = {
     "unreachable": gettext_lazy("{name} could not be reached. It is tried again later."),
     "no_probe": gettext_lazy("{name} has no harmless call to test with. The first real call will tell."),
     "no_credential": gettext_lazy("There is no credential to test yet."),
+    "choice_needed": gettext_lazy("It reaches several accounts. Choose the one that this connection is for."),
     "needs_reconnecting": gettext_lazy("The access was withdrawn or has ended. Reconnect it."),
     "grant_refused": gettext_lazy(
         "{name} gives no access token for this. Check the key and what stands beside it, then try again."
@@ -93,6 +95,7 @@ def probe(
     row = read(connection.pk)
     if is_machine(row) and row.status == Status.NEEDS_RECONNECTING:
         set_status(row, Status.UNTESTED, actor=actor, now=now)  # somebody wants to know whether it is mended
+    row = _decided(row, actor=actor, now=now, send=send)
     provider = provider_of(row)
     outcome, answer = _try(row, provider, now=now, send=send)
     account_id, account_name = account_in(provider, answer.json()) if outcome == "works" else ("", "")
@@ -101,14 +104,33 @@ def probe(
         outcome = "other_account"
     sentence = SENTENCES[outcome].format(name=provider.name)
     result = ProbeResult(outcome, sentence, answer.status, account_id, account_name)
-    note(row.pk, result, actor=actor, now=now)
+    _note(row.pk, result, actor=actor, now=now)
     connection.refresh_from_db(fields=["status", "status_code", "version", "account_id", "account_name", "secret"])
     return result
+
+
+def _decided(row: Connection, *, actor: Actor, now: datetime, send: Send) -> Connection:
+    """Return the connection after asking, where nobody has yet, which site or organisation it is for."""
+    if not is_undecided(row, provider_of(row)):
+        return row
+    try:
+        look(row, actor=actor, now=now, send=send)
+    except (VaultError, IntegrationError) as error:
+        logger.info("nothing was discovered", extra={"connection": str(row.pk), "code": error.code})
+    return read(row.pk)
+
+
+def try_as(row: Connection, provider: Provider, *, now: datetime, send: Send = outbound.send) -> tuple[str, int]:
+    """Try the credential with other facts than the connection's own; return outcome and status. Notes nothing."""
+    outcome, answer = _try(row, provider, now=now, send=send)
+    return outcome, answer.status
 
 
 def _try(row: Connection, provider: Provider, *, now: datetime, send: Send) -> tuple[str, ProbeAnswer]:
     if row.secret is None and not (is_machine(row) and can_ask(row)):
         return "no_credential", ProbeAnswer()
+    if row.status_code == CHOICE_NEEDED and provider.missing_variables:
+        return "choice_needed", ProbeAnswer()
     try:
         if is_machine(row) and row.secret is None:
             access_token(row, now=now, send=send)
@@ -127,7 +149,7 @@ def _try(row: Connection, provider: Provider, *, now: datetime, send: Send) -> t
         return _why_no_token(row, error), ProbeAnswer(code=error.code)
     except (VaultError, IntegrationError) as error:
         return "unreadable", ProbeAnswer(code=error.code)
-    return outcome_of(answer, provider), answer
+    return _outcome(answer, provider), answer
 
 
 def _fields(row: Connection, provider: Provider, *, now: datetime, send: Send) -> Mapping[str, Secret]:
@@ -148,8 +170,7 @@ def _why_no_token(row: Connection, error: NotUsableNow) -> str:
     return "app_refused" if app is not None and app.is_broken else "unreachable"
 
 
-def outcome_of(answer: ProbeAnswer, provider: Provider) -> str:
-    """Return in a code what an answer says about the credential it was asked with."""
+def _outcome(answer: ProbeAnswer, provider: Provider) -> str:
     if answer.proves(provider):
         return "works"
     if answer.code:
@@ -159,7 +180,7 @@ def outcome_of(answer: ProbeAnswer, provider: Provider) -> str:
     return "failing" if answer.status >= 500 or answer.status == 408 else "refused"
 
 
-def note(pk: Any, result: ProbeResult, *, actor: Actor, now: datetime) -> None:
+def _note(pk: Any, result: ProbeResult, *, actor: Actor, now: datetime) -> None:
     """Write the outcome down. What the provider could not tell changes no state."""
     again = EVERY if result.outcome in ("works", "refused", "no_probe") else SOON
     Connection.objects.filter(pk=pk).update(
@@ -175,6 +196,8 @@ def note(pk: Any, result: ProbeResult, *, actor: Actor, now: datetime) -> None:
 
 
 def _follow(row: Connection, result: ProbeResult, *, actor: Actor, now: datetime) -> None:
+    if row.status_code == CHOICE_NEEDED:
+        return  # only a person's choice ends that
     if result.outcome == "works":
         with transaction.atomic():
             if result.account_id and (row.account_id, row.account_name) != (result.account_id, result.account_name):

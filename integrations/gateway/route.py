@@ -25,7 +25,7 @@ from integrations.providers.templates import host as host_of
 from secrets_vault import vault
 from secrets_vault.actor import Actor
 from secrets_vault.errors import NoValue, PolicyRefused, VaultError
-from secrets_vault.models import KeyTerm, SecretField, SecretVersion
+from secrets_vault.models import KeyTerm, SecretField
 
 _STATUS_PROBLEMS = {
     Connection.Status.PAUSED: "paused",
@@ -146,7 +146,7 @@ def routed(token: TokenFacts, connection: Connection, beside: Beside | None = No
         problem = _STATUS_PROBLEMS.get(Connection.Status(connection.status), "")
         if problem or provider.missing_variables:
             can_ask = not problem and connection.secret is None and _can_have_token(connection)
-            return replace(route, problem=problem or "needs_reconnecting", lacks_token=can_ask)
+            return replace(route, problem=problem or _what_is_missing(provider), lacks_token=can_ask)
         origin, base_path = split_url(provider.base_url)
         credential = _credential(connection, provider, beside)
     except ProviderNotFound:
@@ -166,24 +166,23 @@ def _can_have_token(connection: Connection) -> bool:
     return connection.kind in MACHINE_KINDS or (connection.kind in TOKEN_KINDS and connection.secret is not None)
 
 
+def _what_is_missing(provider: Provider) -> str:
+    """Return what a call waits for that has no address yet: a person's choice, or a consent."""
+    missing = [provider.variable(name) for name in provider.missing_variables]
+    is_listed = provider.discovery is not None and all(one and one.source == "discovery" for one in missing)
+    return "choice_needed" if is_listed else "needs_reconnecting"
+
+
 def _provider(key: str, beside: Beside | None) -> Provider:
     if beside is not None and key.startswith(CUSTOM_PREFIX):
         return described(key, beside.facts)
     return get_provider(key)
 
 
-def older_way(connection: Connection, version: SecretVersion, way: Way) -> Way:
-    """Return the way with another version of the secret, as while a rotation lets both live. Raises VaultError."""
-    return replace(way, credential=_credential(connection, way.provider, None, version=version))
-
-
-def _credential(
-    connection: Connection, provider: Provider, beside: Beside | None, *, version: SecretVersion | None = None
-) -> Credential:
+def _credential(connection: Connection, provider: Provider, beside: Beside | None) -> Credential:
     """Return the opened credential, once the vault agrees that it may go to this host in this slot."""
     stored, injection = connection.secret, provider.injection_for(connection.kind)
-    chosen = version or (stored.current if stored else None)
-    if stored is None or chosen is None:
+    if stored is None or stored.current is None:
         raise NoValue("The connection has no secret.")
     if stored.client_id != connection.client_id:  # only a hand in the database can have brought them together
         raise PolicyRefused("The secret is another client's.")
@@ -193,15 +192,15 @@ def _credential(
     for slot in injection.slots:
         vault.check_policy(stored, host=host, slot=slot)
     rows = None if beside is None else _openable(beside)
-    fields = vault.use(stored, actor=_actor(connection), purpose="gateway call", version=version, rows=rows)
+    fields = vault.use(stored, actor=_actor(connection), purpose="gateway call", rows=rows)
     opened = {name: value.expose() for name, value in fields.items()}
     ready = injected(injection, connection.kind, opened)
     return Credential(
         injected=ready,
         secret_id=stored.pk,
-        version=chosen.number,
-        version_id=chosen.pk,
-        made_at=chosen.created_at,
+        version=stored.current.number,
+        version_id=stored.current.pk,
+        made_at=stored.current.created_at,
         known=(*(text for name, text in opened.items() if name != "username"), *ready.texts),
     )
 

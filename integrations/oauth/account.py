@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from integrations.injecting import IncompleteCredential
 from integrations.models import Connection
 from integrations.oauth.answers import Grant, dig
 from integrations.oauth.id_token import Identity
 from integrations.oauth.keeping import provider_of
 from integrations.oauth.session import Send
+from integrations.outside import AnswerRefused, Reached, as_text, reached, the_one, told
 from integrations.probe_call import NoProbe, call_probe
-from integrations.providers.parts import Variable
 from integrations.providers.shape import Provider
 from secrets_vault.secret import Secret
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,12 @@ class Account:
     name: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
     identity: Identity | None = None
+    choices: tuple[Reached, ...] = ()
+
+    @property
+    def is_undecided(self) -> bool:
+        """Tell whether a person must choose what the connection is for."""
+        return bool(self.choices) and not any(one.is_in(self.variables) for one in self.choices)
 
 
 def find_account(
@@ -39,66 +49,77 @@ def find_account(
 
     A provider that names an organisation by an id of its own (a HubSpot portal, a Xero tenant) is believed in
     that: another administrator of the same one may reconnect it. Elsewhere the verified `identity` is the id.
+    Raises AnswerRefused for an address that is not taken.
     """
-    variables = dict(connection.variables)
     provider = provider_of(connection)
-    variables |= _told(provider, "token", grant.extras) | _told(provider, "callback", callback)
+    variables = {
+        **connection.variables,
+        **told(provider, "token", grant.extras),
+        **told(provider, "callback", callback),
+    }
     provider = provider_of(_with(connection, variables))
+    choices = tuple(reached(provider, connection.kind, {"access_token": grant.access_token}, send=send) or ())
+    one = the_one(choices, variables, wanted=connection.expected_account_id or connection.account_id)
+    if choices:
+        variables = _without_discovered(provider, variables) | (dict(one.variables) if one else {})
+        provider = provider_of(_with(connection, variables))
+    id_, name, variables = _named(provider, grant, one, variables, send=send)
+    if identity is None:
+        return Account(id_, name, variables, choices=choices)
+    return Account(id_ or identity.key, name or identity.label, variables, None if id_ else identity, choices)
+
+
+def _named(
+    provider: Provider, grant: Grant, one: Reached | None, variables: dict[str, str], *, send: Send
+) -> tuple[str, str, dict[str, str]]:
+    """Return id and name of the account, and the variables with those that the probe's answer tells."""
     facts, body = provider.identity, None
-    id_, name = _text(dig(grant.extras, facts.token_id)), _text(dig(grant.extras, facts.token_name))
+    if provider.discovery is not None and provider.discovery.id_at:
+        return (one.id, one.name, variables) if one else ("", "", variables)
+    id_, name = as_text(dig(grant.extras, facts.token_id)), as_text(dig(grant.extras, facts.token_name))
     if provider.probe is not None and not (id_ and (name or not facts.probe_name)):
         body = _probe_body(provider, grant.access_token, send=send)
-        variables |= _told(provider, "discovery", body)
-    id_, name = id_ or _text(dig(body, facts.probe_id)), name or _text(dig(body, facts.probe_name))
-    if identity is None:
-        return Account(id_, name, variables)
-    return Account(id_ or identity.key, name or identity.label, variables, None if id_ else identity)
+        if provider.discovery is None:
+            variables = variables | told(provider, "discovery", body)
+    return id_ or as_text(dig(body, facts.probe_id)), name or as_text(dig(body, facts.probe_name)), variables
 
 
-def told(connection: Connection, grant: Grant) -> dict[str, str]:
-    """Return the URL variables with those that a token answer tells."""
-    return connection.variables | _told(provider_of(connection), "token", grant.extras)
+def _without_discovered(provider: Provider, variables: Mapping[str, str]) -> dict[str, str]:
+    found = {variable.name for variable in provider.variables if variable.source == "discovery"}
+    return {name: value for name, value in variables.items() if name not in found}
+
+
+def moved(connection: Connection, grant: Grant) -> dict[str, str] | None:
+    """Return the variables where a refresh names another address than before (an organisation was moved).
+
+    One that lies elsewhere than this provider's may is passed over: calls go on to the address that is known.
+    """
+    try:
+        variables = {**connection.variables, **told(provider_of(connection), "token", grant.extras)}
+    except AnswerRefused as error:
+        logger.warning("answer refused", extra={"connection": str(connection.pk), "variable": error.name})
+        return None
+    return variables if variables != connection.variables else None
 
 
 def _with(connection: Connection, variables: Mapping[str, str]) -> Connection:
     return Connection(provider_key=connection.provider_key, kind=connection.kind, variables=dict(variables))
 
 
-def _told(provider: Provider, source: str, answer: Any) -> dict[str, str]:
-    """Return the variables that this answer holds; a value that breaks its own pattern is not taken."""
-    found = {}
-    for variable in provider.variables:
-        if variable.source == source and (value := _read(variable, dig(answer, variable.path or variable.name))):
-            found[variable.name] = value
-    return found
-
-
-def _read(variable: Variable, raw: Any) -> str:
-    try:
-        return variable.read(_text(raw)) if raw not in (None, "") else ""
-    except ValueError:
-        return ""
-
-
 def _probe_body(provider: Provider, access_token: Secret, *, send: Send) -> Any:
     """Return the probe's answer; the account stays unnamed when the call fails, the consent does not fail with it."""
     try:
         return call_probe(provider, "oauth2", {"access_token": access_token}, send=send).json()
-    except NoProbe:
+    except (NoProbe, IncompleteCredential):
         return None
-
-
-def _text(value: Any) -> str:
-    """Return an identifier as text, cut to what a column holds; booleans and tables identify nothing."""
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return ""
-    return "".join(char for char in str(value) if char.isprintable()).strip()[:200]
 
 
 def account_in(provider: Provider, body: Any) -> tuple[str, str]:
     """Return id and name of the account that a probe's answer names, empty where it does not."""
+    if provider.discovery is not None and provider.discovery.id_at:
+        return "", ""  # the list of all, of which the connection is for one
     identity = provider.identity
-    return _text(dig(body, identity.probe_id)), _text(dig(body, identity.probe_name))
+    return as_text(dig(body, identity.probe_id)), as_text(dig(body, identity.probe_name))
 
 
 def is_other(connection: Connection, account: Account) -> bool:

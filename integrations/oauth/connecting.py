@@ -12,17 +12,16 @@ from django.db import transaction
 from django.utils.dateparse import parse_datetime
 
 from integrations import outbound
-from integrations.links import items
 from integrations.models import ClientLink, Connection, OAuthFlow
 from integrations.oauth import lease
 from integrations.oauth.account import Account
 from integrations.oauth.answers import Grant
 from integrations.oauth.errors import ConsentRefused
-from integrations.oauth.keeping import store_tokens, times
+from integrations.oauth.keeping import provider_of, store_tokens, times, token_policy
 from integrations.oauth.revoke import Revocation, give_back
 from integrations.oauth.scopes import excess, missing
 from integrations.oauth.session import Send
-from integrations.status import ConnectionChanged, Status, record, swap, tell
+from integrations.status import CHOICE_NEEDED, ConnectionChanged, Status, record, swap, tell
 from secrets_vault import vault
 from secrets_vault.actor import Actor
 from secrets_vault.models import SecretVersion, User
@@ -62,10 +61,13 @@ def connect(
     for attempt in range(TRIES):
         try:
             with transaction.atomic():
-                _use_up(flow, connection, now=now)
+                _use_up(flow, now=now)
+                connection.variables = changes["variables"]  # what the tokens are bound to
                 stored, _ = store_tokens(connection, grant, actor=actor, now=now)
-                swap(connection, secret=stored, **changes, **_alive(connection, now=now))
+                swap(connection, secret=stored, **changes, **_alive(connection, account, now=now))
                 _record(connection, flow.requested_scopes, granted, actor=actor)
+                if flow.link_id is not None:
+                    record(connection, "link.used", actor=actor, link=str(flow.link_id))
                 tell(connection, now=now)
             break
         except ConnectionChanged:
@@ -87,6 +89,7 @@ def facts_of(grant: Grant, account: Account, *, requested: list[str], actor: Act
         "account_id": account.id,
         "account_name": account.name,
         "variables": dict(account.variables),
+        "choices": [one.as_json() for one in account.choices],
         "requested_scopes": requested,
         "granted_scopes": list(grant.scopes if grant.scopes is not None else requested),
         "connected_at": now,
@@ -99,16 +102,24 @@ def facts_of(grant: Grant, account: Account, *, requested: list[str], actor: Act
     }
 
 
-def _alive(connection: Connection, *, now: datetime) -> dict[str, Any]:
-    """Return the state after a consent; a paused connection stays paused until somebody resumes it."""
+def _alive(connection: Connection, account: Account | None, *, now: datetime) -> dict[str, Any]:
+    """Return the state after a consent; a paused connection stays paused until somebody resumes it.
+
+    One that reaches several accounts waits until a person has chosen.
+    """
+    waits = account is not None and account.is_undecided
+    state, code = (Status.FAILING, CHOICE_NEEDED) if waits else (Status.CONNECTED, "")
     if connection.status == Status.PAUSED:
-        return {"status_before_pause": Status.CONNECTED, "status_code": ""}
-    return {"status": Status.CONNECTED, "status_code": "", "status_since": now}
+        return {"status_before_pause": state, "status_code": code}
+    return {"status": state, "status_code": code, "status_since": now}
 
 
-def _use_up(flow: OAuthFlow, connection: Connection, *, now: datetime) -> None:
+def _use_up(flow: OAuthFlow, *, now: datetime) -> None:
     """A link ends with the first success; a second person who consented at the same time is refused."""
-    if flow.link is not None and not items.use_up(flow.link, connection, now=now, outcome="works"):
+    if flow.link_id is None:
+        return
+    open_link = ClientLink.objects.filter(pk=flow.link_id, used_at__isnull=True, revoked_at__isnull=True)
+    if open_link.update(used_at=now, failed_at=None, failed_code="") != 1:
         raise ConsentRefused("link_ended")
 
 
@@ -173,7 +184,8 @@ def accept(flow_id: str, *, user: User, now: datetime) -> Connection:
         changes = {name: _from_json(name, value) for name, value in found["changes"].items()}
         if connection.expected_account_id:
             changes["expected_account_id"] = changes["account_id"]
-        swap(connection, secret=version.secret, **changes, **_alive(connection, now=now))
+        swap(connection, secret=version.secret, **changes, **_alive(connection, None, now=now))
+        vault.bind_policy(version.secret, token_policy(provider_of(connection)), actor=actor)
         _record(connection, flow.requested_scopes, tuple(changes["granted_scopes"]), actor=actor)
         tell(connection, now=now)
     return connection

@@ -19,7 +19,6 @@ from django.db import transaction
 
 from integrations import outbound
 from integrations.errors import IntegrationError
-from integrations.links import items
 from integrations.models import ClientLink, Connection, OAuthApp, OAuthFlow
 from integrations.oauth import scopes as scope_rules
 from integrations.oauth.account import Account, both_named, find_account, is_other
@@ -28,10 +27,11 @@ from integrations.oauth.app import mark_broken, proven, redirect_uri
 from integrations.oauth.connecting import Finished, connect, hold_for_decision
 from integrations.oauth.errors import AppWrong, BadMinute, CannotStart, ConsentRefused, GrantRefused
 from integrations.oauth.id_token import Expected, Identity, IdTokenRefused, nonce_hash, verify
-from integrations.oauth.keeping import authorization_server
+from integrations.oauth.keeping import authorization_server, provider_of
 from integrations.oauth.revoke import give_back
 from integrations.oauth.session import AuthorizationServer, Send
 from integrations.oauth.signing_keys import KeysUnreadable
+from integrations.outside import AnswerRefused, told
 from integrations.providers.gone import is_gone, shown_provider
 from integrations.providers.oauth_facts import OAuthFacts
 from integrations.status import record
@@ -161,7 +161,7 @@ def finish(callback: Callback, *, user: User | None, now: datetime, send: Send =
 def _claim(callback: Callback, *, user: User | None, now: datetime) -> OAuthFlow:
     """Return the flow behind a state, consumed by this very call."""
     key, browser = state_hash(callback.state), browser_hash(callback.browser_secret)
-    rows = OAuthFlow.objects.select_related("link__created_by", "link__client", "user")
+    rows = OAuthFlow.objects.select_related("link__created_by", "user")
     flow: OAuthFlow | None = rows.filter(state_hash=key).first()
     if flow is None or not callback.state:
         raise ConsentRefused("state_unknown")
@@ -180,6 +180,7 @@ def _claim(callback: Callback, *, user: User | None, now: datetime) -> OAuthFlow
 
 def _finish(flow: OAuthFlow, callback: Callback, *, now: datetime, send: Send) -> Finished:
     connection = _connection_of(flow, now=now)
+    _told_by(connection, callback)
     server = _server_of(flow, connection, send=send)
     _check_issuer(flow, callback, server.facts)
     if callback.error:
@@ -190,10 +191,32 @@ def _finish(flow: OAuthFlow, callback: Callback, *, now: datetime, send: Send) -
     grant = _exchange(flow, connection, server, code=callback.code, now=now)
     proven(connection.oauth_app, actor=SYSTEM, now=now)
     identity = _verified(flow, connection, grant, server=server, now=now)
-    account = find_account(connection, grant, callback=callback.other or {}, identity=identity, send=send)
+    account = _account(connection, grant, callback, identity=identity, send=send)
     if is_other(connection, account):
         return _ask_first(flow, connection, grant=grant, account=account, now=now, send=send)
     return connect(flow, connection, grant=grant, account=account, actor=actor_of(flow), now=now)
+
+
+def _account(
+    connection: Connection, grant: Grant, callback: Callback, *, identity: Identity | None, send: Send
+) -> Account:
+    """Return whose account it is. An answer that names an address elsewhere is refused with all it came with."""
+    try:
+        return find_account(connection, grant, callback=callback.other or {}, identity=identity, send=send)
+    except AnswerRefused as error:
+        logger.warning("answer refused", extra={"connection": str(connection.pk), "variable": error.name})
+    raise ConsentRefused("answer_refused")
+
+
+def _told_by(connection: Connection, callback: Callback) -> None:
+    """Take what the callback tells of the provider's address: it may say where the code is exchanged."""
+    try:
+        said = told(provider_of(connection), "callback", callback.other or {})
+    except AnswerRefused:
+        raise ConsentRefused("answer_refused") from None
+    except IntegrationError:  # its description went meanwhile: what needs it says so
+        return
+    connection.variables = {**connection.variables, **said}
 
 
 def _connection_of(flow: OAuthFlow, *, now: datetime) -> Connection:
@@ -278,8 +301,8 @@ def actor_of(flow: OAuthFlow) -> Actor:
 
 def _note(flow: OAuthFlow, outcome: str, *, now: datetime) -> None:
     OAuthFlow.objects.filter(pk=flow.pk).update(outcome=outcome)
-    if flow.link is not None and outcome != "connected":
-        items.note_failure(flow.link, flow.connection, outcome, now=now)
+    if flow.link_id is not None and outcome != "connected":
+        ClientLink.objects.filter(pk=flow.link_id).update(failed_at=now, failed_code=outcome)
     logger.info("consent finished", extra={"connection": str(flow.connection_id), "outcome": outcome})
 
 

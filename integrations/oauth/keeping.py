@@ -15,7 +15,7 @@ from integrations.oauth.session import AuthorizationServer, Send
 from integrations.providers import templates
 from integrations.providers.oauth_facts import OAuthFacts
 from integrations.providers.registry import get_provider
-from integrations.providers.shape import BadVariable, Provider
+from integrations.providers.shape import Provider
 from secrets_vault import vault
 from secrets_vault.actor import SYSTEM, Actor
 from secrets_vault.secret import Secret
@@ -119,19 +119,29 @@ def token_policy(provider: Provider, kind: str = "oauth2") -> Policy:
 def app_policy(provider: Provider) -> Policy:
     """Return where an OAuth app's client secret may go: the token endpoints, nowhere else.
 
-    An endpoint whose host differs from account to account counts by its usual value (login.salesforce.com).
+    An endpoint whose host differs from account to account counts by where it may lie: *.myshopify.com, or the
+    hosts that the facts list for it; else by its usual value.
     """
-    facts = oauth_facts(_as_usual(provider))
+    facts = oauth_facts(provider)
     urls = (facts.token_url, facts.client_credentials.url, facts.revoke_url, facts.introspect_url)
-    hosts = dict.fromkeys(bound_host(url) for url in urls if url)
+    hosts = dict.fromkeys(host for url in urls if url for host in _hosts_of(url, provider))
     return Policy(hosts=tuple(hosts), slots=(app_slot(facts),))
 
 
-def _as_usual(provider: Provider) -> Provider:
-    try:
-        return provider.render({})
-    except BadVariable:
-        return provider
+def _hosts_of(url: str, provider: Provider) -> list[str]:
+    """Return the hosts that a URL of the facts may have, as a policy names them."""
+    host = templates.host(url)
+    named = templates.names(host)
+    variable = provider.variable(named[-1]) if named else None
+    end = host.rpartition("}")[2]
+    if not named:
+        return [bound_host(url)]
+    if host == f"{{{named[0]}}}" and variable is not None and variable.hosts:
+        return list(variable.hosts)
+    if end.startswith(".") and end.count(".") > 1 and ":" not in end:
+        return [f"*{end}"]
+    usual = {one.name: one.default for one in provider.variables if one.default}
+    return [bound_host(templates.fill(url, usual))] if set(named) <= usual.keys() else []
 
 
 def times(grant: Grant, *, now: datetime, spread: Callable[[], float] = random.random) -> dict[str, datetime | None]:

@@ -23,18 +23,26 @@ from integrations import outbound
 from integrations.models import Connection
 from integrations.oauth import lease as leases
 from integrations.oauth import machine
-from integrations.oauth.account import told
+from integrations.oauth.account import moved
 from integrations.oauth.answers import Grant
 from integrations.oauth.app import mark_broken, proven
 from integrations.oauth.errors import AppWrong, BadMinute, CannotStart, GrantDead, NeedsReconnecting, NotUsableNow
 from integrations.oauth.held import current_id, lives, read, status_of, stored_of, token_of
-from integrations.oauth.keeping import REFRESH_SLOT, authorization_server, bound_host, store_tokens, times
+from integrations.oauth.keeping import (
+    REFRESH_SLOT,
+    authorization_server,
+    bound_host,
+    provider_of,
+    store_tokens,
+    times,
+    token_policy,
+)
 from integrations.oauth.lease import Lease
 from integrations.oauth.machine import can_ask, is_machine
 from integrations.oauth.session import Send
 from integrations.providers.registry import ProviderNotFound
 from integrations.providers.shape import BadVariable
-from integrations.status import ConnectionChanged, Status, record, set_status, swap
+from integrations.status import CHOICE_NEEDED, ConnectionChanged, Status, record, set_status, swap
 from secrets_vault import vault
 from secrets_vault.actor import SYSTEM
 from secrets_vault.errors import NoValue, PolicyRefused, StaleVersion, Unreadable
@@ -206,14 +214,18 @@ def _keep(row: Connection, grant: Grant, *, spent: Secret | None, world: _World)
     """Store the answer before anything else happens. The version moved meanwhile: the other's token is used."""
     now, seen = world.clock(), current_id(row)
     changes: dict[str, Any] = times(grant, now=now) | leases.RELEASED | {"refreshed_at": now, "refresh_failures": 0}
-    if row.status == Status.FAILING or (is_machine(row) and row.status == Status.UNTESTED):
+    is_well = row.status == Status.FAILING and row.status_code != CHOICE_NEEDED
+    if is_well or (is_machine(row) and row.status == Status.UNTESTED):
         changes |= {"status": Status.CONNECTED, "status_code": "", "status_since": now}
     if is_machine(row):
-        changes |= {"variables": told(row, grant), "granted_scopes": list(grant.scopes or row.requested_scopes)}
+        changes["granted_scopes"] = list(grant.scopes or row.requested_scopes)
+    to = moved(row, grant)
+    if to is not None:
+        changes["variables"] = to
     try:
         with transaction.atomic():
             if row.secret is None:
-                row.variables = changes["variables"]
+                row.variables = to or row.variables
                 changes["secret"], _ = store_tokens(row, grant, actor=SYSTEM, now=now)
                 swap(row, **changes)
             else:
@@ -227,6 +239,8 @@ def _keep(row: Connection, grant: Grant, *, spent: Secret | None, world: _World)
                     reason="refreshed",
                     expected_current=seen,
                 )
+                if to is not None:
+                    vault.bind_policy(row.secret, token_policy(provider_of(row), row.kind), actor=SYSTEM)
             record(row, "connection.refreshed", actor=SYSTEM, rotated=grant.refresh_token is not None)
     except (ConnectionChanged, StaleVersion):
         return RefreshResult(read(row.pk), "used_newer")

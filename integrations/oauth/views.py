@@ -44,6 +44,7 @@ SENTENCES = {
     "code_missing": "provider_refused",
     "code_refused": "provider_refused",
     "id_token_refused": "not_proven",
+    "answer_refused": "provider_refused",
     "link_ended": "ended",
     "connection_gone": "ended",
     "connection_changed": "ended",

@@ -13,14 +13,15 @@ class Discovery:
     """The call that lists them, and where its answer says what. Paths are dotted, as in "accounts.0.id".
 
     `items_at` leads to the list, empty where the answer is the list, or is the only one itself. In each item
-    `name_at` and `note_at` tell a person which it is, `default_at` is true of the one that the provider prefers,
-    and `where_at` must be `where_is` (a Harvest account is one of product "harvest"). The variables of source
-    "discovery" are read from the item that is chosen. `authorization` is what the header says where this one call
-    wants it otherwise ("OAuth {token}").
+    `id_at` leads to what counts as the account's id, `name_at` and `note_at` tell a person which it is, `default_at`
+    is true of the one that the provider prefers, and `where_at` must be `where_is` (a Harvest account is one of
+    product "harvest"). The variables of source "discovery" are read from the item that is chosen. `authorization` is
+    what the header says where this one call wants it otherwise ("OAuth {token}").
     """
 
     url: str
     items_at: str = ""
+    id_at: str = ""
     name_at: str = ""
     note_at: str = ""
     default_at: str = ""

@@ -6,11 +6,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_noop
 
 from integrations.providers.injection import FIELD_NAME, FRAMING
 from integrations.providers.parts import TCHAR, Variable, compiled
+
+if TYPE_CHECKING:
+    from integrations.providers.shape import Provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,4 +68,10 @@ class Versions:
 
     def fits(self, version: str) -> bool:
         """Tell whether a text can be a version of this API."""
-        return re.fullmatch(self.pattern, version) is not None
+        return version.isascii() and re.fullmatch(self.pattern, version) is not None
+
+
+def pinned(provider: Provider) -> dict[str, str]:
+    """Return the variables of a new connection: the version of today, so that newer facts do not move it."""
+    facts = provider.versions
+    return {facts.variable: facts.default} if facts is not None and facts.default else {}

@@ -7,6 +7,7 @@ before it injects, and a policy that was edited, copied from another secret or r
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from hmac import compare_digest
 
@@ -23,9 +24,18 @@ from secrets_vault.models import StoredSecret
 SLOT_KINDS = ("header", "query", "body", "path", "json", "sigv4")
 
 
+# Below a domain of at least two labels; what is below it is a name and nothing else.
+WIDE = re.compile(r"\*\.(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*")
+BELOW = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+")
+
+
 @dataclass(frozen=True)
 class Policy:
-    """Hosts as "api.hubapi.com" or "127.0.0.1:9000"; slots as "header:authorization" or "query:api_key"."""
+    """Hosts as "api.hubapi.com" or "127.0.0.1:9000"; slots as "header:authorization" or "query:api_key".
+
+    "*.myshopify.com" is every host below that domain, at the usual port of https: for the secret of an OAuth app,
+    whose token endpoint differs from account to account.
+    """
 
     hosts: tuple[str, ...]
     slots: tuple[str, ...]
@@ -43,7 +53,8 @@ class Policy:
 def one_spelling_of_host(host: str) -> str:
     """Return a host in lower case without a trailing dot. Raises BadInput for a URL, a path or nothing."""
     spelled = host.strip().rstrip(".").lower()
-    if not spelled or any(mark in spelled for mark in "/@?# \\"):
+    is_wide = spelled.startswith("*.") and WIDE.fullmatch(spelled) is not None
+    if not spelled or any(mark in spelled for mark in "/@?# \\") or ("*" in spelled and not is_wide):
         raise BadInput(
             _("{host} is not a host. Write it as api.example.com or 127.0.0.1:9000.").format(host=f"{host!r}")
         )
@@ -89,10 +100,19 @@ def check_policy(stored: StoredSecret, *, host: str, slot: str) -> None:
         spelled_host, spelled_slot = one_spelling_of_host(host), one_spelling_of_slot(slot)
     except BadInput as error:
         raise PolicyRefused(str(error)) from None
-    if spelled_host not in stored.policy["hosts"]:
+    if not _is_among(spelled_host, stored.policy["hosts"]):
         raise PolicyRefused(_("This secret is not bound to this host."))
     if spelled_slot not in stored.policy["slots"]:
         raise PolicyRefused(_("This secret is not bound to this place in the request."))
+
+
+def _is_among(host: str, hosts: list[str]) -> bool:
+    """Tell whether a host is bound: by its name, or as one below a domain."""
+    if host in hosts and not host.startswith("*"):
+        return True
+    return BELOW.fullmatch(host) is not None and any(
+        wide.startswith("*.") and host.endswith(wide[1:]) and host != wide[1:] for wide in hosts
+    )
 
 
 def _mac(stored: StoredSecret) -> bytes:

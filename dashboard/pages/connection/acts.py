@@ -11,11 +11,10 @@ from django.http import Http404, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_POST
 
-from dashboard.pages.connection.finding import back_to, manageable_connection
+from dashboard.pages.connection.finding import CHANGED, back_to, manageable_connection
 from dashboard.pages.connection.forms import CredentialForm, RenameForm
 from dashboard.pages.connection.one import head_of
 from dashboard.render import PageRequest, actor_of, render_page
@@ -30,8 +29,6 @@ from secrets_vault.people.step_up import step_up_required
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
-
-CHANGED = gettext_lazy("Somebody changed this connection at the same moment. Look at it, then decide again.")
 
 
 @login_required

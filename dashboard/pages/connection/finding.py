@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 from django.http import HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.translation import gettext_lazy
 
 from integrations.models import Connection
 
 if TYPE_CHECKING:
     from dashboard.render import PageRequest
     from secrets_vault.access import VisibleQuerySet
+
+CHANGED = gettext_lazy("Somebody changed this connection at the same moment. Look at it, then decide again.")
 
 
 def visible_connection(request: PageRequest, slug: str) -> Connection:

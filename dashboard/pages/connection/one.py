@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from dashboard.names import name_providers
 from dashboard.pages.connecting.links import row_of
+from dashboard.pages.connection.account import choices_of, pinned_of
 from dashboard.pages.connection.callers import DAYS, callers_of, day_of_connection
 from dashboard.pages.connection.finding import visible_connection
 from dashboard.pages.connection.forms import RenameForm, TestCallForm
@@ -24,6 +25,7 @@ from integrations.connections import living_tokens
 from integrations.models import ErrorGroup, LimitReading
 from integrations.oauth.app import usable_apps
 from integrations.providers.gone import shown_provider
+from integrations.status import CHOICE_NEEDED
 from secrets_vault.access import can_manage
 from secrets_vault.models import AuditEvent
 
@@ -87,6 +89,9 @@ def details_of(found: Connection, request: PageRequest, *, now: datetime) -> dic
         "versions": found.secret.versions.order_by("-number")[:5] if found.secret else [],
         "links": [row_of(link, now=now) for link in found.links.all()[:5]],
         "events": AuditEvent.objects.visible_to(request.user).filter(object_id=str(found.pk))[:12],
+        "choices": choices_of(found),
+        "undecided": found.status_code == CHOICE_NEEDED,
+        "pinned": pinned_of(found, provider),
         **calling(found, provider),
         **forms_for(found, provider),
     }

@@ -16,6 +16,7 @@ from integrations.connections.probing import SENTENCES
 from integrations.models import CallHour, Connection, OAuthFlow
 from integrations.providers.gone import is_gone
 from integrations.providers.shape import Provider
+from integrations.status import CHOICE_NEEDED
 
 Status = Connection.Status
 ACTS = {
@@ -161,7 +162,8 @@ def _failing(connection: Connection, provider: Provider, now: datetime) -> State
     cause = explain(provider, None, code=connection.status_code)
     if not cause.is_known:
         return State("", _("Calls fail"), _("The errors below say why.{harm}").format(harm=_harm(connection)), "probe")
-    return State("", in_words(cause.title), f"{_said(cause)}{_harm(connection)}", "probe")
+    act = "" if connection.status_code == CHOICE_NEEDED else "probe"
+    return State("", in_words(cause.title), f"{_said(cause)}{_harm(connection)}", act)
 
 
 def _said(cause: Cause) -> str:

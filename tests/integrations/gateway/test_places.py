@@ -356,3 +356,16 @@ def test_an_answer_that_repeats_the_signature_is_kept_without_it(aws):
     assert call.response_body
     assert signature not in call.response_body
     assert AWS_SECRET not in call.response_body
+
+
+# A pinned version
+
+
+@pytest.mark.parametrize(("theirs", "sent"), [(None, b"2026-01-15"), (b"2025-07-15", b"2025-07-15")])
+def test_a_pinned_version_is_sent_unless_the_caller_names_one(made, theirs, sent):
+    versions = {"header": "revision", "pattern": r"\d{4}-\d\d-\d\d"}
+    world = made(HEADER, slots=("header:authorization",), versions=versions)
+    Connection.objects.filter(pk=world.connection.pk).update(variables={"api_version": "2026-01-15"})
+    headers = bearer(world) + ([(b"Revision", theirs)] if theirs else [])
+    assert world.call(headers=headers).status == 200
+    assert sent_headers(world.upstream.requests[0])[b"revision"] == sent

@@ -1,1 +1,0 @@
-"""Rotating one secret step by step, and the evidence that remains of it."""
