@@ -172,6 +172,8 @@ LANGUAGE_COOKIE_SECURE = IS_HTTPS
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 OAUTH_COOKIE_NAME = f"{_prefix}oauth"
+# The way back to a list that a client works through. It goes to the page after a consent only, so no __Host- prefix.
+LINK_COOKIE_NAME = f"{'__Secure-' if IS_HTTPS else ''}keylodge_link"
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"

@@ -56,10 +56,16 @@ WORDS = {
     "handover.read": gettext_lazy("Read a one-time link"),
     "handover.revoked": gettext_lazy("Revoked a one-time link"),
     "handover.wrong_try": gettext_lazy("Typed something wrong at a one-time link"),
-    "link.made": gettext_lazy("Made a connect link"),
-    "link.opened": gettext_lazy("Opened a connect link"),
-    "link.revoked": gettext_lazy("Revoked a connect link"),
-    "link.used": gettext_lazy("Used a connect link"),
+    "link.item_done": gettext_lazy("Handed over by a link"),
+    "link.made": gettext_lazy("Made a link for a client"),
+    "link.nudged": gettext_lazy("Reminded a client of a link"),
+    "link.opened": gettext_lazy("Opened a link for a client"),
+    "link.renewed": gettext_lazy("Gave a link a new address"),
+    "link.revoked": gettext_lazy("Revoked a link for a client"),
+    "link.used": gettext_lazy("Used up a link for a client"),
+    "link_template.changed": gettext_lazy("Changed a template of requests"),
+    "link_template.deleted": gettext_lazy("Deleted a template of requests"),
+    "link_template.made": gettext_lazy("Made a template of requests"),
     "login.ended": gettext_lazy("Signed out"),
     "login.failed": gettext_lazy("Failed to sign in"),
     "login.ok": gettext_lazy("Signed in"),
@@ -71,8 +77,18 @@ WORDS = {
     "provider.described": gettext_lazy("Described a provider"),
     "provider.forgotten": gettext_lazy("Deleted a described provider"),
     "recovery_kit.shown": gettext_lazy("Looked at the recovery kit"),
+    "rotation.done": gettext_lazy("Ended a rotation: the old one is dead"),
+    "rotation.fell_back": gettext_lazy("Fell back to the old one: the new one was refused"),
+    "rotation.given_up": gettext_lazy("Gave a rotation up"),
+    "rotation.proved": gettext_lazy("Tried the old one, which must be refused"),
+    "rotation.revoked": gettext_lazy("Said that the old one is revoked"),
     "rotation.rules_changed": gettext_lazy("Changed the rotation rules"),
     "rotation.snoozed": gettext_lazy("Put a rotation off"),
+    "rotation.started": gettext_lazy("Began a rotation"),
+    "rotation.stored": gettext_lazy("Stored the new one of a rotation"),
+    "rotation.switched": gettext_lazy("Switched to the new one"),
+    "rotation.tried": gettext_lazy("Tried the new one of a rotation"),
+    "rotation.undone": gettext_lazy("Undid a rotation"),
     "rotation.woken": gettext_lazy("Ended a put-off of a rotation"),
     "sandbox.started": gettext_lazy("Started the sandbox"),
     "sandbox.stopped": gettext_lazy("Stopped the sandbox"),
@@ -94,6 +110,7 @@ WORDS = {
     "secret.undeleted": gettext_lazy("Brought the secret back"),
     "secret.used_first": gettext_lazy("First used by the gateway"),
     "secret.verified": gettext_lazy("The new version works"),
+    "settings.agency": gettext_lazy("Changed the agency’s name or logo"),
     "token.changed": gettext_lazy("Changed a gateway token"),
     "token.made": gettext_lazy("Made a gateway token"),
     "token.revoked": gettext_lazy("Revoked a gateway token"),
@@ -132,8 +149,8 @@ AREAS = {
     "secret": gettext_lazy("Secrets"),
     "connection": gettext_lazy("Connections"),
     "token": gettext_lazy("Gateway tokens"),
-    "link": gettext_lazy("Connect links"),
     "handover": gettext_lazy("One-time links"),
+    "link": gettext_lazy("Links for clients"),
     "oauth_app": gettext_lazy("OAuth apps"),
     "provider": gettext_lazy("Providers"),
     "error": gettext_lazy("Errors"),
@@ -147,8 +164,13 @@ AREAS = {
     "backup": gettext_lazy("Backups"),
     "sandbox": gettext_lazy("Sandbox and demo"),
 }
-_TOGETHER = {"sandbox": ("sandbox", "demo"), "client": ("client", "environment"), "backup": ("backup", "recovery_kit")}
-_NAMELESS = {"command": gettext_lazy("Command line"), "client_link": gettext_lazy("Connect link")}
+_TOGETHER = {
+    "sandbox": ("sandbox", "demo"),
+    "client": ("client", "environment"),
+    "backup": ("backup", "recovery_kit"),
+    "link": ("link", "link_template"),
+}
+_NAMELESS = {"command": gettext_lazy("Command line"), "client_link": gettext_lazy("Link for a client")}
 _PLAIN = {None: gettext_lazy("none"), True: gettext_lazy("yes"), False: gettext_lazy("no")}
 
 

@@ -58,7 +58,13 @@ class Place:
 PLACES = (
     Place(gettext_lazy("Today"), "layout-dashboard", "dashboard:today", "t", is_on_phone=True),
     Place(gettext_lazy("Clients"), "users", "dashboard:clients", "c", is_on_phone=True),
-    Place(gettext_lazy("Connections"), "plug", "dashboard:connections", "n", also=("/oauth-apps/", "/providers/")),
+    Place(
+        gettext_lazy("Connections"),
+        "plug",
+        "dashboard:connections",
+        "n",
+        also=("/oauth-apps/", "/providers/", "/links/"),
+    ),
     Place(gettext_lazy("Vault"), "key-round", "dashboard:vault", "v"),
     Place(
         gettext_lazy("Errors"),

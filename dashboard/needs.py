@@ -33,6 +33,7 @@ Status = Connection.Status
 NEARLY_PERCENT = 90
 MOST = 200
 LINKED = [f"connection__{column}" for column in COLUMNS]
+ASKED = [f"items__{column}" for column in LINKED]
 
 
 def needs_of(
@@ -215,18 +216,25 @@ def link_needs(user: User, *, now: datetime) -> Iterator[Waiting]:
         Q(opened_at__isnull=False) | Q(failed_at__isnull=False),
         used_at=None, revoked_at=None, expires_at__gt=now, client__archived_at=None,
     )  # fmt: skip
-    for expires_at, failed_at, *connection in rows.values_list("expires_at", "failed_at", *LINKED)[:MOST]:
-        light = light_connection(connection)
-        yield Waiting(6, partial(_link_need, light, expires_at, failed=failed_at is not None, now=now))
+    # A request link has items instead of a connection; of what is still asked for, the first stands for all.
+    asked = rows.filter(Q(connection__isnull=False) | Q(items__isnull=False, items__done_at=None))
+    seen: set[UUID] = set()
+    columns = ("pk", "expires_at", "failed_at", *LINKED, *ASKED)
+    for pk, expires_at, failed_at, *found in asked.order_by("-pk", "items__position").values_list(*columns)[:MOST]:
+        if pk not in seen:
+            seen.add(pk)
+            light = light_connection(found[: len(LINKED)] if found[0] else found[len(LINKED) :])
+            yield Waiting(6, partial(_link_need, pk, light, expires_at, failed=failed_at is not None, now=now))
 
 
-def _link_need(connection: LightConnection, expires_at: datetime, *, failed: bool, now: datetime) -> Need:
+def _link_need(pk: UUID, connection: LightConnection, expires_at: datetime, *, failed: bool, now: datetime) -> Need:
     name_providers([connection])
-    title = _("A client’s connect link failed") if failed else _("A client opened the connect link")
+    title = _("A client’s link failed") if failed else _("A client opened a link")
     text = _("The last attempt did not go through.") if failed else _("It is not finished yet.")
     when = _("expires {when}").format(when=ago_words(expires_at, now=now))
     tone = "warn" if failed else "info"
-    return _need_of(connection, tone, title, text, connection_routes(connection), _("See link"), when)
+    routes = [("request", pk), *connection_routes(connection)]
+    return _need_of(connection, tone, title, text, routes, _("See link"), when)
 
 
 def _need_of(row: Any, tone: str, title: str, text: str, routes: Sequence[Route], action: str, when: str) -> Need:

@@ -81,6 +81,8 @@ def _reasons(call: Call, event: Mapping[str, Any], *, is_last: bool, number: int
         yield _("It broke {phase}.").format(phase=phase)
     if event.get("refreshed"):
         yield _("The access token was refreshed, and the call made again.")
+    if event.get("fell_back"):
+        yield _("The new credential was refused, and the call made again with the old one, which a rotation keeps.")
     if event.get("wait_ms") is not None:
         wait = milliseconds(_number(event["wait_ms"]))
         told = event.get("retry_after_s")

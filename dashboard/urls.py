@@ -25,6 +25,11 @@ from dashboard.pages.connection import one as connection_page
 from dashboard.pages.errors import groups, states
 from dashboard.pages.handovers import list as handover_list
 from dashboard.pages.handovers import making as handover_making
+from dashboard.pages.requests import list as request_list
+from dashboard.pages.requests import new as request_new
+from dashboard.pages.requests import one as request_one
+from dashboard.pages.rotating import evidence as rotation_evidence
+from dashboard.pages.rotating import guide as rotation_guide
 from dashboard.pages.settings import address, background, backup, mail, profile, rotation, security
 from dashboard.pages.vault import importing, new, one, showing
 from dashboard.pages.vault import list as vault_list
@@ -52,6 +57,7 @@ urlpatterns = [
     path("clients/<slug:slug>/secrets/", client.secrets, name="client_secrets"),
     path("clients/<slug:slug>/tokens/", client.tokens, name="client_tokens"),
     path("clients/<slug:slug>/webhooks/", client.webhooks, name="client_webhooks"),
+    path("clients/<slug:slug>/links/", request_list.client_requests, name="client_requests"),
     path("clients/<slug:slug>/access/", client.access, name="client_access"),
     path("clients/<slug:slug>/edit/", client_changes.edit, name="client_edit"),
     path("clients/<slug:slug>/environments/", client_changes.new_environment, name="new_environment"),
@@ -62,6 +68,13 @@ urlpatterns = [
     path("connections/new/find/", wizard.find, name="connect_find"),
     path("connections/<slug:slug>/connect/", connect_links.links, name="connection_links"),
     path("connections/<slug:slug>/connect/<uuid:pk>/revoke/", connect_links.revoke, name="link_revoke"),
+    path("links/", request_list.requests, name="requests"),
+    path("links/new/", request_new.new, name="request_new"),
+    path("links/<uuid:pk>/", request_one.one, name="request"),
+    path("links/<uuid:pk>/revoke/", request_one.revoke, name="request_revoke"),
+    path("links/<uuid:pk>/nudge/", request_one.nudge, name="request_nudge"),
+    path("links/<uuid:pk>/renew/", request_one.renew, name="request_renew"),
+    path("links/items/<uuid:pk>/use/", request_one.use, name="request_use"),
     path("oauth-apps/", oauth_apps.oauth_apps, name="oauth_apps"),
     path("oauth-apps/new/", oauth_apps.new_app, name="oauth_app_new"),
     path("oauth-apps/<uuid:pk>/", oauth_apps.edit_app, name="oauth_app"),
@@ -112,6 +125,12 @@ urlpatterns = [
     # Rotations, messages, audit trail
     path("rotations/", rotations.rotations, name="rotations"),
     path("rotations/snooze/", rotations.snooze, name="snooze"),
+    path("rotations/all/", rotation_guide.listing, name="rotation_list"),
+    path("rotations/<uuid:pk>/", rotation_guide.guide, name="rotation"),
+    path("rotations/<uuid:pk>/store/", rotation_guide.store, name="rotation_store"),
+    path("rotations/<uuid:pk>/act/", rotation_guide.act, name="rotation_act"),
+    path("rotations/<uuid:pk>/evidence/", rotation_evidence.evidence, name="rotation_evidence"),
+    path("vault/<uuid:pk>/rotate/", rotation_guide.start, name="secret_rotate"),
     path("messages/", mailbox.mailbox, name="messages"),
     path("messages/read/", mailbox.mark_read, name="messages_read"),
     path("messages/<uuid:pk>/", mailbox.message, name="message"),

@@ -12,11 +12,12 @@ class IntegrationsConfig(AppConfig):
     def ready(self) -> None:
         """Follow the vault: a signing secret that is replaced goes on counting. Say what else is to be examined."""
         from integrations.handover import examining as handovers
+        from integrations.links import link
         from integrations.webhooks import examining, rolling  # noqa: F401  its receiver enters itself
         from secrets_vault import doctor, row_checks
 
         if handovers.sealed_rows not in row_checks.SEALED_ELSEWHERE:
             row_checks.SEALED_ELSEWHERE.append(handovers.sealed_rows)
         if examining.sealed_rows not in row_checks.SEALED_ELSEWHERE:
-            row_checks.SEALED_ELSEWHERE.append(examining.sealed_rows)
+            row_checks.SEALED_ELSEWHERE += [examining.sealed_rows, link.sealed_rows]
             doctor.NEED_THE_KEYS.append(examining.endpoints_are_whole)

@@ -77,7 +77,15 @@ def call_probe(
         **provider.probe.headers,
     }
     ready = opened(provider.injection_for(kind), kind, fields)
-    call = prepared(ready, provider.probe.method, url, base_url=provider.base_url, headers=headers, now=timezone.now())
+    call = prepared(
+        ready,
+        provider.probe.method,
+        url,
+        base_url=provider.base_url,
+        headers=headers,
+        now=timezone.now(),
+        body=provider.probe.body.encode() or None,
+    )
     try:
         got = send(
             call.method,

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from integrations import clock, handover, mail, reminders, sandbox_control, watch
 from integrations.call_log import retention, settling
 from integrations.connections import probe_due
+from integrations.links import nudging
 from integrations.oauth.due import refresh_due
 from integrations.oauth.flow import forget_old
 from integrations.sweeps import sweep
@@ -76,6 +77,13 @@ def forget_consents(now: datetime) -> int:
 def empty_handovers(now: datetime) -> int:
     """Delete what they held."""
     return handover.expire_due(now=now)
+
+
+@sweep("reminders_of_links", every_s=600, words=gettext_lazy("Reminds clients of links that are still open"))
+def remind_of_links(now: datetime) -> int:
+    """Mail what is due, and forget the addresses of links that ended."""
+    nudging.forget_ended(now=now)
+    return nudging.remind_due(now=now)
 
 
 @sweep("people", every_s=3600, words=gettext_lazy("Forgets sessions and counters that are over"))

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from integrations.handover import views as handovers
+from integrations.links import logo, request_views
 from integrations.links import views as links
 from integrations.oauth import views as oauth
 
@@ -14,6 +15,8 @@ urlpatterns = [
     path("oauth/connected/<uuid:connection_id>/", oauth.connected, name="connected"),
     path("oauth/other-account/<str:flow_id>/", oauth.other_account, name="other_account"),
     path("connect/thanks/<str:language>/", links.thanks, name="thanks"),
+    path("connect/logo/<str:token>.png", logo.logo, name="logo"),
+    path("request/<str:token>", request_views.request_page, name="request"),
     path("connect/<str:token>", links.connect, name="connect"),
     path("handover/hidden/<str:language>/", handovers.hidden, name="handover_hidden"),
     path("handover/<str:token>", handovers.handover, name="handover"),

@@ -39,6 +39,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "dashboard/first_steps.py", "dashboard/health.py", "dashboard/day.py",
         "dashboard/tightest.py", "dashboard/demo_data/",
     ),
+    "requests": (
+        "templates/dashboard/requests/", "dashboard/pages/requests/", "integrations/links/",
+        "integrations/models/link.py", "templates/emails/link_done.txt",
+    ),
     "connecting": (
         "templates/dashboard/connecting/", "dashboard/pages/connecting/", "integrations/connections/",
         "templates/oauth/", "integrations/oauth/", "integrations/links/",
@@ -61,6 +65,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "dashboard/pages/sandbox.py", "dashboard/due.py", "secrets_vault/rotation.py", "secrets_vault/recovery_kit.py",
         "integrations/sweeps.py", "integrations/timetable.py", "integrations/sandbox_control/",
         "dashboard/audit_words.py", "dashboard/browsers.py",
+    ),
+    "rotating": (
+        "templates/dashboard/rotating/", "dashboard/pages/rotating/", "integrations/rotating/",
+        "integrations/models/rotating.py",
     ),
     "webhooks": (
         "templates/dashboard/webhooks/", "dashboard/pages/webhooks/", "integrations/webhooks/",

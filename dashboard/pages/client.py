@@ -33,6 +33,7 @@ TABS = (
     ("client_secrets", gettext_lazy("Secrets")),
     ("client_tokens", gettext_lazy("Gateway tokens")),
     ("client_webhooks", gettext_lazy("Webhooks")),
+    ("client_requests", gettext_lazy("Requests sent")),
     ("client_access", gettext_lazy("Access")),
     ("client_edit", gettext_lazy("Settings")),
 )

@@ -45,11 +45,16 @@ def create_connection(
     oauth_app: OAuthApp | None = None,
     requested_scopes: Iterable[str] = (),
     expected_account_id: str = "",
+    awaits_variables: bool = False,
 ) -> Connection:
-    """Return a new connection, not connected yet. Raises CannotMake, BadVariable or ProviderNotFound."""
+    """Return a new connection, not connected yet. Raises CannotMake, BadVariable or ProviderNotFound.
+
+    With `awaits_variables` the parts of its URLs may be missing: the client will say them on the page of a link.
+    """
     provider = get_provider(provider_key).of_kind(kind)
     provider.injection_for(kind)
-    provider.render(variables or {})
+    if not awaits_variables:
+        provider.render(variables or {})
     _check(client, environment, provider_key=provider_key, oauth_app=oauth_app)
     try:
         with transaction.atomic():

@@ -104,7 +104,7 @@ def probe(
         outcome = "other_account"
     sentence = SENTENCES[outcome].format(name=provider.name)
     result = ProbeResult(outcome, sentence, answer.status, account_id, account_name)
-    _note(row.pk, result, actor=actor, now=now)
+    note(row.pk, result, actor=actor, now=now)
     connection.refresh_from_db(fields=["status", "status_code", "version", "account_id", "account_name", "secret"])
     return result
 
@@ -149,7 +149,7 @@ def _try(row: Connection, provider: Provider, *, now: datetime, send: Send) -> t
         return _why_no_token(row, error), ProbeAnswer(code=error.code)
     except (VaultError, IntegrationError) as error:
         return "unreadable", ProbeAnswer(code=error.code)
-    return _outcome(answer, provider), answer
+    return outcome_of(answer, provider), answer
 
 
 def _fields(row: Connection, provider: Provider, *, now: datetime, send: Send) -> Mapping[str, Secret]:
@@ -170,7 +170,8 @@ def _why_no_token(row: Connection, error: NotUsableNow) -> str:
     return "app_refused" if app is not None and app.is_broken else "unreachable"
 
 
-def _outcome(answer: ProbeAnswer, provider: Provider) -> str:
+def outcome_of(answer: ProbeAnswer, provider: Provider) -> str:
+    """Return in a code what an answer says about the credential it was asked with."""
     if answer.proves(provider):
         return "works"
     if answer.code:
@@ -180,7 +181,7 @@ def _outcome(answer: ProbeAnswer, provider: Provider) -> str:
     return "failing" if answer.status >= 500 or answer.status == 408 else "refused"
 
 
-def _note(pk: Any, result: ProbeResult, *, actor: Actor, now: datetime) -> None:
+def note(pk: Any, result: ProbeResult, *, actor: Actor, now: datetime) -> None:
     """Write the outcome down. What the provider could not tell changes no state."""
     again = EVERY if result.outcome in ("works", "refused", "no_probe") else SOON
     Connection.objects.filter(pk=pk).update(

@@ -44,6 +44,7 @@ class Gateway:
             await asyncio.wait(self._under_way, timeout=DRAIN_S)
         await asyncio.get_running_loop().run_in_executor(None, self.writer.close)
         self.refresher.close()
+        self.forwarder.fall_back.close()
         self.caller.close()
         await self.lookup.close()
 

@@ -16,6 +16,7 @@ from integrations.gateway.trace import Trace
 from integrations.limits.reading import fold
 from integrations.outbound import Answering, Caller, OutboundError, Unreachable
 from integrations.outbound.call import Body, Deadline
+from integrations.providers.parts import TOKEN_KINDS
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -60,7 +61,7 @@ class Standing:
 class Attempts:
     """One call on its way upstream.
 
-    `carriers` are the slots that held the gateway token; `renewed` gives the way with a newer credential, or None.
+    `carriers` are the slots that held the gateway token; `renewed` gives the way with another credential, or None.
     """
 
     caller: Caller
@@ -81,7 +82,7 @@ class Attempts:
         ends_at = time.monotonic() + retry.BUDGET_S
         while True:
             answer = await self._once(deadline)
-            if isinstance(answer, Standing) and await self._has_newer_credential(answer):
+            if isinstance(answer, Standing) and await self._has_other_credential(answer):
                 answer.answering.close()
                 continue
             failure = await self._failure(answer)
@@ -125,17 +126,23 @@ class Attempts:
         trace.note(status=answering.status, ms=_ms_since(started))
         return Standing(answering, answering.chunks())
 
-    async def _has_newer_credential(self, answer: Standing) -> bool:
-        """After a 401, tell whether one forced refresh has given something new to try; a 401 means nothing was done."""
-        if answer.answering.status != 401 or self.has_renewed or not self.is_body_kept:
+    async def _has_other_credential(self, answer: Standing) -> bool:
+        """After a refused credential, tell whether there is another to try, once: a refusal means nothing was done."""
+        if answer.answering.status not in self._refusals() or self.has_renewed or not self.is_body_kept:
             return False
         self.has_renewed = True
         way = await self.renewed(self.way)
         if way is None:
             return False
-        self.trace.timeline[-1]["refreshed"] = True
+        is_older = way.credential.version < self.way.credential.version
+        self.trace.timeline[-1]["fell_back" if is_older else "refreshed"] = True
         self.way = way
         return True
+
+    def _refusals(self) -> tuple[int, ...]:
+        """Return what the provider answers to a credential that it does not know; to an access token always 401."""
+        route = self.trace.route
+        return (401,) if route and route.kind in TOKEN_KINDS else self.way.provider.rotation.refused_statuses
 
     async def _request(self, deadline: Deadline) -> Answering:
         way, injected = self.way, self.way.credential.injected

@@ -13,6 +13,7 @@ from integrations.gateway import carried, inject, target, throttle
 from integrations.gateway.attempts import Attempts, Standing
 from integrations.gateway.body import CallerBody, CallerGone
 from integrations.gateway.bulkhead import Bulkhead
+from integrations.gateway.falling_back import FallBack
 from integrations.gateway.lookup import Lookup
 from integrations.gateway.problems import Problem
 from integrations.gateway.refreshing import Refresher
@@ -39,6 +40,7 @@ class Forwarder:
     def __init__(self, lookup: Lookup, caller: Caller, *, refresher: Refresher) -> None:
         self.lookup = lookup
         self.refresher = refresher
+        self.fall_back = FallBack()
         self.caller = caller
         self.throttle = throttle.Throttle(lookup.in_thread)
         self.bulkhead = Bulkhead()
@@ -105,10 +107,15 @@ class Forwarder:
         return await self._looked_up_again(trace) or way
 
     async def _renewed(self, trace: Trace, way: Way) -> Way | None:
-        """Return the way with a newer access token than the one just refused, or None."""
+        """Return the way with another credential than the one just refused, or None.
+
+        A newer access token; or, while a rotation lets both live, the key that was in use before.
+        """
         route = trace.route
-        if route is None or route.connection_id is None or route.kind not in TOKEN_KINDS:
+        if route is None or route.connection_id is None:
             return None
+        if route.kind not in TOKEN_KINDS:
+            return await self.fall_back.way(trace, way)
         if not await self.refresher.after_401(route.connection_id, seen=way.credential.version_id):
             return None
         return await self._looked_up_again(trace)

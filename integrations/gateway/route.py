@@ -25,7 +25,7 @@ from integrations.providers.templates import host as host_of
 from secrets_vault import vault
 from secrets_vault.actor import Actor
 from secrets_vault.errors import NoValue, PolicyRefused, VaultError
-from secrets_vault.models import KeyTerm, SecretField
+from secrets_vault.models import KeyTerm, SecretField, SecretVersion
 
 _STATUS_PROBLEMS = {
     Connection.Status.PAUSED: "paused",
@@ -179,10 +179,18 @@ def _provider(key: str, beside: Beside | None) -> Provider:
     return get_provider(key)
 
 
-def _credential(connection: Connection, provider: Provider, beside: Beside | None) -> Credential:
+def older_way(connection: Connection, version: SecretVersion, way: Way) -> Way:
+    """Return the way with another version of the secret, as while a rotation lets both live. Raises VaultError."""
+    return replace(way, credential=_credential(connection, way.provider, None, version=version))
+
+
+def _credential(
+    connection: Connection, provider: Provider, beside: Beside | None, *, version: SecretVersion | None = None
+) -> Credential:
     """Return the opened credential, once the vault agrees that it may go to this host in this slot."""
     stored, injection = connection.secret, provider.injection_for(connection.kind)
-    if stored is None or stored.current is None:
+    chosen = version or (stored.current if stored else None)
+    if stored is None or chosen is None:
         raise NoValue("The connection has no secret.")
     if stored.client_id != connection.client_id:  # only a hand in the database can have brought them together
         raise PolicyRefused("The secret is another client's.")
@@ -192,15 +200,15 @@ def _credential(connection: Connection, provider: Provider, beside: Beside | Non
     for slot in injection.slots:
         vault.check_policy(stored, host=host, slot=slot)
     rows = None if beside is None else _openable(beside)
-    fields = vault.use(stored, actor=_actor(connection), purpose="gateway call", rows=rows)
+    fields = vault.use(stored, actor=_actor(connection), purpose="gateway call", version=version, rows=rows)
     opened = {name: value.expose() for name, value in fields.items()}
     ready = injected(injection, connection.kind, opened)
     return Credential(
         injected=ready,
         secret_id=stored.pk,
-        version=stored.current.number,
-        version_id=stored.current.pk,
-        made_at=stored.current.created_at,
+        version=chosen.number,
+        version_id=chosen.pk,
+        made_at=chosen.created_at,
         known=(*(text for name, text in opened.items() if name != "username"), *ready.texts),
     )
 

@@ -25,15 +25,22 @@ class Prepared:
 
 
 def prepared(
-    ready: Injected, method: str, url: str, *, base_url: str, headers: Mapping[str, str], now: datetime
+    ready: Injected,
+    method: str,
+    url: str,
+    *,
+    base_url: str,
+    headers: Mapping[str, str],
+    now: datetime,
+    body: bytes | None = None,
 ) -> Prepared:
-    """Return the request with the credential in it. Raises IncompleteCredential where it has no place there."""
+    """Return the request with the credential in it; `body` is JSON. Raises IncompleteCredential for no place there."""
     url = _with_query(_with_segment(url, base_url, ready), ready)
     told = {name.lower(): (name.encode("latin-1"), value.encode("utf-8")) for name, value in headers.items()}
     sent: Headers = [pair for lower, pair in told.items() if lower.encode("latin-1") not in ready.taken]
-    body = None
     if ready.fields:
-        body = with_fields(b"{}", ready.fields)
+        body = with_fields(body or b"{}", ready.fields)
+    if body is not None:
         sent = [pair for pair in sent if pair[0].lower() != b"content-type"] + [(b"Content-Type", b"application/json")]
     sent += ready.headers
     if ready.signer is not None:

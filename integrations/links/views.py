@@ -6,22 +6,23 @@ against PUBLIC_URL instead. It answers 200 with a plain link to the provider.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone, translation
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from integrations.errors import IntegrationError
-from integrations.links.link import find_open, until
+from integrations.links import items
+from integrations.links.link import TRIES, TRIES_WITHIN, find_open, holder, note_opened, until
 from integrations.links.words import catalogues, language_of, words_in
 from integrations.models import ClientLink, Connection, OAuthFlow
 from integrations.oauth import flow
@@ -29,12 +30,7 @@ from integrations.oauth.keeping import oauth_facts
 from integrations.oauth.scopes import to_ask_for
 from integrations.oauth.views import bind_browser, browser_secret_of
 from integrations.providers.gone import shown_provider
-from integrations.status import record
-from secrets_vault.actor import Actor
 from secrets_vault.people.language import code_of
-
-TRIES = 20
-TRIES_WITHIN = timedelta(minutes=10)
 
 
 @csrf_exempt
@@ -45,13 +41,13 @@ def connect(request: HttpRequest, token: str) -> HttpResponse:
     now = timezone.now()
     link = find_open(token, now=now)
     if link is None:
-        return _notice(request, "gone", status=HTTPStatus.NOT_FOUND)
+        return notice(request, "gone", status=HTTPStatus.NOT_FOUND)
     if request.method != "POST":
         return _page(request, link, "links/connect.html")
     if not is_from_our_page(request):
-        return _notice(request, "elsewhere", status=HTTPStatus.FORBIDDEN, link=link)
-    if _is_busy(link, now=now):
-        return _notice(request, "busy", status=HTTPStatus.TOO_MANY_REQUESTS, link=link)
+        return notice(request, "elsewhere", status=HTTPStatus.FORBIDDEN, link=link)
+    if is_busy(link, now=now):
+        return notice(request, "busy", status=HTTPStatus.TOO_MANY_REQUESTS, link=link)
     return _lead_on(request, link, now=now)
 
 
@@ -65,7 +61,8 @@ def is_from_our_page(request: HttpRequest) -> bool:
     return f"{parts.scheme}://{parts.netloc}" == settings.KEYLODGE_PUBLIC_URL
 
 
-def _is_busy(link: ClientLink, *, now: datetime) -> bool:
+def is_busy(link: ClientLink, *, now: datetime) -> bool:
+    """Tell whether a link has begun as many consents as it may for now."""
     recent = OAuthFlow.objects.filter(link=link, expires_at__gt=now + flow.LIFETIME - TRIES_WITHIN)
     return recent.count() >= TRIES
 
@@ -73,34 +70,30 @@ def _is_busy(link: ClientLink, *, now: datetime) -> bool:
 def _lead_on(request: HttpRequest, link: ClientLink, *, now: datetime) -> HttpResponse:
     secret = browser_secret_of(request)
     try:
-        url = flow.start(link.connection, link=link, actor=_actor(link), browser_secret=secret, now=now)
+        url = flow.start(_connection(link), link=link, actor=holder(link), browser_secret=secret, now=now)
     except IntegrationError:
-        return _notice(request, "cannot", status=HTTPStatus.CONFLICT, link=link)
-    if ClientLink.objects.filter(pk=link.pk, opened_at__isnull=True).update(opened_at=now):
-        _record_opened(link)
+        return notice(request, "cannot", status=HTTPStatus.CONFLICT, link=link)
+    note_opened(link, now=now)
     response = _page(request, link, "links/next.html", url=url)
     bind_browser(response, secret)
     return response
 
 
-def _actor(link: ClientLink) -> Actor:
-    return Actor(kind="client_link", id=str(link.pk), label=link.sent_to)
-
-
-def _record_opened(link: ClientLink) -> None:
-    with transaction.atomic():
-        record(link.connection, "link.opened", actor=_actor(link), link=str(link.pk))
+def _connection(link: ClientLink) -> Connection:
+    """Return what a connect link connects; the database holds that it has one."""
+    assert link.connection is not None  # noqa: S101 - for the type checker: a constraint says so
+    return link.connection
 
 
 def _page(request: HttpRequest, link: ClientLink, template: str, **more: Any) -> HttpResponse:
-    connection, language = link.connection, language_of(request, link.language)
+    connection, language = _connection(link), language_of(request, link.language)
     provider = shown_provider(connection)
     words = words_in(
         language,
         provider=provider.name,
         client=connection.client.name,
         who=link.created_by.name if link.created_by else connection.client.name,
-        account=_account_of(connection),
+        account=account_of(connection),
         until=until(link),
     )
     context = {
@@ -108,20 +101,19 @@ def _page(request: HttpRequest, link: ClientLink, template: str, **more: Any) ->
         "page_language": language,
         "connection": connection,
         "provider": provider,
-        "scopes": _scopes(link, provider, language),
-        "account": connection.expected_account_id or (connection.account_id and _account_of(connection)),
+        "scopes": scopes_in_words(connection, provider, language),
+        "account": connection.expected_account_id or (connection.account_id and account_of(connection)),
     }
     return render(request, template, context | more)
 
 
-def _account_of(connection: Connection) -> str:
+def account_of(connection: Connection) -> str:
     """Return what a client recognises the account by; an id of issuer and subject says nothing to a person."""
     return connection.account_name or connection.account_id or connection.expected_account_id
 
 
-def _scopes(link: ClientLink, provider: Any, language: str) -> list[str]:
+def scopes_in_words(connection: Connection, provider: Any, language: str) -> list[str]:
     """Return in plain words what is asked for; nothing when the consent could not begin anyway."""
-    connection = link.connection
     if connection.oauth_app is None:
         return []
     try:
@@ -132,7 +124,8 @@ def _scopes(link: ClientLink, provider: Any, language: str) -> list[str]:
         return [provider.words_for_scope(scope) for scope in asked.all]
 
 
-def _notice(request: HttpRequest, name: str, *, status: int, link: ClientLink | None = None) -> HttpResponse:
+def notice(request: HttpRequest, name: str, *, status: int, link: ClientLink | None = None) -> HttpResponse:
+    """Return a page that says one thing, in the link's language or the browser's."""
     language = language_of(request, link.language if link else "")
     words = words_in(language)
     context = {
@@ -147,8 +140,17 @@ def _notice(request: HttpRequest, name: str, *, status: int, link: ClientLink | 
 @login_not_required
 @require_http_methods(["GET", "HEAD"])
 def thanks(request: HttpRequest, language: str) -> HttpResponse:
-    """Say that it is done: the fixed page after a consent by link."""
+    """Say that it is done: the fixed page after a consent by link, or after the last item of a request."""
     words = words_in(language if language in catalogues() else "en")
-    text = words["thanks_partly" if "partly" in request.GET else "thanks_text"]
-    context = {"words": words, "page_language": language, "title": words["thanks_title"], "text": text}
-    return render(request, "links/notice.html", context)
+    list_url = _list_still_open(request)
+    name = "request_more" if list_url else "request_thanks" if "request" in request.GET else "thanks"
+    text = words["thanks_partly" if "partly" in request.GET else f"{name}_text"]
+    context = {"words": words, "page_language": language, "title": words[f"{name}_title"], "text": text}
+    return render(request, "links/notice.html", context | {"list_url": list_url})
+
+
+def _list_still_open(request: HttpRequest) -> str:
+    """Return the way back to a request that this browser began and that asks for more; its own cookie names it."""
+    token = request.COOKIES.get(settings.LINK_COOKIE_NAME, "")
+    link = find_open(token, now=timezone.now(), kind=ClientLink.Kind.REQUEST)
+    return reverse("integrations:request", args=[token]) if link is not None and items.has_more(link) else ""

@@ -4,6 +4,8 @@ from integrations.models.alert import AlertEpisode, Message
 from integrations.models.call import Call, CallHour, ClientHour, ErrorGroup, LimitReading, TokenWindow
 from integrations.models.connection import ClientLink, Connection, CustomProvider, OAuthApp, OAuthFlow
 from integrations.models.handover import Handover
+from integrations.models.link import LinkItem, LinkTemplate
+from integrations.models.rotating import AutomaticRotation, SecretRotation
 from integrations.models.sweep import Sweep
 from integrations.models.token import GatewayToken
 from integrations.models.webhook import (
@@ -17,6 +19,7 @@ from integrations.models.webhook import (
 
 __all__ = [
     "AlertEpisode",
+    "AutomaticRotation",
     "Call",
     "CallHour",
     "ClientHour",
@@ -27,9 +30,12 @@ __all__ = [
     "GatewayToken",
     "Handover",
     "LimitReading",
+    "LinkItem",
+    "LinkTemplate",
     "Message",
     "OAuthApp",
     "OAuthFlow",
+    "SecretRotation",
     "Sweep",
     "TokenWindow",
     "WebhookAttempt",

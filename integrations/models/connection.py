@@ -202,16 +202,20 @@ class OAuthFlow(models.Model):
 
 
 class ClientLink(models.Model):
-    """A link that a client without an account opens: to connect (here), to hand over a key (later)."""
+    """A link that a client without an account opens: to connect one account, or to go through a list of requests.
+
+    `sealed_token` is there only while the link may be mailed again, for a reminder or a forgotten mail.
+    """
 
     class Kind(models.TextChoices):
         CONNECT = "connect", gettext_lazy("Connect")
+        REQUEST = "request", gettext_lazy("Request")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     kind = models.CharField(max_length=16, choices=Kind)
     token_hash = models.BinaryField(max_length=32, unique=True)
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="links")
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="links")
+    connection = models.ForeignKey(Connection, null=True, blank=True, on_delete=models.CASCADE, related_name="links")
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
@@ -222,12 +226,24 @@ class ClientLink(models.Model):
     failed_code = models.CharField(max_length=60, blank=True)
     sent_to = models.EmailField(blank=True)
     language = models.CharField(max_length=8, default="en")
+    why = models.CharField(max_length=300, blank=True)
+    sealed_token = models.BinaryField(null=True)
+    remind_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    nudges = models.PositiveSmallIntegerField(default=0)
+    nudged_at = models.DateTimeField(null=True, blank=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    tries_since = models.DateTimeField(null=True, blank=True)
 
     objects = VisibleManager("client")
 
     class Meta:
         ordering = ["-created_at"]
         indexes = [models.Index(fields=["connection"], condition=Q(used_at__isnull=True), name="open_links")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind="request") | Q(connection__isnull=False), name="a_connect_link_has_its_connection"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} link"

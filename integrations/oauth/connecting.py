@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils.dateparse import parse_datetime
 
 from integrations import outbound
+from integrations.links import items
 from integrations.models import ClientLink, Connection, OAuthFlow
 from integrations.oauth import lease
 from integrations.oauth.account import Account
@@ -61,13 +62,11 @@ def connect(
     for attempt in range(TRIES):
         try:
             with transaction.atomic():
-                _use_up(flow, now=now)
+                _use_up(flow, connection, now=now)
                 connection.variables = changes["variables"]  # what the tokens are bound to
                 stored, _ = store_tokens(connection, grant, actor=actor, now=now)
                 swap(connection, secret=stored, **changes, **_alive(connection, account, now=now))
                 _record(connection, flow.requested_scopes, granted, actor=actor)
-                if flow.link_id is not None:
-                    record(connection, "link.used", actor=actor, link=str(flow.link_id))
                 tell(connection, now=now)
             break
         except ConnectionChanged:
@@ -114,12 +113,9 @@ def _alive(connection: Connection, account: Account | None, *, now: datetime) ->
     return {"status": state, "status_code": code, "status_since": now}
 
 
-def _use_up(flow: OAuthFlow, *, now: datetime) -> None:
+def _use_up(flow: OAuthFlow, connection: Connection, *, now: datetime) -> None:
     """A link ends with the first success; a second person who consented at the same time is refused."""
-    if flow.link_id is None:
-        return
-    open_link = ClientLink.objects.filter(pk=flow.link_id, used_at__isnull=True, revoked_at__isnull=True)
-    if open_link.update(used_at=now, failed_at=None, failed_code="") != 1:
+    if flow.link is not None and not items.use_up(flow.link, connection, now=now, outcome="works"):
         raise ConsentRefused("link_ended")
 
 

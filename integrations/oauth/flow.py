@@ -19,6 +19,7 @@ from django.db import transaction
 
 from integrations import outbound
 from integrations.errors import IntegrationError
+from integrations.links import items
 from integrations.models import ClientLink, Connection, OAuthApp, OAuthFlow
 from integrations.oauth import scopes as scope_rules
 from integrations.oauth.account import Account, both_named, find_account, is_other
@@ -161,7 +162,7 @@ def finish(callback: Callback, *, user: User | None, now: datetime, send: Send =
 def _claim(callback: Callback, *, user: User | None, now: datetime) -> OAuthFlow:
     """Return the flow behind a state, consumed by this very call."""
     key, browser = state_hash(callback.state), browser_hash(callback.browser_secret)
-    rows = OAuthFlow.objects.select_related("link__created_by", "user")
+    rows = OAuthFlow.objects.select_related("link__created_by", "link__client", "user")
     flow: OAuthFlow | None = rows.filter(state_hash=key).first()
     if flow is None or not callback.state:
         raise ConsentRefused("state_unknown")
@@ -301,8 +302,8 @@ def actor_of(flow: OAuthFlow) -> Actor:
 
 def _note(flow: OAuthFlow, outcome: str, *, now: datetime) -> None:
     OAuthFlow.objects.filter(pk=flow.pk).update(outcome=outcome)
-    if flow.link_id is not None and outcome != "connected":
-        ClientLink.objects.filter(pk=flow.link_id).update(failed_at=now, failed_code=outcome)
+    if flow.link is not None and outcome != "connected":
+        items.note_failure(flow.link, flow.connection, outcome, now=now)
     logger.info("consent finished", extra={"connection": str(flow.connection_id), "outcome": outcome})
 
 

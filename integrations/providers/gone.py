@@ -19,12 +19,18 @@ NOWHERE = "https://provider-gone.invalid"
 def shown_provider(connection: Connection) -> Provider:
     """Return a connection's provider for a page to show; a stand-in where its description is gone or unreadable.
 
-    What calls the provider takes `provider_of` instead, which raises.
+    One whose client has yet to say the parts of its URLs is shown with their slots. What calls the provider takes
+    `provider_of` instead, which raises.
     """
     try:
-        return get_provider(connection.provider_key).of_kind(connection.kind).render(connection.variables)
+        provider = get_provider(connection.provider_key).of_kind(connection.kind)
+        return provider if _awaits_variables(connection) else provider.render(connection.variables)
     except (ProviderNotFound, BadFacts, BadVariable):
         return stand_in(connection.provider_key)
+
+
+def _awaits_variables(connection: Connection) -> bool:
+    return not connection.variables and connection.status == Connection.Status.NOT_CONNECTED
 
 
 def stand_in(key: str) -> Provider:

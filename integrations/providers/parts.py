@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,6 +40,14 @@ def one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
 def _rule(pattern: str) -> re.Pattern[str]:
     """Return a pattern of the facts, compiled once: a paste is held against all of them, more than `re` keeps."""
     return re.compile(pattern)
+
+
+def is_json_object(text: str) -> bool:
+    """Tell whether a text is one."""
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False
 
 
 def compiled(name: str, pattern: str) -> re.Pattern[str]:
@@ -105,7 +114,7 @@ class Probe:
     Other than 2xx, `alive_statuses` also prove that the credential is known: a restricted key may
     be refused this one path. `true_at` names a field that must be true (Slack answers 200 to a
     dead token). `alive_text` in the body of a refusal proves it too: OpenAI answers 401 to a
-    restricted key. `needs` says in words what the call needs beyond a valid credential.
+    restricted key. `body` is JSON to send. `needs` says in words what the call needs beyond a valid credential.
     """
 
     method: str
@@ -115,12 +124,15 @@ class Probe:
     true_at: str = ""
     alive_text: str = ""
     headers: Mapping[str, str] = NOTHING
+    body: str = ""
     needs: str = ""
 
     def __post_init__(self) -> None:
         one_of("method", self.method, ("GET", "HEAD", "POST"))
         if not self.path.startswith("/") or self.path.startswith("//"):
             raise ValueError("path: must start with one slash")
+        if self.body and (self.method != "POST" or not is_json_object(self.body)):
+            raise ValueError("body: must be a JSON object, and the method POST")
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,15 +218,25 @@ class Idempotency:
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """How a new credential is made at the provider, and after how many days we ask for it."""
+    """How a new credential is made at the provider, and after how many days we ask for it.
+
+    `refused_statuses`: what the provider answers to a credential that it does not know (any more). A call so refused
+    has done nothing. `driver` names the one of `integrations/rotating/drivers` that makes and revokes keys by the
+    provider's API, at `api_url` where that is not the base URL.
+    """
 
     after_days: int = 90
     how_url: str = ""
     steps: tuple[str, ...] = ()
+    refused_statuses: tuple[int, ...] = (401,)
+    driver: str = ""
+    api_url: str = ""
 
     def __post_init__(self) -> None:
         if not 1 <= self.after_days <= 730:
             raise ValueError("after_days: must be between 1 and 730")
+        if not all(400 <= status < 500 and status not in (408, 429) for status in self.refused_statuses):
+            raise ValueError("refused_statuses: must be statuses from 400 to 499 that refuse for good")
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,10 +69,15 @@ def guess_by_name(env_name: str) -> list[Guess]:
     return list(dict.fromkeys(guesses))
 
 
-def warnings_for(provider: Provider, value: Secret, environment: Environment | None = None) -> list[Warned]:
-    """Return what looks wrong with a credential before it is stored, worst first. Nothing here forbids storing it."""
+def warnings_for(
+    provider: Provider, value: Secret, environment: Environment | None = None, *, field: str = ""
+) -> list[Warned]:
+    """Return what looks wrong with a credential before it is stored, worst first. Nothing here forbids storing it.
+
+    `field` is where it was put, for credentials of several values.
+    """
     plain = value.expose()
-    found = list(_unclean(plain)) + list(_misplaced(provider, plain.strip(), environment))
+    found = list(_unclean(plain)) + list(_misplaced(provider, plain.strip(), environment, field=field))
     return sorted(found, key=lambda warned: not warned.is_serious)
 
 
@@ -132,10 +137,12 @@ def _has_invisible(text: str) -> bool:
     return any(unicodedata.category(c) in ("Cc", "Cf", "Co", "Zs", "Zl", "Zp") and c not in " \r\n\t" for c in text)
 
 
-def _misplaced(provider: Provider, plain: str, environment: Environment | None) -> Iterator[Warned]:
+def _misplaced(provider: Provider, plain: str, environment: Environment | None, *, field: str) -> Iterator[Warned]:
     if not plain:
         return
     own = [shape for shape in provider.key_formats if shape.matches(plain)]
+    if any(shape.field and shape.field == field for shape in own):
+        return
     if own:
         yield from _of_own_shape(own[0], environment)
         return

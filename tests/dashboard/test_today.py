@@ -123,8 +123,8 @@ def test_a_snoozed_secret_rests(ada, acme):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"opened_at": NOW}, ["A client opened the connect link"]),
-        ({"failed_at": NOW}, ["A client’s connect link failed"]),
+        ({"opened_at": NOW}, ["A client opened a link"]),
+        ({"failed_at": NOW}, ["A client’s link failed"]),
         ({"opened_at": NOW, "used_at": NOW}, []),
         ({"opened_at": NOW, "revoked_at": NOW}, []),
         ({}, []),

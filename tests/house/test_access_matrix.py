@@ -16,7 +16,8 @@ ALL = routes()
 INSIDE = [route for route in ALL if ROWS.get(route.name) and ROWS[route.name].who != PUBLIC]
 OF_A_CLIENT = [route for route in INSIDE if ROWS[route.name].who in (LOOK, MANAGE)]
 OF_ONE = [route for route in INSIDE if ROWS[route.name].who == MINE]
-WITHOUT_A_TOKEN = ("integrations:connect",)  # its POST is checked by Origin: a mail scanner must get no cookie
+# Their POST is checked by Origin: a mail scanner must get no cookie.
+WITHOUT_A_TOKEN = ("integrations:connect", "integrations:request")
 NAMED = {"ids": lambda route: route.name}
 TEACHING = """
 {name} ({pattern}) has no line in tests/house/route_table.py. Say there who may open it (PUBLIC, MEMBER, MANAGER,

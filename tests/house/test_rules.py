@@ -33,6 +33,8 @@ LIBRARY_DOORS = {
         "integrations/gateway/reading.py",
         "secrets_vault/generation.py",
     ),
+    "icalendar": ("integrations/calendar/",),
+    "PIL": ("integrations/agency.py",),
     "requests": (),
     "httpx": (),
     "urllib.request": ("integrations/sandbox/",),
@@ -64,8 +66,10 @@ EXPOSE_DOORS = (
     "integrations/sandbox_control/webhooks.py",  # the sandbox's own secret, on its way back to the sandbox
     "integrations/webhooks/making.py",  # an address to hand on to, read for its host before it is sealed
     "integrations/connections/credential.py",  # a pasted value, looked at before it is stored
+    "integrations/connections/granting.py",  # a pasted private key or token, likewise
     "integrations/handover/views.py",  # what a one-time link holds, on its way into the page that it was made for
     "integrations/handover/making.py",  # a text to share, measured before it is sealed
+    "integrations/links/nudging.py",  # a link's token, on its way into the mail that reminds of it
     "integrations/dotenv.py",  # an .env file, cut into names and values
     "integrations/providers/recognising.py",  # the shape of a pasted value
     "integrations/webhooks/key_material.py",  # a webhook's secret, as the bytes that its scheme signs with
@@ -81,6 +85,7 @@ ALL_ROWS = (
 NAMES_WITHOUT_AN_END = ("utils.py", "util.py", "services.py", "helpers.py", "managers.py", "common.py", "misc.py")
 WITHOUT_CSRF = (
     "integrations/handover/views.py",  # the same, for a one-time link
+    "integrations/links/request_views.py",  # the same as the next one
     "integrations/links/views.py",  # a client without a session: the POST is checked by Origin against PUBLIC_URL
 )
 SAFE_MARKUP = ("config/errors.py", "dashboard/templatetags/")

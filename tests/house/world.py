@@ -24,12 +24,14 @@ from integrations.models import (
     ErrorGroup,
     Handover,
     LimitReading,
+    LinkItem,
     Message,
     OAuthApp,
     OAuthFlow,
     WebhookReplay,
 )
 from integrations.providers.custom import custom_from
+from integrations.rotating import guided
 from secrets_vault import vault
 from secrets_vault.actor import SYSTEM
 from secrets_vault.models import Client, User
@@ -167,6 +169,10 @@ def things_of(client: Client, user: User) -> Things:
         connection=connection,
         expires_at=now + timedelta(days=1),
     )
+    asked = ClientLink.objects.create(
+        kind="request", token_hash=os.urandom(32), client=client, expires_at=now + timedelta(days=1)
+    )
+    item = LinkItem.objects.create(link=asked, connection=connection, takes="credential")
     consent = Connection.objects.create(
         slug=f"{client.slug}-hubspot",
         client=client,
@@ -196,11 +202,13 @@ def things_of(client: Client, user: User) -> Things:
         {
             "client": client,
             "secret": key,
+            "rotation": guided.start(used, actor=SYSTEM, now=now),
             "connection": connection,
             "token": token,
             "app": app,
             "message": message,
             "link": link,
+            "request_item": item,
             "provider": described,
             "consent": consent,
             "flow": bytes(flow.state_hash).hex(),

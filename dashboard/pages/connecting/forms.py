@@ -174,7 +174,8 @@ class PastedConnection(AgeFields, NewConnection):
     def clean(self) -> dict[str, Any]:
         """Warn once of what looks wrong; the person decides."""
         data = super().clean()
-        found = [warnings_for(self.provider, value, self.place) for value in self.values().values()]
+        given = self.values().items()
+        found = [warnings_for(self.provider, value, self.place, field=name) for name, value in given]
         self.warned = [warned for some in found for warned in some]
         if self.warned and not data.get("is_warned") and not self.errors:
             self.add_error("is_warned", _("Read the warning. Paste the value once more: it is never written back."))

@@ -75,7 +75,7 @@ def known_of(provider: Provider) -> Known | None:
         category=words_for(provider.category),
         confirmed_by=str(CONFIRMED_BY[provider.confidence]),
         unconfirmed=tuple(dict.fromkeys(_words(name) for name in provider.unconfirmed)),
-        hosts=tuple(_shown(host) for host in provider.allowed_hosts),
+        hosts=tuple(_shown(provider, host) for host in provider.allowed_hosts),
         sources=provider.sources,
         not_yet=provider.not_yet,
         sunsets=provider.sunsets,
@@ -91,6 +91,7 @@ def _words(name: str) -> str:
     return _("other facts")
 
 
-def _shown(host: str) -> str:
-    """Return a host with its variable parts as dots: they are asked for later."""
-    return templates.SLOT.sub("…", host)
+def _shown(provider: Provider, host: str) -> str:
+    """Return a host with its variable parts as they may be; they are asked for later, or the provider tells them."""
+    values = {each.name: each.default or each.example for each in provider.variables if each.default or each.example}
+    return templates.SLOT.sub("…", templates.fill(host, values))

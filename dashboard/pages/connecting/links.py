@@ -52,6 +52,17 @@ FAILURES = {
     "app_wrong": gettext_lazy("The provider refuses the OAuth app: correct it, then send a new link."),
     "other_browser": gettext_lazy("It was finished in another browser than it was begun in."),
     "expired": gettext_lazy("It took longer than ten minutes."),
+    "refused": gettext_lazy("The provider did not accept what was pasted."),
+    "busy": gettext_lazy("The provider could not be asked just then."),
+    "failing": gettext_lazy("The provider could not be asked just then."),
+    "unreachable": gettext_lazy("The provider could not be asked just then."),
+    "not_now": gettext_lazy("The connection was being changed just then."),
+    "bad_value": gettext_lazy("What was pasted cannot stand in a request."),
+    "bad_variable": gettext_lazy("A part of the address was missing or wrong."),
+    "warned": gettext_lazy("What was pasted looked wrong, and the client was asked to look again."),
+    "same_value": gettext_lazy("The key that is in use already was pasted."),
+    "old_value": gettext_lazy("A key that was replaced before was pasted."),
+    "cannot": gettext_lazy("The connection cannot take it as it is set up."),
 }
 
 

@@ -208,10 +208,12 @@ def ways_for(provider: Provider, apps: Iterable[OAuthApp]) -> list[Way]:
 
 
 def _paste(provider: Provider, kind: str) -> Way:
+    title, text = _("Paste a token or key I have"), _usual(provider)
     if kind == "basic":
         title, text = _("Paste a user name and password"), _("Sent as Basic authentication.")
-    else:
-        title, text = _("Paste a token or key I have"), _usual(provider)
+    asked = [field for field in provider.fields_of(kind) if not field.is_optional]
+    if len(asked) > 1 and provider.credential_fields:
+        title = _("Paste two values: {first} and {second}").format(first=_(asked[0].words), second=_(asked[1].words))
     return Way(
         kind,
         title,
@@ -220,7 +222,8 @@ def _paste(provider: Provider, kind: str) -> Way:
 
 
 def _usual(provider: Provider) -> str:
-    words = [_(shape.words) for shape in provider.key_formats if shape.kind in KEY_KINDS and not shape.is_dead]
+    usual = [shape for shape in provider.key_formats if shape.kind in KEY_KINDS and not shape.is_dead]
+    words = [_(shape.words) for shape in usual if shape.is_secret and not shape.field]
     return (
         _("For example a {what}.").format(what=words[0])
         if words

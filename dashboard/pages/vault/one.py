@@ -19,6 +19,7 @@ from dashboard.need import url_of
 from dashboard.pages.vault.forms import ReplaceForm, SecretDetailsForm
 from dashboard.render import PageRequest, actor_of, render_page
 from integrations.models import WebhookEndpoint, WebhookTarget
+from integrations.rotating import guided
 from secrets_vault import vault
 from secrets_vault.access import can_manage
 from secrets_vault.errors import VaultError
@@ -54,6 +55,8 @@ def secret(request: PageRequest, pk: UUID) -> HttpResponse:
         "previous_until": _previous_until(stored) if stored.kind == StoredSecret.Kind.WEBHOOK_SECRET else None,
         "events": AuditEvent.objects.visible_to(request.user).filter(object_id=str(stored.pk))[:20],
         "can_use": can_manage(request.user, stored.client) and stored.deleted_at is None,
+        "can_rotate": guided.can_rotate(stored),
+        "rotation": guided.under_way(stored),
         "today": timezone.localdate(),
     }
     return render_page(request, "dashboard/vault/one.html", context)

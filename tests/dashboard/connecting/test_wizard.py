@@ -73,6 +73,45 @@ def test_a_service_is_found_by_name_address_or_pasted_key(ada_browser, productio
     assert LIVE not in page
 
 
+def test_the_picker_shows_sixty_and_all_on_request(ada_browser, production, hubspot):
+    some = ada_browser.get(step(production)).content.decode()
+    assert some.count('class="pick"') == 61
+    assert "Show all 18" in some
+    everything = ada_browser.get(step(production, all="yes")).content.decode()
+    assert everything.count('class="pick"') > 175
+    assert "provider=zoom" in everything
+
+
+def test_what_cannot_be_connected_yet_says_why_and_is_no_link(ada_browser, production):
+    page = ada_browser.post(f"/connections/new/find/?place={production.pk}", {"q": "tiktok"}).content.decode()
+    assert "Not supported yet." in page
+    assert "client_key" in page
+    assert "provider=tiktok&quot;" not in page
+    assert "provider=tiktok&amp;" not in page
+    assert 'provider=tiktok"' not in page
+    page = ada_browser.get(step(production, provider="tiktok")).content.decode()
+    assert "TikTok cannot be connected yet" in page
+    assert 'name="way"' not in page
+
+
+def test_a_pasted_key_is_named_and_not_written_back(ada_browser, production):
+    page = ada_browser.post(f"/connections/new/find/?place={production.pk}", {"q": LIVE}).content.decode()
+    assert "This looks like Stripe: secret or restricted key for real payments" in page
+    assert LIVE not in page
+
+
+def test_a_service_says_what_nobody_confirms(ada_browser, production):
+    page = ada_browser.get(step(production, provider="trello")).content.decode()
+    assert "Several sources agree" in page
+    assert "Not confirmed" in page
+    assert "what a credential looks like" in page
+    assert "NangoHQ/nango" in page
+    assert "<code>api.trello.com</code>" in page
+    assert "Not supported yet" in page
+    described = ada_browser.get(step(production, provider="stripe")).content.decode()
+    assert "own pages or SDK confirm" in described
+
+
 def test_an_unknown_api_is_described_with_the_address_that_was_pasted(ada_browser, production):
     pasted = "https://user:hunter2@api.example.com/v2?api_key=abc"
     page = ada_browser.post(f"/connections/new/find/?place={production.pk}", {"q": pasted}).content.decode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import translation
 
 from integrations.providers.registry import (
     all_providers,
@@ -158,3 +159,44 @@ def test_no_warning_repeats_the_value() -> None:
     for provider in search(""):
         for warned in warnings_for(provider, Secret("canary-canary-canary"), STAGING):
             assert "canary" not in warned.words
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("buchhaltung", ""),
+        ("accounting", "xero"),
+        ("newslett", "activecampaign"),
+        ("https://api.hubapi.com/crm", "hubspot"),
+        ("https://www.googleapis.com/drive/v3/files", "google_drive"),
+        ("https://www.googleapis.com/youtube/v3/videos", "youtube"),
+        ("https://acme.zendesk.com/agent", "zendesk"),
+        ("acme.atlassian.net", "confluence"),
+        ("facebook", "meta"),
+        ("gohighlevel", "highlevel"),
+    ],
+)
+def test_a_service_is_found_by_kind_path_or_other_name(text: str, first: str) -> None:
+    assert [provider.key for provider in search(text)][:1] == ([first] if first else [])
+
+
+def test_a_kind_of_service_is_found_in_the_readers_language() -> None:
+    with translation.override("de"):
+        assert "xero" in [provider.key for provider in search("buchhalt")]
+
+
+@pytest.mark.parametrize(
+    ("key", "field", "value", "is_warned"),
+    [
+        ("twilio", "username", "SK" + "0a" * 16, False),
+        ("twilio", "username", "AC" + "0a" * 16, False),
+        ("twilio", "password", "AC" + "0a" * 16, True),
+        ("plaid", "client_id", "0a1b2c3d4e5f0a1b2c3d4e5f", False),
+        ("plaid", "api_key", "0a1b2c3d4e5f0a1b2c3d4e5f", True),
+        ("razorpay", "password", "a1B2c3D4e5F6g7H8i9J0k1L2", False),
+    ],
+)
+def test_a_shape_is_right_in_its_own_field_and_wrong_in_another(
+    key: str, field: str, value: str, is_warned: bool
+) -> None:
+    assert bool(warnings_for(get_provider(key), Secret(value), field=field)) == is_warned

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from integrations.models import CustomProvider
+from integrations.providers import loading
 from integrations.providers.custom import custom_from
-from integrations.providers.loading import CATALOGUE
+from integrations.providers.loading import CATALOGUE, Catalogue
 from integrations.providers.reading import BadFacts
 from integrations.providers.registry import ProviderNotFound, all_providers, get_provider, read_file
 
@@ -51,3 +52,15 @@ def test_a_broken_file_stops_with_its_name(tmp_path: Path, text: str, reason: st
     with pytest.raises(BadFacts, match=r"acme\.toml") as refused:
         read_file(path)
     assert reason in str(refused.value)
+
+
+def test_a_file_is_read_when_it_is_asked_for_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(loading, "read_file", lambda path: read.append(path.stem) or read_file(path))
+    catalogue = Catalogue(CATALOGUE)
+    assert "stripe" in catalogue
+    assert "nobody" not in catalogue
+    assert len(catalogue) > 100
+    assert read == []
+    assert catalogue["stripe"] is catalogue["stripe"]
+    assert read == ["stripe"]

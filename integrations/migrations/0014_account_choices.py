@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("integrations", "0011_handover"),
+        ("integrations", "0013_guided_rotation"),
     ]
 
     operations = [

@@ -1,0 +1,1 @@
+"""Rotating one secret step by step, and the evidence that remains of it."""

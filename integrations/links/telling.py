@@ -1,0 +1,74 @@
+"""What the consultant hears of a link: that a client has done their part, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy
+
+from integrations import alerts
+from integrations.models import ClientLink, LinkItem
+from integrations.providers.gone import shown_provider
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+WARNINGS: dict[str, StrOrPromise] = {
+    "known_elsewhere": gettext_lazy("The same value is stored in another place too."),
+    "wrong_kind": gettext_lazy("It looks like another kind of secret."),
+    "other_provider": gettext_lazy("It looks like a key of another provider."),
+    "live_outside_production": gettext_lazy("It is a live key, outside production."),
+    "test_in_production": gettext_lazy("It is a test key, in production."),
+    "unusual_shape": gettext_lazy("It does not have this provider’s usual shape."),
+    "short": gettext_lazy("It is very short."),
+    "placeholder": gettext_lazy("It looks like a placeholder."),
+    "own_token": gettext_lazy("It is a gateway token of Keylodge."),
+    "scheme": gettext_lazy("It starts with the word that goes before a credential."),
+    "quotes": gettext_lazy("It is in quotation marks."),
+    "invisible": gettext_lazy("It holds characters that cannot be seen."),
+}
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """One item as a mail or a page names it."""
+
+    item: LinkItem
+    provider_name: str
+    warnings: tuple[StrOrPromise, ...]
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether what arrived is not in use yet."""
+        version = self.item.version
+        return version is not None and version.state in ("pending", "verified")
+
+
+def arrived(link: ClientLink) -> list[Arrived]:
+    """Return the items of a link with what is to be said about each."""
+    rows = link.items.select_related("connection__client", "connection__environment", "version")
+    return [
+        Arrived(
+            item,
+            shown_provider(item.connection).name,
+            tuple(WARNINGS[code] for code in item.warned if code in WARNINGS),
+        )
+        for item in rows
+    ]
+
+
+def all_done(link: ClientLink, *, now: datetime) -> None:
+    """Tell everyone who manages the client that all of it is there. In the transaction of the last item."""
+    found = arrived(link)
+    client = link.client
+    is_play = client.is_sandbox or client.is_demo or all(one.item.connection.is_sandbox for one in found)
+    context = {
+        "link": link,
+        "client": client,
+        "found": found,
+        "url": alerts.page_url(f"/links/{link.pk}/"),
+    }
+    for user in alerts.recipients(client):
+        alerts.tell(user, "link_done", context, key=str(link.pk), client=client, now=now, is_play=is_play)

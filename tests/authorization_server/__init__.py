@@ -1,0 +1,1 @@
+"""Somebody else's authorization server (the certified npm package oidc-provider), run for a test."""
