@@ -28,9 +28,10 @@ from dashboard.pages.handovers import making as handover_making
 from dashboard.pages.requests import list as request_list
 from dashboard.pages.requests import new as request_new
 from dashboard.pages.requests import one as request_one
+from dashboard.pages.requests import templates as request_templates
 from dashboard.pages.rotating import evidence as rotation_evidence
 from dashboard.pages.rotating import guide as rotation_guide
-from dashboard.pages.settings import address, background, backup, mail, profile, rotation, security
+from dashboard.pages.settings import address, agency, background, backup, calendar, mail, profile, rotation, security
 from dashboard.pages.vault import importing, new, one, showing
 from dashboard.pages.vault import list as vault_list
 from dashboard.pages.webhooks import acts as webhook_acts
@@ -61,6 +62,7 @@ urlpatterns = [
     path("clients/<slug:slug>/access/", client.access, name="client_access"),
     path("clients/<slug:slug>/edit/", client_changes.edit, name="client_edit"),
     path("clients/<slug:slug>/environments/", client_changes.new_environment, name="new_environment"),
+    path("clients/<slug:slug>/calendar/", calendar.client_calendar, name="client_calendar"),
     path("clients/<slug:slug>/archive/", client_changes.archiving, name="archive_client"),
     # Connections
     path("connections/", connection_list.connections, name="connections"),
@@ -70,6 +72,10 @@ urlpatterns = [
     path("connections/<slug:slug>/connect/<uuid:pk>/revoke/", connect_links.revoke, name="link_revoke"),
     path("links/", request_list.requests, name="requests"),
     path("links/new/", request_new.new, name="request_new"),
+    path("links/templates/", request_templates.templates, name="request_templates"),
+    path("links/templates/new/", request_templates.new_template, name="request_template_new"),
+    path("links/templates/<uuid:pk>/", request_templates.edit_template, name="request_template"),
+    path("links/templates/<uuid:pk>/delete/", request_templates.remove_template, name="request_template_delete"),
     path("links/<uuid:pk>/", request_one.one, name="request"),
     path("links/<uuid:pk>/revoke/", request_one.revoke, name="request_revoke"),
     path("links/<uuid:pk>/nudge/", request_one.nudge, name="request_nudge"),
@@ -184,6 +190,8 @@ urlpatterns = [
     path("settings/", profile.profile, name="settings"),
     path("settings/security/", security.security, name="settings_security"),
     path("settings/security/end/", security.end_session, name="settings_end_session"),
+    path("settings/calendar/", calendar.calendar, name="settings_calendar"),
+    path("settings/agency/", agency.agency_page, name="settings_agency"),
     path("settings/rotation/", rotation.rules, name="settings_rotation"),
     path("settings/mail/", mail.mail, name="settings_mail"),
     path("settings/mail/test/", mail.send_test, name="settings_mail_test"),

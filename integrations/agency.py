@@ -62,7 +62,7 @@ def introduce(name: str, *, actor: Actor, upload: bytes | None = None, removes_l
         if row is not None and row.value == value:
             return
         InstallationSetting.objects.update_or_create(key=SETTING, defaults={"value": value})
-        audit.record("settings.agency", actor=actor, label="Agency", details={"has_logo": "logo" in value})
+        audit.record("link.page_changed", actor=actor, label="Agency", details={"has_logo": "logo" in value})
 
 
 def _logo_of(before: dict[str, str], drawn: bytes) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from integrations.calendar import views as calendar
 from integrations.handover import views as handovers
 from integrations.links import logo, request_views
 from integrations.links import views as links
@@ -14,6 +15,7 @@ urlpatterns = [
     path("oauth/start/<slug:slug>/", oauth.start, name="start"),
     path("oauth/connected/<uuid:connection_id>/", oauth.connected, name="connected"),
     path("oauth/other-account/<str:flow_id>/", oauth.other_account, name="other_account"),
+    path("calendar/<str:token>.ics", calendar.feed, name="calendar"),
     path("connect/thanks/<str:language>/", links.thanks, name="thanks"),
     path("connect/logo/<str:token>.png", logo.logo, name="logo"),
     path("request/<str:token>", request_views.request_page, name="request"),

@@ -41,7 +41,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "requests": (
         "templates/dashboard/requests/", "dashboard/pages/requests/", "integrations/links/",
-        "integrations/models/link.py", "templates/emails/link_done.txt",
+        "integrations/models/link.py", "templates/emails/link_done.txt", "integrations/calendar/",
+        "dashboard/pages/settings/calendar.py", "dashboard/pages/settings/agency.py",
+        "templates/dashboard/settings/calendar.html", "templates/dashboard/settings/feed.html",
+        "templates/dashboard/settings/agency.html",
     ),
     "connecting": (
         "templates/dashboard/connecting/", "dashboard/pages/connecting/", "integrations/connections/",

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST
 
 from dashboard.forms import PageForm, PageModelForm
 from dashboard.pages.client import find_client, tabs_for
+from dashboard.pages.settings.calendar import feed_context
 from dashboard.render import PageRequest, actor_of, render_page
 from secrets_vault.access import can_manage
 from secrets_vault.clients import add_environment, archive, change_client, unarchive
@@ -125,7 +126,7 @@ def edit(request: PageRequest, slug: str) -> HttpResponse:
 
 def _page(request: PageRequest, client: Client, **forms_shown: forms.BaseForm) -> HttpResponse:
     status = 422 if any(form.is_bound for form in forms_shown.values()) else 200
-    context = tabs_for(client, request.user, "client_edit") | forms_shown
+    context = tabs_for(client, request.user, "client_edit") | forms_shown | feed_context(request, client)
     return render_page(request, "dashboard/client_edit.html", context, status=status)
 
 

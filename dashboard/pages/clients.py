@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
@@ -11,6 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
 from django.db.models import Q
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -19,6 +21,8 @@ from dashboard.forms import FilterForm, PageForm
 from dashboard.health import health_of
 from dashboard.paging import page_of
 from dashboard.render import PageRequest, actor_of, render_page
+from integrations.links.packs import template_choices
+from integrations.models import LinkTemplate
 from secrets_vault.clients import create_client
 from secrets_vault.models import Client
 
@@ -68,6 +72,21 @@ class NewClient(PageForm):
         help_text=gettext_lazy("Each holds secrets and connections of its own. More can be added later."),
     )
 
+    template = forms.ModelChoiceField(
+        queryset=LinkTemplate.objects.none(),
+        label=gettext_lazy("Then ask for"),
+        required=False,
+        empty_label=gettext_lazy("Nothing yet"),
+        help_text=gettext_lazy("A template of requests: the next page makes the link that asks the client for it."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        templates = template_choices()
+        self.fields["template"].queryset = templates  # type: ignore[attr-defined]
+        if not templates:
+            del self.fields["template"]
+
     def clean(self) -> dict[str, Any]:
         """Make the short name, and refuse one that is taken."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -114,11 +133,24 @@ def new_client(request: PageRequest) -> HttpResponse:
     form = NewClient(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            client = create_client(**form.cleaned_data, actor=actor_of(request))
+            client = create_client(**_about(form), actor=actor_of(request))
         except IntegrityError:  # somebody took the short name between the check and here
             form.add_error("slug", taken(form.cleaned_data["slug"]))
         else:
             messages.success(request, _("{name} is added.").format(name=client.name))
-            return redirect("dashboard:client", slug=client.slug)
+            return _next_page(client, form.cleaned_data.get("template"))
     status = 422 if form.is_bound else 200
     return render_page(request, "dashboard/new_client.html", {"form": form}, status=status)
+
+
+def _about(form: NewClient) -> dict[str, Any]:
+    return {name: form.cleaned_data[name] for name in ("name", "slug", "environments")}
+
+
+def _next_page(client: Client, template: LinkTemplate | None) -> HttpResponse:
+    """Lead to the client, or on to the link that asks it for what the template names."""
+    place = client.environments.order_by("position").first()
+    if template is None or place is None:
+        return redirect("dashboard:client", slug=client.slug)
+    query = urlencode({"place": place.pk, "template": template.pk})
+    return redirect(f"{reverse('dashboard:request_new')}?{query}")

@@ -1,6 +1,7 @@
 """What the ground floor keeps: connections, tokens, calls, limits, webhooks, messages, and its own timetable."""
 
 from integrations.models.alert import AlertEpisode, Message
+from integrations.models.calendar import CalendarFeed
 from integrations.models.call import Call, CallHour, ClientHour, ErrorGroup, LimitReading, TokenWindow
 from integrations.models.connection import ClientLink, Connection, CustomProvider, OAuthApp, OAuthFlow
 from integrations.models.handover import Handover
@@ -20,6 +21,7 @@ from integrations.models.webhook import (
 __all__ = [
     "AlertEpisode",
     "AutomaticRotation",
+    "CalendarFeed",
     "Call",
     "CallHour",
     "ClientHour",

@@ -17,7 +17,15 @@ ROOT = Path(__file__).parents[2]
 FLOORS = ("config", "secrets_vault", "integrations", "dashboard")
 ACTION = re.compile(r"[a-z_]+\.[a-z_]+")
 # Spelled like an action, and something else: a setting, a host, an event of the sandbox, a session's drawer.
-NO_ACTION = {"rotation.provider_days", "demo.invalid", "sandbox.event", "sandbox.json", "vault.import"}
+NO_ACTION = {
+    "rotation.provider_days",
+    "demo.invalid",
+    "sandbox.event",
+    "sandbox.json",
+    "vault.import",
+    "handover.link",
+    "handover.sealed",
+}
 WRITERS = {"record", "_record", "_tell", "_write"}
 
 

@@ -18,7 +18,7 @@ from tests.house.world import make_world
 
 pytestmark = [pytest.mark.django_db, pytest.mark.matrix]
 STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝")
-PAGES = ("/connections/", "/rotations/", "/calls/", "/errors/", "/webhooks/", "/webhooks/acme-stripe/")
+PAGES = ("/connections/", "/rotations/", "/calls/", "/errors/", "/webhooks/", "/webhooks/acme-stripe/", "/links/")
 COMMANDS = ("calls", "audit", "secrets")
 NOT_TYPED = (  # our own words, or what a row is found by
     *("provider_key", "time_zone", "language", "kind", "slug", "key", "ref", "prefix", "object_id", "actor_id"),
@@ -88,6 +88,7 @@ def test_the_list_of_exports_above_is_whole():
         "dashboard/pages/calls/list.py",
         "dashboard/pages/connecting/list.py",
         "dashboard/pages/errors/groups.py",
+        "dashboard/pages/requests/list.py",
         "dashboard/pages/rotations.py",
         "dashboard/pages/webhooks/event_list.py",
         "dashboard/pages/webhooks/list.py",

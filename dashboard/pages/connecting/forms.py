@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from dashboard.forms import PageForm
-from dashboard.pages.connecting.picker import LINK, NOW
+from dashboard.pages.connecting.picker import ASK, LINK, NOW
 from dashboard.pages.vault.forms import AgeFields, credential_inputs, owner_field, rule_field, typed_fields
 from integrations.links.words import catalogues
 from integrations.providers.registry import Warned, warnings_for
@@ -192,6 +192,20 @@ class PastedConnection(AgeFields, NewConnection):
         return {name: self.cleaned_data[name] for name in ("made_on", "owner_name", "where_used", "rotate_after_days")}
 
 
+class AskedConnection(NewConnection):
+    """A connection whose credential the client will hand over; they may also say the parts of its URLs."""
+
+    def __init__(self, *args: Any, user: User, kind: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.kind = kind.removeprefix(ASK)
+        for variable in self.asked:
+            field = self.fields[f"var_{variable.name}"]
+            field.required = False
+            field.help_text = _("{hint} Left empty, the client is asked for it.").format(hint=field.help_text).strip()
+
+
 def form_for(way: str) -> type[NewConnection]:
     """Return the form that a way in needs."""
+    if way.startswith(ASK):
+        return AskedConnection
     return {NOW: OAuthConnection, LINK: LinkedConnection}.get(way, PastedConnection)

@@ -42,6 +42,8 @@ STEPS = (
     gettext_lazy("Connect"),
 )
 NOW, LINK = "now", "link"
+ASK = "ask-"
+"""Begins a way in on which the client hands the credential over; the kind follows."""
 RECENT = 6
 MOST_TILES = 60
 """How many services the picker shows before somebody searches or asks for all."""
@@ -204,7 +206,16 @@ def ways_for(provider: Provider, apps: Iterable[OAuthApp]) -> list[Way]:
                 is_ready=has_app,
             ),
         ]
-    return ways + [_paste(provider, kind) for kind in key_kinds(provider)]
+    kinds = key_kinds(provider)
+    return ways + [_ask(provider, kind) for kind in kinds[:1]] + [_paste(provider, kind) for kind in kinds]
+
+
+def _ask(provider: Provider, kind: str) -> Way:
+    text = _(
+        "One link, no account: steps to follow, one field, tested as it arrives. You never see the value, and it "
+        "never travels by mail."
+    )
+    return Way(f"{ASK}{kind}", _("Ask the client for it"), text, is_recommended=provider.oauth is None)
 
 
 def _paste(provider: Provider, kind: str) -> Way:

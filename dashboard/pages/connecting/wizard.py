@@ -24,6 +24,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from dashboard.need import url_of
 from dashboard.pages.connecting import picker
 from dashboard.pages.connecting.forms import (
+    AskedConnection,
     LinkedConnection,
     NewConnection,
     OAuthConnection,
@@ -175,6 +176,8 @@ def _make(request: PageRequest, form: NewConnection) -> HttpResponse:
     """Make the connection and go on by the way that was chosen."""
     if isinstance(form, PastedConnection):
         return _store_and_try(request, form)
+    if isinstance(form, AskedConnection):
+        return _ask_for_it(request, form)
     assert isinstance(form, OAuthConnection)  # noqa: S101 - for the type checker: there are no others
     if isinstance(form, LinkedConnection):
         return _make_link(request, form)
@@ -184,6 +187,13 @@ def _make(request: PageRequest, form: NewConnection) -> HttpResponse:
     start = HttpResponseRedirect(reverse("integrations:start", args=[connection.slug]))
     start.status_code = HTTPStatus.TEMPORARY_REDIRECT
     return start
+
+
+def _ask_for_it(request: PageRequest, form: AskedConnection) -> HttpResponse:
+    """Make the connection and go on to the link that asks for its credential."""
+    connection = _create(request, form, kind=form.kind)
+    _remember(request, connection)
+    return HttpResponseRedirect(f"{reverse('dashboard:request_new')}?{urlencode({'connection': connection.slug})}")
 
 
 def _make_link(request: PageRequest, form: LinkedConnection) -> HttpResponse:
@@ -209,6 +219,7 @@ def _create(request: PageRequest, form: NewConnection, *, kind: str) -> Connecti
         oauth_app=form.app if isinstance(form, OAuthConnection) else None,
         requested_scopes=form.requested() if is_oauth else (),  # type: ignore[attr-defined]
         expected_account_id=data["expected_account_id"],
+        awaits_variables=isinstance(form, AskedConnection),
     )
 
 

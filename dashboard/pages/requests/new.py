@@ -48,6 +48,8 @@ def new(request: PageRequest) -> HttpResponse:
     if slug := request.GET.get("connection"):
         rows = Connection.objects.manageable_by(request.user).filter(environment=place, slug=slug)
         initial["connections"] = [str(pk) for pk in rows.values_list("pk", flat=True)]
+    if template := request.GET.get("template"):
+        initial["template"] = template
     form = NewRequest(request.POST if request.method == "POST" else None, place=place, initial=initial)
     if form.is_bound and form.is_valid():
         try:
