@@ -130,12 +130,11 @@ class AuthorizationServer:
 
     def refresh(self, refresh_token: Secret, *, now: datetime) -> Grant:
         """Return a fresh grant (RFC 6749 section 6). Its refresh token is None unless the provider sent one."""
-        client = self._client(now)
+        client, own = self._client(now), self.facts.refresh
+        form = {**self.facts.token_params, **own.params}
         return self._asked(
             client,
-            lambda: client.refresh_token(
-                self.facts.token_url, refresh_token=refresh_token.expose(), **self.facts.token_params
-            ),
+            lambda: client.refresh_token(own.url or self.facts.token_url, refresh_token=refresh_token.expose(), **form),
             now=now,
         )
 

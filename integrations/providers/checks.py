@@ -50,6 +50,7 @@ def _check_grant_urls(provider: Provider, names: set[str]) -> None:
     signed, own = provider.oauth.assertion, provider.oauth.client_credentials
     for at, url, known in (
         ("oauth.client_credentials.url", own.url, names),
+        ("oauth.refresh.url", provider.oauth.refresh.url, names),
         ("oauth.assertion.url", signed.url, names | {claim.name for claim in signed.claims}),
     ):
         if url and (problem := templates.url_problem(url)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from integrations.providers import templates
 from integrations.providers.grant_facts import AssertionFacts, ClientCredentialsFacts
 from integrations.providers.parts import KIND_OF_GRANT, NOTHING, one_of
 
@@ -20,7 +21,8 @@ class RefreshFacts:
     """How refresh tokens behave. Unknown is None. Codes are the `error` (or older status) words of an answer.
 
     `grace_s`: how long a rotated token is still taken. `testing_ttl_s`: how long one lives that an app gave that is
-    still in testing at the provider (Google: seven days).
+    still in testing at the provider (Google: seven days). `url` and `params`: where a refresh goes and what its form
+    says, where that differs from the exchange of a code (Figma, Basecamp).
     """
 
     issued: bool | None = None
@@ -31,6 +33,8 @@ class RefreshFacts:
     testing_ttl_s: int | None = None
     dead_codes: tuple[str, ...] = ("invalid_grant",)
     transient_codes: tuple[str, ...] = ()
+    url: str = ""
+    params: Mapping[str, str] = NOTHING
     note: str = ""
 
 
@@ -82,6 +86,8 @@ class OAuthFacts:
             one_of("id_token_algs", alg, ID_TOKEN_ALGS)
         if not self.id_token_algs:
             raise ValueError("id_token_algs: at least one is needed")
+        if self.refresh.url and templates.host(self.refresh.url) != templates.host(self.token_url):
+            raise ValueError("refresh.url: must be on the host of token_url, to which the OAuth app is bound")
         if self.requires_iss and not self.issuer:
             raise ValueError("issuer: is missing; requires_iss needs it")
         if self.pkce == "refused" and not self.pkce_source:

@@ -241,14 +241,19 @@ def _fill(text: str, values: Mapping[str, str], *, put: Callable[..., str] = tem
 
 def _filled_oauth(oauth: OAuthFacts, values: Mapping[str, str]) -> OAuthFacts:
     urls: dict[str, Any] = {name: _fill(getattr(oauth, name), values) for name in (*OAUTH_URLS, "issuer")}
-    own, signed = oauth.client_credentials, oauth.assertion
-    params = {name: _fill(text, values, put=templates.fill_header) for name, text in own.params.items()}
+    own, signed, refresh = oauth.client_credentials, oauth.assertion, oauth.refresh
     return replace(
         oauth,
         **urls,
-        client_credentials=replace(own, url=_fill(own.url, values), params=MappingProxyType(params)),
+        token_params=_filled_form(oauth.token_params, values),
+        refresh=replace(refresh, url=_fill(refresh.url, values)),
+        client_credentials=replace(own, url=_fill(own.url, values), params=_filled_form(own.params, values)),
         assertion=replace(signed, url=_fill(signed.url, values), audience=_fill(signed.audience, values)),
     )
+
+
+def _filled_form(form: Mapping[str, str], values: Mapping[str, str]) -> Mapping[str, str]:
+    return MappingProxyType({name: _fill(text, values, put=templates.fill_header) for name, text in form.items()})
 
 
 def _filled_probe(probe: Probe, values: Mapping[str, str]) -> Probe:

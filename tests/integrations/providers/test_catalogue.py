@@ -167,7 +167,7 @@ def test_rights_have_words(key: str) -> None:
 
 
 # There is no narrower one.
-ONLY_SCOPES = {"all.full_access", "full", "all", "developer/v1/all"}
+ONLY_SCOPES = {"all.full_access", "all-apis", "full", "all", "developer/v1/all"}
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -244,7 +244,7 @@ def test_the_catalogue_has_what_was_promised() -> None:
     assert len({each.name.lower() for each in all_providers()}) == len(KEYS)
 
 
-PROMISED = 182
+PROMISED = 183
 SAMPLES: dict[str, str] = {}
 
 

@@ -101,3 +101,31 @@ def test_a_revocation_is_asked_for_as_the_vendor_shows_it(key: str, wanted: dict
     with pytest.raises((Stopped, GrantRefused)):
         server(key, recorder).revoke(Secret("REFRESH"), hint="refresh_token", now=NOW)
     check(wanted, recorder)
+
+
+@pytest.mark.parametrize(
+    ("key", "url", "more"),
+    [
+        ("figma", "https://api.figma.com/v1/oauth/refresh", {}),
+        ("basecamp", "https://launchpad.37signals.com/authorization/token", {"type": "refresh"}),
+        ("zendesk", "https://acme.zendesk.com/oauth/tokens", {"expires_in": "1800"}),
+    ],
+)
+def test_a_refresh_goes_where_the_facts_say_with_what_they_say(key: str, url: str, more: dict[str, str]) -> None:
+    recorder = Recorder()
+    variables = {each.name: each.example for each in get_provider(key).variables if each.source == "form"}
+    oauth = get_provider(key).of_kind("oauth2").render(variables).oauth
+    assert oauth is not None
+    at = AuthorizationServer(oauth, "CLIENT", Secret("SECRET"), "https://keys.example/oauth/callback", send=recorder)
+    with pytest.raises(Stopped):
+        at.refresh(Secret("REFRESH"), now=NOW)
+    is_json = oauth.token_body == "json"
+    sent = json.loads(recorder.body) if is_json else dict(parse_qsl(recorder.body.decode()))
+    assert recorder.url == url
+    assert {"grant_type": "refresh_token", "refresh_token": "REFRESH", **more}.items() <= sent.items()
+
+
+def test_a_code_of_bigcommerce_is_exchanged_for_its_own_store() -> None:
+    oauth = get_provider("bigcommerce").render({"store_hash": "abc123def4"}).oauth
+    assert oauth is not None
+    assert oauth.token_params["context"] == "stores/abc123def4"

@@ -88,6 +88,11 @@ def provider(**more: Any) -> Provider:
         ({"limits": [{"bucket": "b", "limit": 0, "window_s": 1, "per": "key"}]}, "limits[0].limit", "above 0"),
         ({"key_formats": [{"kind": "api_key", "pattern": "sk_", "words": ""}]}, "key_formats[0].pattern", "anchored"),
         ({"oauth": OAUTH | {"pkce": "refused"}}, "oauth.pkce_source", "page that says so"),
+        (
+            {"oauth": OAUTH | {"refresh": {"url": "https://evil.test/refresh"}}},
+            "oauth.refresh.url",
+            "host of token_url",
+        ),
     ],
 )
 def test_a_wrong_fact_is_refused_with_file_field_and_reason(facts: dict[str, Any], field: str, reason: str) -> None:
