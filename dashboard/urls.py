@@ -32,7 +32,7 @@ from dashboard.pages.requests import templates as request_templates
 from dashboard.pages.rotating import evidence as rotation_evidence
 from dashboard.pages.rotating import guide as rotation_guide
 from dashboard.pages.settings import address, agency, background, backup, calendar, mail, profile, rotation, security
-from dashboard.pages.vault import importing, new, one, showing
+from dashboard.pages.vault import importing, new, one, showing, taking_out
 from dashboard.pages.vault import list as vault_list
 from dashboard.pages.webhooks import acts as webhook_acts
 from dashboard.pages.webhooks import dead_letters, event_acts, event_page, inspector, quarantined, replaying, testing
@@ -114,6 +114,7 @@ urlpatterns = [
     path("vault/check/", new.check, name="secret_check"),
     path("vault/import/", importing.paste, name="secret_import"),
     path("vault/import/preview/", importing.preview, name="secret_import_preview"),
+    path("clients/<slug:slug>/env-file/", taking_out.env_file, name="client_env_file"),
     path("vault/<uuid:pk>/", one.secret, name="secret"),
     path("vault/<uuid:pk>/reveal/", showing.reveal, name="secret_reveal"),
     path("vault/<uuid:pk>/copy/", showing.copy, name="secret_copy"),

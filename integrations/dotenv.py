@@ -15,12 +15,12 @@ from django.utils.translation import gettext as _
 from secrets_vault.secret import Secret
 
 MAX_LENGTH = 1_000_000
-MAX_ENTRIES = 2_000
+MAX_ENTRIES = 10_000
 MAX_VALUE_LINES = 500
 NAME = re.compile(r"[ \t]*(?:export[ \t]+)?([^\W\d][\w.-]*)[ \t]*(=|:(?=[ \t]))[ \t]*")
-PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,~^*-][A-Za-z0-9_./:@%+,=~^*-]*", re.ASCII)
+PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,^-][A-Za-z0-9_./:@%+,=^-]*", re.ASCII)  # no ~ or *: a shell may expand them
 COMMENT = re.compile(r"[ \t]+#[ \t]?(.*)$")
-ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "$": "$"}
+ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "$": "$", "`": "`"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +152,15 @@ def _comment(entry: Entry) -> str:
 
 
 def _quote(value: str) -> str:
+    """Return a value as a shell and a .env reader read alike: in single quotes where it can be, as it is inside them.
+
+    In double quotes everything that a shell would run or expand is escaped. A carriage return has no spelling
+    that both know; it is written for the .env readers, which would otherwise take it for a line break.
+    """
     if not value or PLAIN.fullmatch(value):
         return value
-    if "'" not in value and "\r" not in value and "\n" not in value:
+    is_long = value.count("\n") >= MAX_VALUE_LINES - 1
+    if "'" not in value and "\r" not in value and not is_long:
         return f"'{value}'"
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
-    return '"' + escaped.replace("\n", "\\n").replace("\r", "\\r") + '"'
+    escaped = re.sub(r'[\\"$`]', r"\\\g<0>", value).replace("\r", "\\r")
+    return '"' + (escaped.replace("\n", "\\n") if is_long else escaped) + '"'

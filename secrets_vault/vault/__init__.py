@@ -8,7 +8,7 @@ from secrets_vault.vault.finding import find_value, fingerprint, keyed_hash, sam
 from secrets_vault.vault.forgetting import forget_renewed
 from secrets_vault.vault.handing_out import hand_out, open_for_link, outer_layer, seal_for_link
 from secrets_vault.vault.knowing import stamps, values_to_mask
-from secrets_vault.vault.opening import copy_value, holds, reveal, use
+from secrets_vault.vault.opening import copy_value, holds, reveal, take_out, use
 from secrets_vault.vault.policy import Policy, bind_policy, check_policy
 from secrets_vault.vault.storing import (
     change_fields,
@@ -51,6 +51,7 @@ __all__ = [
     "stamps",
     "store",
     "store_elsewhere",
+    "take_out",
     "undelete",
     "use",
     "values_to_mask",

@@ -55,6 +55,20 @@ def copy_value(stored: StoredSecret, field: str, *, actor: Actor, version: Secre
     return _show_to_a_person("secret.copied", stored, field, actor=actor, version=version)
 
 
+def take_out(kept: Iterable[StoredSecret], *, actor: Actor) -> list[dict[str, Secret]]:
+    """Return the current values of several secrets, for a person's file. The book names each one first.
+
+    The page asks for the password again before it calls this. Raises NoValue, Unreadable, or AuditUnavailable.
+    """
+    chosen = [(stored, _choose(stored, None)) for stored in kept]
+    # Durable: as for one value, no caller can roll the events back.
+    with transaction.atomic(durable=True):
+        for stored, version in chosen:
+            details = {"version": version.number}
+            audit.record("secret.taken_out", actor=actor, client=stored.client_id, subject=stored, details=details)
+    return [open_fields(stored, version) for stored, version in chosen]
+
+
 def _show_to_a_person(
     action: str, stored: StoredSecret, field: str, *, actor: Actor, version: SecretVersion | None
 ) -> Secret:

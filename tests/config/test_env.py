@@ -72,7 +72,7 @@ def test_bad_settings_end_every_command_with_one_sentence(name, value, tmp_path)
     assert value not in ended.stderr
 
 
-@pytest.mark.parametrize("name", ["rotate_wrapping_key", "rotate_client_key", "scan", "run", "nonsense"])
+@pytest.mark.parametrize("name", ["rotate_wrapping_key", "rotate_client_key", "scan", "nonsense"])
 def test_a_command_that_is_not_built_does_not_exist(name, tmp_path):
     ended = keylodge(name, KEYLODGE_HOME=str(tmp_path / "home"))
     assert ended.returncode == 2

@@ -70,6 +70,7 @@ EXPOSE_DOORS = (
     "integrations/handover/views.py",  # what a one-time link holds, on its way into the page that it was made for
     "integrations/handover/making.py",  # a text to share, measured before it is sealed
     "integrations/links/nudging.py",  # a link's token, on its way into the mail that reminds of it
+    "config/management/commands/run.py",  # an environment's values, on their way into the program's variables
     "integrations/dotenv.py",  # an .env file, cut into names and values
     "integrations/providers/recognising.py",  # the shape of a pasted value
     "integrations/webhooks/key_material.py",  # a webhook's secret, as the bytes that its scheme signs with

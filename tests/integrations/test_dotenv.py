@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -84,8 +87,8 @@ def test_comments_go_with_their_variable() -> None:
 
 def test_a_text_that_is_too_long_is_not_read_to_the_end() -> None:
     assert "too long" in parse_env("A=1\n" + "#" * 1_000_001).problems[0].reason
-    many = parse_env("".join(f"A{number}=1\n" for number in range(2_002)))
-    assert (len(many.entries), len(many.problems)) == (2_000, 2)
+    many = parse_env("".join(f"A{number}=1\n" for number in range(10_002)))
+    assert (len(many.entries), len(many.problems)) == (10_000, 2)
 
 
 def test_nothing_prints_a_value() -> None:
@@ -101,6 +104,25 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 def test_what_is_written_is_read_back(pairs: list[tuple[str, str]]) -> None:
     text = format_env([Entry(name, Secret(value), 0) for name, value in pairs])
     assert values(text) == pairs
+
+
+ODD = [
+    "", " ", "plain", "a b", "it's", 'say "hi"', """both ' and " """, "a#b", "a #b", "#", "$HOME", "${HOME}", "$(id)",
+    "`id`", "it's `id`", "it's $(id)", "\\", "\\n", "a\\'b\\", "it's \\$x\\", "line one\nline two\n", "it's\nmore",
+    "-----BEGIN X-----\nabc\n-----END X-----\n", "größe ☂ 日本", "~", "~/x", "a:~/b", "*", "=", "a=b==", "export X=1",
+    "\t tab ", "!x", "x;y", "a&&b", "<>|", "{a,b}", "[x]", "postgres://u:p%40ss@h:5432/d?x=1&y=2",
+]  # fmt: skip
+
+
+def test_bash_reads_what_is_written_as_it_was(tmp_path: Path) -> None:
+    names = [f"V{number}" for number in range(len(ODD))]
+    file = tmp_path / ".env"
+    file.write_text(format_env([Entry(name, Secret(value), 0) for name, value in zip(names, ODD, strict=True)]))
+    script = 'set -a; . "$0"; shift 0; for name in "$@"; do printf "%s\\0" "${!name}"; done'
+    bash = subprocess.run(["bash", "-c", script, str(file), *names], capture_output=True, check=True, timeout=20)
+    assert bash.stderr == b""
+    assert bash.stdout.decode().split("\0")[:-1] == ODD
+    assert [entry.value.expose() for entry in parse_env(file.read_text()).entries] == ODD
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=200))
