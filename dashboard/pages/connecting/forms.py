@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from dashboard.forms import PageForm
-from dashboard.pages.connecting.picker import ASK, LINK, NOW
+from dashboard.pages.connecting.ways import ASK, LINK, NOW
 from dashboard.pages.vault.forms import AgeFields, credential_inputs, owner_field, rule_field, typed_fields
 from integrations.links.words import catalogues
 from integrations.providers.registry import Warned, warnings_for

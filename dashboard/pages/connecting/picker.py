@@ -10,6 +10,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from dashboard.pages.connecting.ways import ASK, LINK, NOW, Way, grant_ways
 from integrations.models import Connection
 from integrations.oauth.app import usable_apps
 from integrations.providers.described import described_for
@@ -41,9 +42,6 @@ STEPS = (
     gettext_lazy("Rights"),
     gettext_lazy("Connect"),
 )
-NOW, LINK = "now", "link"
-ASK = "ask-"
-"""Begins a way in on which the client hands the credential over; the kind follows."""
 RECENT = 6
 MOST_TILES = 60
 """How many services the picker shows before somebody searches or asks for all."""
@@ -57,17 +55,6 @@ class Tile:
     badges: tuple[str, ...]
     is_recent: bool = False
     reason: str = ""
-
-
-@dataclass(frozen=True)
-class Way:
-    """One way to get in. `is_ready` is False while something has to be set up first."""
-
-    key: str
-    title: str
-    text: str
-    is_recommended: bool = False
-    is_ready: bool = True
 
 
 @dataclass(frozen=True)
@@ -206,6 +193,7 @@ def ways_for(provider: Provider, apps: Iterable[OAuthApp]) -> list[Way]:
                 is_ready=has_app,
             ),
         ]
+    ways += grant_ways(provider, has_app=has_app)
     kinds = key_kinds(provider)
     return ways + [_ask(provider, kind) for kind in kinds[:1]] + [_paste(provider, kind) for kind in kinds]
 

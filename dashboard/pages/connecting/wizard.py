@@ -22,17 +22,18 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboard.need import url_of
-from dashboard.pages.connecting import picker
+from dashboard.pages.connecting import grants, picker
 from dashboard.pages.connecting.forms import (
     AskedConnection,
     LinkedConnection,
     NewConnection,
     OAuthConnection,
     PastedConnection,
-    form_for,
 )
+from dashboard.pages.connecting.grant_forms import KeyConnection
 from dashboard.pages.connecting.known import known_of
 from dashboard.pages.connecting.links import hand_out, send_fresh
+from dashboard.pages.connecting.ways import Way, kind_of
 from dashboard.pages.vault.forms import places
 from dashboard.render import PageRequest, actor_of, render_page
 from integrations import connections
@@ -112,7 +113,7 @@ def find(request: PageRequest) -> HttpResponse:
     return render_page(request, "dashboard/connecting/picker.html", context, part="tiles")
 
 
-def _ask_way(request: PageRequest, place: Environment, provider: Provider, *, ways: list[picker.Way]) -> HttpResponse:
+def _ask_way(request: PageRequest, place: Environment, provider: Provider, *, ways: list[Way]) -> HttpResponse:
     needs_app = any(not way.is_ready for way in ways)
     context = _context(place, 2, provider=provider, ways=ways, needs_app=needs_app, known=known_of(provider))
     return render_page(request, "dashboard/connecting/way.html", context | _same(place, provider))
@@ -141,7 +142,7 @@ def _last_step(
             except (BadVariable, IntegrationError, VaultError) as refused:
                 form.add_error(None, str(refused))
     context = _context(place, 3, provider=provider, way=way, app=app, apps=apps, form=form, draft=secrets.token_hex(8))
-    context["steps"] = picker.steps(3, is_pasted=isinstance(form, PastedConnection))
+    context["steps"] = picker.steps(3, is_pasted=isinstance(form, PastedConnection | KeyConnection))
     context["can_edit_app"] = app is not None and can_manage(request.user, app.for_client)
     context |= _same(place, provider) | _seen_by_the_client(request, form)
     return render_page(request, "dashboard/connecting/details.html", context, status=422 if form.is_bound else 200)
@@ -150,16 +151,20 @@ def _last_step(
 def _form(
     request: PageRequest, place: Environment, provider: Provider, *, way: str, app: OAuthApp | None
 ) -> NewConnection:
-    kind = form_for(way)
+    kind = grants.form_of(way)
     more: dict[str, Any] = {"user": request.user, "kind": way}
     if issubclass(kind, OAuthConnection):
         more = {"app": app, "initial": {"language": place.client.language}}
-    known = provider.of_kind("oauth2" if issubclass(kind, OAuthConnection) else way)
-    return kind(request.POST if request.method == "POST" else None, provider=known, place=place, **more)
+    elif issubclass(kind, KeyConnection):
+        more["app"] = app if provider.oauth and provider.oauth.assertion.needs_app else None
+    known = provider.of_kind(kind_of(way))
+    data, files = (request.POST, request.FILES) if request.method == "POST" else (None, None)
+    return kind(data, files, provider=known, place=place, **more)
 
 
 def _field_of(form: NewConnection, name: str) -> str | None:
-    return next((field for field in (name, f"value_{name}", f"var_{name}") if field in form.fields), None)
+    names = (name, f"value_{name}", f"var_{name}", f"claim_{name}")
+    return next((field for field in names if field in form.fields), None)
 
 
 def _seen_by_the_client(request: PageRequest, form: NewConnection) -> dict[str, Any]:
@@ -174,7 +179,7 @@ def _seen_by_the_client(request: PageRequest, form: NewConnection) -> dict[str, 
 
 def _make(request: PageRequest, form: NewConnection) -> HttpResponse:
     """Make the connection and go on by the way that was chosen."""
-    if isinstance(form, PastedConnection):
+    if isinstance(form, PastedConnection) or grants.is_granted(form):
         return _store_and_try(request, form)
     if isinstance(form, AskedConnection):
         return _ask_for_it(request, form)
@@ -206,7 +211,7 @@ def _make_link(request: PageRequest, form: LinkedConnection) -> HttpResponse:
 
 
 def _create(request: PageRequest, form: NewConnection, *, kind: str) -> Connection:
-    data, is_oauth = form.cleaned_data, isinstance(form, OAuthConnection)
+    data = form.cleaned_data
     return connections.create_connection(
         form.place.client,
         form.place,
@@ -216,19 +221,22 @@ def _create(request: PageRequest, form: NewConnection, *, kind: str) -> Connecti
         now=timezone.now(),
         label=data["label"],
         variables=form.variables(),
-        oauth_app=form.app if isinstance(form, OAuthConnection) else None,
-        requested_scopes=form.requested() if is_oauth else (),  # type: ignore[attr-defined]
+        oauth_app=form.app if isinstance(form, OAuthConnection | KeyConnection) else None,
+        requested_scopes=form.requested() if isinstance(form, OAuthConnection | KeyConnection) else (),
         expected_account_id=data["expected_account_id"],
         awaits_variables=isinstance(form, AskedConnection),
     )
 
 
-def _store_and_try(request: PageRequest, form: PastedConnection) -> HttpResponse:
+def _store_and_try(request: PageRequest, form: NewConnection) -> HttpResponse:
     """Store the credential bound to its provider, then try it with one harmless call."""
     now, actor = timezone.now(), actor_of(request)
     with transaction.atomic():
-        connection = _create(request, form, kind=form.kind)
-        connections.connect_key(connection, form.values(), actor=actor, now=now, **form.about())
+        connection = _create(request, form, kind=kind_of(request.GET["way"]))
+        if isinstance(form, PastedConnection):
+            connections.connect_key(connection, form.values(), actor=actor, now=now, **form.about())
+        else:
+            grants.store(connection, form, actor=actor, now=now)
     _remember(request, connection)
     result = connections.probe(connection, actor=actor, now=now)
     say = messages.success if result.is_good else messages.warning

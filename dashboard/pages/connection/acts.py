@@ -16,11 +16,13 @@ from django.views.decorators.http import require_POST
 
 from dashboard.pages.connection.finding import CHANGED, back_to, manageable_connection
 from dashboard.pages.connection.forms import CredentialForm, RenameForm
+from dashboard.pages.connection.key import key_page
 from dashboard.pages.connection.one import head_of
 from dashboard.render import PageRequest, actor_of, render_page
 from integrations import connections
 from integrations.connections import BadValue, ConnectionChanged, StillUsed
 from integrations.connections.credential import FIELDS
+from integrations.connections.granting import connect_app
 from integrations.models import Connection
 from integrations.oauth.app import choose_app, usable_apps
 from integrations.providers.gone import shown_provider
@@ -87,6 +89,8 @@ def resume(request: PageRequest, slug: str) -> HttpResponse:
 def probe(request: PageRequest, slug: str) -> HttpResponse:
     """Try the credential with the provider's cheapest call."""
     connection = manageable_connection(request, slug)
+    if connection.kind == Connection.Kind.CLIENT_CREDENTIALS and connection.status == Connection.Status.NOT_CONNECTED:
+        connect_app(connection, actor=actor_of(request), now=timezone.now())
     result = connections.probe(connection, actor=actor_of(request))
     (messages.success if result.is_good else messages.warning)(request, result.sentence)
     return back_to(connection)
@@ -102,7 +106,7 @@ def disconnect(request: PageRequest, slug: str) -> HttpResponse:
     except ConnectionChanged:
         messages.error(request, CHANGED)
         return back_to(connection)
-    if connection.kind != Connection.Kind.OAUTH2:
+    if not connection.has_tokens:
         messages.success(
             request,
             _(
@@ -151,6 +155,8 @@ def delete(request: PageRequest, slug: str) -> HttpResponse:
 def credential(request: PageRequest, slug: str) -> HttpResponse:
     """Store a credential, or the next version of it, and try it at once."""
     connection = manageable_connection(request, slug)
+    if connection.kind == Connection.Kind.JWT_BEARER:
+        return key_page(request, connection)
     if connection.kind not in FIELDS:
         raise Http404
     form = CredentialForm(request.POST or None, wanted=shown_provider(connection).fields_of(connection.kind))

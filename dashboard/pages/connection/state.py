@@ -111,6 +111,11 @@ def _not_connected(connection: Connection, provider: Provider, now: datetime) ->
             "Remove the app in the settings of {name} too."
         ).format(name=provider.name)
         return State("warn", _("Disconnected, only here"), text, _way_in(connection))
+    if connection.kind == Connection.Kind.CLIENT_CREDENTIALS:
+        text = _("The OAuth app can ask {name} for a token at any time; nobody has to consent.").format(
+            name=provider.name
+        )
+        return State("info", _("Not connected"), text, "probe")
     if connection.kind == Connection.Kind.OAUTH2:
         text = _("Nobody has agreed at {name} yet. Connect it yourself, or send the client a connect link.").format(
             name=provider.name
