@@ -80,6 +80,8 @@ WORDS = {
     "provider.described": gettext_lazy("Described a provider"),
     "provider.forgotten": gettext_lazy("Deleted a described provider"),
     "recovery_kit.shown": gettext_lazy("Looked at the recovery kit"),
+    "rotation.automatic_off": gettext_lazy("Switched automatic rotation off"),
+    "rotation.automatic_on": gettext_lazy("Switched automatic rotation on"),
     "rotation.done": gettext_lazy("Ended a rotation: the old one is dead"),
     "rotation.fell_back": gettext_lazy("Fell back to the old one: the new one was refused"),
     "rotation.given_up": gettext_lazy("Gave a rotation up"),

@@ -29,6 +29,7 @@ from dashboard.pages.requests import list as request_list
 from dashboard.pages.requests import new as request_new
 from dashboard.pages.requests import one as request_one
 from dashboard.pages.requests import templates as request_templates
+from dashboard.pages.rotating import drivers as rotation_drivers
 from dashboard.pages.rotating import evidence as rotation_evidence
 from dashboard.pages.rotating import guide as rotation_guide
 from dashboard.pages.settings import address, agency, background, backup, calendar, mail, profile, rotation, security
@@ -138,6 +139,8 @@ urlpatterns = [
     path("rotations/<uuid:pk>/act/", rotation_guide.act, name="rotation_act"),
     path("rotations/<uuid:pk>/evidence/", rotation_evidence.evidence, name="rotation_evidence"),
     path("vault/<uuid:pk>/rotate/", rotation_guide.start, name="secret_rotate"),
+    path("vault/<uuid:pk>/rotate/now/", rotation_drivers.rotate_now, name="secret_rotate_now"),
+    path("vault/<uuid:pk>/rotate/automatic/", rotation_drivers.automatic, name="secret_rotate_automatic"),
     path("messages/", mailbox.mailbox, name="messages"),
     path("messages/read/", mailbox.mark_read, name="messages_read"),
     path("messages/<uuid:pk>/", mailbox.message, name="message"),

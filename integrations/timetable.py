@@ -13,6 +13,7 @@ from integrations.connections import probe_due
 from integrations.links import nudging
 from integrations.oauth.due import refresh_due
 from integrations.oauth.flow import forget_old
+from integrations.rotating import schedule
 from integrations.sweeps import sweep
 from integrations.webhooks import forwarding, published
 from integrations.webhooks import retention as webhook_retention
@@ -134,6 +135,12 @@ def verify_book(now: datetime) -> int:
 def keep_sandbox(now: datetime) -> int:
     """Bring it back at its old address, with the grants it gave."""
     return int(sandbox_control.keep_running())
+
+
+@sweep("rotating", every_s=60, words=gettext_lazy("Rotates keys by the provider's API, where that is switched on"))
+def rotate_keys(now: datetime) -> int:
+    """Go on with the rotations that drivers do."""
+    return schedule.go_on(now=now)
 
 
 @sweep("webhooks", every_s=30, words=gettext_lazy("Hands on the webhooks that wait"))

@@ -101,7 +101,7 @@ def keep_new(
 
 def try_new(rotation: SecretRotation, *, actor: Actor, now: datetime, send: Send = outbound.send) -> ProbeResult:
     """Call the provider with the new value; the switch is open once that works, or where there is no such call."""
-    version = _new_of(rotation)
+    version = new_of(rotation)
     result = try_version(rotation.connection, version, send=send)
     with transaction.atomic():
         row = _locked(rotation, Step.PROBE, Step.SWITCH)
@@ -117,7 +117,7 @@ def try_new(rotation: SecretRotation, *, actor: Actor, now: datetime, send: Send
 
 def switch(rotation: SecretRotation, *, actor: Actor, now: datetime) -> None:
     """Let the gateway use the new one from the next call on. The old one stays in grace, to fall back to."""
-    version = _new_of(rotation)
+    version = new_of(rotation)
     with transaction.atomic():
         row = _locked(rotation, Step.SWITCH)
         secret = StoredSecret.objects.select_for_update().get(pk=row.secret_id)
@@ -147,8 +147,8 @@ def prove(rotation: SecretRotation, *, actor: Actor, now: datetime, send: Send =
     Without the second call a refusal could have any other reason. Where there is no call to prove it with, the
     word of the person who revoked it stands in the evidence as what it is.
     """
-    old = _old_of(rotation)
-    works = try_version(rotation.connection, _new_of(rotation), send=send)
+    old = old_of(rotation)
+    works = try_version(rotation.connection, new_of(rotation), send=send)
     result = works
     if works.outcome == WORKS:
         result = try_version(rotation.connection, old, send=send)
@@ -180,7 +180,7 @@ def undo(rotation: SecretRotation, *, actor: Actor, now: datetime) -> None:
         row = _locked(rotation, Step.WATCH, Step.PROVE)
         if row.step == Step.PROVE and row.proof != WORKS:
             raise WrongStep  # for all we know the old one is dead
-        new, old = _new_of(row), _old_of(row)
+        new, old = new_of(row), old_of(row)
         secret = StoredSecret.objects.select_for_update().get(pk=row.secret_id)
         if secret.current_id != new.pk:
             raise OvertakenBySomebody
@@ -211,13 +211,15 @@ def _end(row: SecretRotation, step: str, action: str, *, actor: Actor, now: date
     tell(action, row, actor=actor)
 
 
-def _new_of(rotation: SecretRotation) -> SecretVersion:
+def new_of(rotation: SecretRotation) -> SecretVersion:
+    """Return the new version. Raises WrongStep."""
     if rotation.new_version is None:
         raise WrongStep
     return rotation.new_version
 
 
-def _old_of(rotation: SecretRotation) -> SecretVersion:
+def old_of(rotation: SecretRotation) -> SecretVersion:
+    """Return the version that is to die. Raises WrongStep."""
     if rotation.old_version is None:
         raise WrongStep
     return rotation.old_version

@@ -14,9 +14,11 @@ from integrations.oauth.session import Send
 from integrations.probe_call import NoProbe, ProbeAnswer, call_probe
 from integrations.providers.injection import OWN_FIELDS
 from integrations.providers.shape import Provider
+from integrations.rotating.drivers import DRIVERS
+from integrations.rotating.drivers.vendor import DriverFailed, Vendor
 from secrets_vault import vault
 from secrets_vault.actor import SYSTEM
-from secrets_vault.errors import VaultError
+from secrets_vault.errors import PolicyRefused, VaultError
 from secrets_vault.models import SecretVersion
 from secrets_vault.secret import Secret
 
@@ -31,7 +33,7 @@ def try_version(connection: Connection | None, version: SecretVersion, *, send: 
         provider = provider_of(connection)
         answer = call_probe(provider, connection.kind, _fields(connection, provider, version), send=send)
     except NoProbe:
-        return ProbeResult(NO_PROBE, "")
+        return _by_driver(connection, version, send=send)
     except (VaultError, IntegrationError) as error:
         return ProbeResult("unreadable", error.code)
     return _judged(connection, provider, answer)
@@ -62,3 +64,21 @@ def _is_refusal(provider: Provider, answer: ProbeAnswer) -> bool:
     """Tell a refused credential from any other failure: 401, 403, what the facts add, or Slack's no with a 200."""
     says_no = provider.probe is not None and provider.probe.true_at and 200 <= answer.status < 300
     return bool(says_no) or answer.status in {401, 403, *provider.rotation.refused_statuses}
+
+
+def _by_driver(connection: Connection, version: SecretVersion, *, send: Send) -> ProbeResult:
+    """Try it as the vendor's driver does, where the facts name no call: AWS has none that every key may make."""
+    provider = provider_of(connection)
+    driver = DRIVERS.get(provider.rotation.driver)
+    if driver is None or not hasattr(driver, "check"):
+        return ProbeResult(NO_PROBE, "")
+    try:
+        fields = vault.use(version.secret, actor=SYSTEM, purpose="rotation", version=version)
+        vendor = Vendor(provider, connection.kind, version.secret, fields, "", driver.INJECTION, send)
+        driver.check(vendor)
+    except PolicyRefused:  # nobody has let a driver use this secret: then there is no such call
+        return ProbeResult(NO_PROBE, "")
+    except DriverFailed as failed:
+        outcomes = {"not_allowed": REFUSED, "unreachable": "unreachable"}
+        return ProbeResult(outcomes.get(failed.code, "unclear"), "", failed.status)
+    return ProbeResult(WORKS, "", 200)

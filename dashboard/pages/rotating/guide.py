@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from dashboard.names import name_providers
 from dashboard.pages.rotating.forms import NewValueForm
-from dashboard.pages.rotating.steps import PROVED, TRIED, steps_of
+from dashboard.pages.rotating.steps import FAILED, PROVED, TRIED, steps_of
 from dashboard.pages.vault.one import manageable_secret
 from dashboard.paging import page_of
 from dashboard.render import PageRequest, actor_of, render_page
@@ -26,7 +26,7 @@ from integrations.connections import BadValue
 from integrations.errors import IntegrationError
 from integrations.models import SecretRotation
 from integrations.providers.registry import ProviderNotFound, get_provider
-from integrations.rotating import guided
+from integrations.rotating import automatic, guided
 from integrations.rotating.trying import NO_PROBE, REFUSED, WORKS
 from integrations.rotating.watching import watch
 from secrets_vault.access import can_manage
@@ -107,7 +107,9 @@ def guide(request: PageRequest, pk: UUID) -> HttpResponse:
         "provider": provider_of_secret(rotation),
         "steps": steps_of(rotation),
         "watched": watch(rotation),
+        "failed": FAILED.get(rotation.error_code, FAILED[""]) if rotation.error_code else "",
         "can_manage": can_manage(request.user, rotation.client),
+        "again": "again",
         "is_provable": rotation.probe_outcome != NO_PROBE,
     }
     return render_page(request, TEMPLATE, context, part="watched")
@@ -145,7 +147,7 @@ def store(request: PageRequest, pk: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def act(request: PageRequest, pk: UUID) -> HttpResponse:
-    """Do the step that was asked for: probe, switch, revoked, prove, give_up or undo."""
+    """Do the step that was asked for: probe, switch, revoked, prove, give_up, undo or again."""
     return _do(request, manageable_rotation(request, pk), request.POST.get("do", ""))
 
 
@@ -195,6 +197,14 @@ def _undo(rotation: SecretRotation, **about: Any) -> tuple[bool, str]:
     return True, _("Undone. The old value is in use again; revoke the new one at the provider.")
 
 
+def _again(rotation: SecretRotation, **about: Any) -> tuple[bool, str]:
+    automatic.again(rotation, now=about["now"])
+    automatic.advance(rotation, **about)
+    rotation.refresh_from_db()
+    words = FAILED.get(rotation.error_code, FAILED[""]) if rotation.error_code else _("It goes on.")
+    return not rotation.error_code, str(words)
+
+
 ACTS: dict[str, Callable[..., tuple[bool, str]]] = {
     "probe": _probe,
     "switch": _switch,
@@ -202,6 +212,7 @@ ACTS: dict[str, Callable[..., tuple[bool, str]]] = {
     "prove": _prove,
     "give_up": _give_up,
     "undo": _undo,
+    "again": _again,
 }
 
 

@@ -50,6 +50,32 @@ PROVED: dict[str, StrOrPromise] = {
     "unreadable": gettext_lazy("The old one cannot be read any more, so it cannot be tried."),
 }
 
+FAILED: dict[str, StrOrPromise] = {
+    "": gettext_lazy("The provider did not do what was asked. Do this step by hand, or let it try again."),
+    "not_allowed": gettext_lazy(
+        "The key may not manage keys at the provider. Give it that right there, or make the new one by hand."
+    ),
+    "not_its_key": gettext_lazy("A key of this sort cannot rotate itself. Make the new one by hand."),
+    "in_the_way": gettext_lazy(
+        "The provider allows no further key beside those that are there. Delete one there that nobody uses; "
+        "which one, Keylodge cannot know."
+    ),
+    "answer_lost": gettext_lazy(
+        "The provider has ended the old key, and its answer with the new one was lost on the way. "
+        "Make a new one by hand and store it here."
+    ),
+    "new_one_refused": gettext_lazy(
+        "The provider refuses the new one for some calls, so the old one was not revoked. Undo, or look at its rights."
+    ),
+    "refused_yet": gettext_lazy("The provider does not accept the new one yet. Nothing was switched."),
+    "still_works": gettext_lazy(
+        "The old one still works after it was revoked. Look at the provider what became of it."
+    ),
+    "unreachable": gettext_lazy("The provider could not be reached. Nothing is lost; it is tried again."),
+    "busy": gettext_lazy("The provider is busy or has a failure of its own. Nothing is lost; it is tried again."),
+    "unclear": gettext_lazy("The provider gave an answer that cannot be read. Nothing is lost; it is tried again."),
+}
+
 
 @dataclass(frozen=True)
 class StepShown:

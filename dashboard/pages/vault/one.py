@@ -18,8 +18,8 @@ from django.views.decorators.http import require_POST
 from dashboard.need import url_of
 from dashboard.pages.vault.forms import ReplaceForm, SecretDetailsForm
 from dashboard.render import PageRequest, actor_of, render_page
-from integrations.models import WebhookEndpoint, WebhookTarget
-from integrations.rotating import guided
+from integrations.models import AutomaticRotation, WebhookEndpoint, WebhookTarget
+from integrations.rotating import automatic, guided
 from secrets_vault import vault
 from secrets_vault.access import can_manage
 from secrets_vault.errors import VaultError
@@ -57,6 +57,9 @@ def secret(request: PageRequest, pk: UUID) -> HttpResponse:
         "can_use": can_manage(request.user, stored.client) and stored.deleted_at is None,
         "can_rotate": guided.can_rotate(stored),
         "rotation": guided.under_way(stored),
+        "driver": (driver := automatic.driver_of(stored)),
+        "driver_ends_old": automatic.ends_old_at_once(driver),
+        "is_automatic": AutomaticRotation.objects.filter(secret=stored).exists(),
         "today": timezone.localdate(),
     }
     return render_page(request, "dashboard/vault/one.html", context)
