@@ -9,6 +9,7 @@ import pytest
 from integrations import connections
 from integrations.models import AutomaticRotation, Connection, CustomProvider, Message, SecretRotation
 from integrations.providers.custom import custom_from
+from integrations.providers.registry import all_providers
 from integrations.rotating import automatic, guided, schedule
 from integrations.rotating.drivers import DRIVERS
 from integrations.rotating.errors import NotRotated
@@ -177,3 +178,8 @@ def test_a_secret_without_a_driver_is_not_rotated_by_one(vendor, stored):
     assert automatic.driver_of(loose) == ""
     with pytest.raises(NotRotated):
         automatic.begin(loose, actor=SYSTEM, now=NOW)
+
+
+def test_the_catalogue_names_the_drivers_that_there_are():
+    named = {provider.rotation.driver for provider in all_providers() if not provider.is_custom}
+    assert named - {""} == set(DRIVERS)
