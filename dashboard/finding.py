@@ -67,6 +67,7 @@ def _actions(text: str, user: User) -> Iterator[Found]:
         (_("New connection"), "connect", False),
         (_("Store a secret"), "secret_new", False),
         (_("Import an .env file"), "secret_import", False),
+        (_("Look into a JWT"), "jwt", False),
     ):
         url = url_of(name)
         if url and text.lower() in words.lower() and (user.is_owner or not is_for_owner):

@@ -63,7 +63,7 @@ PLACES = (
         "plug",
         "dashboard:connections",
         "n",
-        also=("/oauth-apps/", "/providers/", "/links/"),
+        also=("/oauth-apps/", "/providers/", "/links/", "/jwt/"),
     ),
     Place(gettext_lazy("Vault"), "key-round", "dashboard:vault", "v"),
     Place(

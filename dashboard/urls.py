@@ -25,6 +25,7 @@ from dashboard.pages.connection import one as connection_page
 from dashboard.pages.errors import groups, states
 from dashboard.pages.handovers import list as handover_list
 from dashboard.pages.handovers import making as handover_making
+from dashboard.pages.jwt import looking as jwt_looking
 from dashboard.pages.requests import list as request_list
 from dashboard.pages.requests import new as request_new
 from dashboard.pages.requests import one as request_one
@@ -89,6 +90,7 @@ urlpatterns = [
     path("providers/new/", described.new_provider, name="provider_new"),
     path("providers/<uuid:pk>/", described.edit_provider, name="provider"),
     path("providers/<uuid:pk>/delete/", described.delete_provider, name="provider_delete"),
+    path("jwt/", jwt_looking.jwt, name="jwt"),
     # Connection
     path("connections/<slug:slug>/", connection_page.connection, name="connection"),
     path("connections/<slug:slug>/rename/", acts.rename, name="connection_rename"),

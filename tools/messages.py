@@ -39,6 +39,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "dashboard/first_steps.py", "dashboard/health.py", "dashboard/day.py",
         "dashboard/tightest.py", "dashboard/demo_data/",
     ),
+    "jwt": ("templates/dashboard/jwt/", "dashboard/pages/jwt/", "integrations/jwt/"),
     "requests": (
         "templates/dashboard/requests/", "dashboard/pages/requests/", "integrations/links/",
         "integrations/models/link.py", "templates/emails/link_done.txt", "integrations/calendar/",

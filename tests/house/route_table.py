@@ -233,6 +233,7 @@ ROWS: dict[str, Row] = {
     "dashboard:oauth_apps": Row(MEMBER, methods=GET),
     "dashboard:oauth_app_new": Row(MANAGER),
     "dashboard:oauth_app": Row(MANAGE, "app"),
+    "dashboard:jwt": Row(MEMBER),
     "dashboard:providers": Row(MEMBER, methods=GET),
     "dashboard:provider_new": Row(MANAGER),
     "dashboard:provider": Row(MANAGE, "provider"),
