@@ -273,16 +273,27 @@ def test_a_provider_whose_login_host_has_a_usual_value_leads_to_it(ada_browser, 
     assert "https://login.salesforce.com/services/oauth2/authorize?" in answer.content.decode()
 
 
-def test_a_login_host_that_the_app_is_not_bound_to_is_explained(ada_browser, production):
-    make_app(
-        "Agency Salesforce",
-        "salesforce",
+def host_app(provider):
+    return make_app(
+        "Agency app",
+        provider,
         client_id="consumer-key",
         client_secret=Secret(APP_SECRET),
         actor=SYSTEM,
         required_scopes=["api"],
     )
+
+
+def test_an_app_is_used_at_a_login_host_of_the_customers_own(ada_browser, production):
+    host_app("salesforce")
     data = {"var_login_host": "acme.my.salesforce.com"}
     answer = ada_browser.post(step(production, provider="salesforce", way="now"), data, follow=True)
+    assert "https://acme.my.salesforce.com/services/oauth2/authorize?" in answer.content.decode()
+
+
+def test_a_host_that_the_app_is_not_bound_to_is_explained(ada_browser, production):
+    host_app("gitlab")
+    data = {"var_host": "git.acme.example"}
+    answer = ada_browser.post(step(production, provider="gitlab", way="now"), data, follow=True)
     assert answer.status_code == 409
     assert "may not go to" in answer.content.decode()
