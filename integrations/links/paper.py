@@ -125,7 +125,8 @@ def _shown(
         state,
         is_chosen=True,
         words=words,
-        fields=tuple(_fields(item, words, refused)),
+        # What may stay empty comes last: the client came to paste one thing.
+        fields=tuple(sorted(_fields(item, words, refused), key=lambda entered: entered.is_optional)),
         account=account,
         scopes=tuple(scopes_in_words(connection, provider, language)) if item.takes == "consent" else (),
         make_step=step,

@@ -28,6 +28,7 @@ def facts(name: str, line: dict[str, Any], *, today: date) -> dict[str, Any]:
         "monogram": real.tile,
         "probe": PROBES[name],
         "identity": asdict(real.identity),
+        "key_formats": _as_json(real.key_formats),
         "scope_words": dict(real.scope_words),
         "scope_paths": {scope: list(paths) for scope, paths in real.scope_paths.items()},
         "limits": _as_json(real.limits),

@@ -18,12 +18,14 @@ from integrations.models import Connection, LinkItem, LinkTemplate
 if TYPE_CHECKING:
     from secrets_vault.models import Environment
 
+DAYS = [("1", gettext_lazy("24 hours")), ("3", gettext_lazy("3 days")), ("7", gettext_lazy("7 days"))]
 UNFINISHED = (Connection.Status.NOT_CONNECTED, Connection.Status.NEEDS_RECONNECTING, Connection.Status.FAILING)
 
 
 class RequestTerms(LinkTerms):
     """What every request says beside the things it asks for."""
 
+    days = forms.ChoiceField(label=gettext_lazy("Link works for"), choices=DAYS, initial="7")
     why = forms.CharField(
         label=gettext_lazy("What it is for"),
         max_length=300,
@@ -81,6 +83,8 @@ class NewRequest(RequestTerms):
         self.fields["template"].queryset = template_choices()  # type: ignore[attr-defined]
         if not self.fields["template"].queryset:  # type: ignore[attr-defined]
             del self.fields["template"]
+        elif not self.askable:
+            del self.fields["connections"]
         self.order_fields(["connections", "template", "why", "lands_as", "sent_to", "reminds", "language", "days"])
 
     def clean(self) -> dict[str, Any]:
@@ -88,14 +92,14 @@ class NewRequest(RequestTerms):
         data: dict[str, Any] = super().clean() or self.cleaned_data
         chosen = data.get("connections", [])
         if not chosen and not data.get("template"):
-            self.add_error("connections", _("Choose at least one thing to ask for."))
+            self.add_error("connections" if self.askable else "template", _("Choose at least one thing to ask for."))
         if len(chosen) > MOST_ITEMS:
             self.add_error("connections", _("Choose at most {n} things.").format(n=MOST_ITEMS))
         return data
 
     def asks(self) -> list[Ask]:
         """Return what was ticked."""
-        chosen = self.cleaned_data["connections"]
+        chosen = self.cleaned_data.get("connections", [])
         return [Ask(self.askable[pk], self.cleaned_data["lands_as"]) for pk in chosen]
 
 

@@ -28,6 +28,7 @@ from integrations.links import nudging, renewing
 from integrations.links.handing import take_into_use
 from integrations.links.link import LinkRefused, revoke_link
 from integrations.links.telling import arrived
+from integrations.links.words import catalogues
 from integrations.models import ClientLink, LinkItem
 from secrets_vault.access import can_manage
 from secrets_vault.errors import VaultError
@@ -60,6 +61,7 @@ def one(request: PageRequest, pk: UUID) -> HttpResponse:
         "row": row,
         "found": [(one, FAILURES.get(one.item.failed_code, "")) for one in arrived(link)],
         "fresh": kept["url"] if kept and kept["link"] == str(link.pk) else "",
+        "language": catalogues()[link.language]["language"] if link.language in catalogues() else link.language,
         "is_https": settings.IS_HTTPS,
         "can_manage": can_manage(request.user, link.client),
         "no_nudge": NO_NUDGE.get(nudging.may_nudge(link, now=now), ""),

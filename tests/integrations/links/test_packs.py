@@ -12,11 +12,14 @@ from django.core import mail
 from django.db import transaction
 from django.utils import timezone
 
-from integrations.links import Ask, link_state, make_request, nudging
+from integrations import outbound
+from integrations.links import Ask, handing, link_state, make_request, nudging
 from integrations.links.link import LinkRefused
 from integrations.links.packs import Wanted, asks_of, keep_template
 from integrations.models import ClientLink, Connection, Message
 from secrets_vault.actor import SYSTEM, Actor
+from secrets_vault.models import StoredSecret
+from secrets_vault.secret import Secret
 from tests.factories import make_client
 from tests.integrations.links.test_requests import OURS, hand_in
 from tests.integrations.links.vendor import GOOD, Vendor, make_key_connection
@@ -82,6 +85,19 @@ def test_what_is_done_is_not_taken_again(both, request_of, phone):
     hand_in(phone, path, item="2")
     again = hand_in(phone, path, item="2")
     assert (again.status_code, "done in the meantime" in again.content.decode()) == (409, True)
+
+
+def test_of_two_who_do_the_same_item_at_once_the_second_changes_nothing(both, request_of):
+    link, _ = request_of(*both)
+    given = handing.Given({"api_key": Secret(GOOD)}, {})
+
+    def slow(*arguments, **options):
+        handing.hand_over(link.items.get(position=1), given, now=timezone.now())
+        return outbound.send(*arguments, **options)
+
+    with pytest.raises(handing.NotTaken, match="done_already"):
+        handing.hand_over(link.items.get(position=1), given, now=timezone.now(), send=slow)
+    assert StoredSecret.objects.filter(kind="api_key").get().versions.count() == 1
 
 
 def test_another_portal_is_refused_and_both_are_named(reachable, both, request_of, phone):
