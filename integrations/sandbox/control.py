@@ -18,7 +18,7 @@ TROUBLE_KEYS = {f.name: f.type for f in fields(Trouble)}
 WAYS_KEYS = {f.name for f in fields(Ways)}
 RECEIVERS = ("oauth", "workflow")
 OTHER_KEYS = {"provider", "revoke", "clear", "webhook", "send_webhook", "stop"}
-NUMBERS = {"status", "retry_after_s", "delay_s", "times", "token_ttl_s"}
+NUMBERS = {"status", "retry_after_s", "delay_s", "times", "token_ttl_s", "grace_s"}
 SWITCHES = {"reset_mid_body", "rotate", "iss", "revoke", "clear", "stop"}
 LISTS = {"required_scopes", "optional_scopes"}
 

@@ -58,14 +58,14 @@ class CodeGrant(AuthorizationCodeGrant):
 
 
 class RefreshGrant(RefreshTokenGrant):
-    """RFC 6749 section 6. When rotation is on, a refresh token seen twice ends its whole family."""
+    """RFC 6749 section 6. When rotation is on, a refresh token seen again after its grace ends its whole family."""
 
     TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
 
     def authenticate_refresh_token(self, refresh_token: str) -> Token | None:
         world = self.server.world
         grant = world.find_grant(refresh_token, "refresh")
-        if grant and grant.is_replaced:
+        if grant and world.is_spent(grant, time.time()):
             world.withdraw(grant.family)
         return Token(world, refresh_token, grant) if grant and world.is_live(grant, time.time()) else None
 
@@ -80,7 +80,8 @@ class RefreshGrant(RefreshTokenGrant):
         return token
 
     def revoke_old_credential(self, refresh_token: Token) -> None:
-        refresh_token.grant.is_replaced = self.server.world.ways.rotate
+        if self.server.world.ways.rotate and not refresh_token.grant.is_replaced:
+            refresh_token.grant.is_replaced, refresh_token.grant.replaced_at = True, time.time()
         self.server.world.save()
 
 

@@ -88,7 +88,7 @@ class Token:
         return self.grant.expires_at is not None and self.grant.expires_at <= time.time()
 
     def is_revoked(self) -> bool:
-        return self.grant.family in self.world.withdrawn or self.grant.is_replaced
+        return self.grant.family in self.world.withdrawn or self.world.is_spent(self.grant, time.time())
 
 
 class Payload(OAuth2Payload):

@@ -48,6 +48,7 @@ class Grant:
     scopes: list[str]
     expires_at: float | None = None
     is_replaced: bool = False
+    replaced_at: float = 0
 
 
 @dataclass
@@ -68,6 +69,7 @@ class Ways:
 
     token_ttl_s: int = TOKEN_TTL_S
     rotate: bool = False
+    grace_s: float = 0
     iss: bool = False
     account: str = ""
     missing_scope: str = ""
@@ -136,7 +138,11 @@ class World:
     def is_live(self, grant: Grant, now: float) -> bool:
         """Tell whether a token still opens anything."""
         is_expired = grant.expires_at is not None and grant.expires_at <= now
-        return not is_expired and not grant.is_replaced and grant.family not in self.withdrawn
+        return not is_expired and not self.is_spent(grant, now) and grant.family not in self.withdrawn
+
+    def is_spent(self, grant: Grant, now: float) -> bool:
+        """Tell whether a refresh token was replaced, and its grace is over."""
+        return grant.is_replaced and now >= grant.replaced_at + self.ways.grace_s
 
     def keep_grant(self, token: str, grant: Grant) -> None:
         """Remember a token by its hash."""

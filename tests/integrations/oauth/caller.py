@@ -72,6 +72,40 @@ def call(slug: str, now: str, threads: int) -> dict[str, Any]:
     return {"found": found, "status": connection.status}
 
 
+def turns(slug: str, begin: str, threads: int, count: int, every_s: int) -> dict[str, Any]:
+    """Ask for a token in many threads, once for each line on stdin, each time one life of a token later."""
+    from datetime import timedelta
+
+    from django.db import connections
+
+    from integrations.errors import IntegrationError
+    from integrations.models import Connection
+    from integrations.oauth.refresh import access_token
+
+    connection = Connection.objects.get(slug=slug)
+    print("ready", flush=True)
+    for turn in range(count):
+        sys.stdin.readline()
+        moment, found = datetime.fromisoformat(begin) + timedelta(seconds=every_s * turn), []
+
+        def one(moment: datetime = moment, found: list[str] = found) -> None:
+            try:
+                found.append(hashlib.sha256(access_token(connection, now=moment).expose_bytes()).hexdigest())
+            except IntegrationError as error:
+                found.append(f"{type(error).__name__}: {error}")
+            finally:
+                connections.close_all()
+
+        gun = [threading.Thread(target=one) for _ in range(threads)]
+        for thread in gun:
+            thread.start()
+        for thread in gun:
+            thread.join()
+        print(json.dumps(found), flush=True)
+    connection.refresh_from_db()
+    return {"status": connection.status}
+
+
 def hang(slug: str, now: str, after: bool) -> dict[str, Any]:
     """Refresh, and stand still just before or just after the provider has answered, to be killed there."""
     from integrations import outbound
@@ -88,7 +122,7 @@ def hang(slug: str, now: str, after: bool) -> dict[str, Any]:
     return {}
 
 
-ACTIONS = {"make": make, "call": call, "hang": hang}
+ACTIONS = {"make": make, "call": call, "turns": turns, "hang": hang}
 
 if __name__ == "__main__":
     main(sys.argv[1], json.loads(sys.argv[2]))

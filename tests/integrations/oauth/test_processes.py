@@ -96,6 +96,37 @@ def test_killed_between_answer_and_commit_it_ends_working_or_says_reconnect(inst
     assert refreshes(sandbox) == before  # no silent loop
 
 
+EVERY_S = 31 * 60
+
+
+@pytest.mark.parametrize("expiries", [6, pytest.param(50, marks=pytest.mark.soak)])
+def test_forty_callers_in_three_processes_make_one_refresh_for_each_expiry(installation, sandbox, expiries):
+    begin = (NOW + timedelta(seconds=EVERY_S)).isoformat()
+    asked = {"slug": installation.slug, "begin": begin, "count": expiries, "every_s": EVERY_S}
+    callers = [installation.start("turns", threads=threads, **asked) for threads in (14, 13, 13)]
+    for caller in callers:
+        assert caller.stdout.readline() == "ready\n"
+    for turn in range(1, expiries + 1):
+        for caller in callers:
+            caller.stdin.write("go\n")
+            caller.stdin.flush()
+        found = [token for caller in callers for token in json.loads(caller.stdout.readline())]
+        assert len(found) == 40
+        assert len(set(found)) == 1, set(found)
+        assert refreshes(sandbox) == turn
+    assert {json.loads(caller.stdout.readline())["status"] for caller in callers} == {"connected"}
+    assert [caller.communicate(timeout=60) and caller.returncode for caller in callers] == [0, 0, 0]
+
+
+def test_killed_between_answer_and_commit_a_grace_of_the_provider_saves_the_grant(installation, sandbox):
+    sandbox.control(rotate=True, grace_s=600)
+    installation.kill_while_refreshing(now=LATER, after=True)
+    ended = installation.call(now=LATER + timedelta(seconds=46), threads=10)[0]
+    assert (ended["status"], len(ended["found"])) == ("connected", 10)
+    assert len(set(ended["found"])) == 1
+    assert refreshes(sandbox) == 2  # the one whose answer was lost, and its one repeat
+
+
 def test_killed_before_the_request_left_the_next_one_refreshes(installation, sandbox):
     installation.kill_while_refreshing(now=LATER, after=False)
     ended = installation.call(now=LATER + timedelta(seconds=46))[0]
