@@ -66,7 +66,7 @@ def _actions(text: str, user: User) -> Iterator[Found]:
         (_("New client"), "new_client", True),
         (_("New connection"), "connect", False),
         (_("Store a secret"), "secret_new", False),
-        (_("Import an .env file"), "secret_import", False),
+        (_("Import secrets: .env, CSV, n8n, Bitwarden, 1Password"), "secret_import", False),
         (_("Look into a JWT"), "jwt", False),
     ):
         url = url_of(name)

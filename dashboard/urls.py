@@ -117,6 +117,7 @@ urlpatterns = [
     path("vault/check/", new.check, name="secret_check"),
     path("vault/import/", importing.paste, name="secret_import"),
     path("vault/import/preview/", importing.preview, name="secret_import_preview"),
+    path("vault/import/drop/", importing.drop, name="secret_import_drop"),
     path("clients/<slug:slug>/env-file/", taking_out.env_file, name="client_env_file"),
     path("vault/<uuid:pk>/", one.secret, name="secret"),
     path("vault/<uuid:pk>/reveal/", showing.reveal, name="secret_reveal"),

@@ -139,8 +139,8 @@ def _unescape(text: str) -> str:
 
 def _why_no_entry(line: str) -> str:
     if "=" not in line:
-        return "there is no = on this line"
-    return "the name before = is missing or holds characters that a name cannot have"
+        return _("there is no = on this line")
+    return _("the name before = is missing or holds characters that a name cannot have")
 
 
 def _joined(*parts: str) -> str:

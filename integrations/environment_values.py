@@ -90,7 +90,7 @@ def _spelled(stored: StoredSecret, fields: dict[str, Secret]) -> Iterator[tuple[
 
 def shell_name(text: str, *, is_label: bool = False) -> str:
     """Return a name that a shell takes, and that cannot be anything but a name. One that fits stays as it is."""
-    if NAME.fullmatch(text) and not (is_label and text.islower()):
+    if NAME.fullmatch(text) and (text.isupper() or not is_label):
         return text
     name = re.sub(r"[^A-Za-z0-9]+" if is_label else r"[^A-Za-z0-9_]", "_", text)
     name = name.strip("_").upper() if is_label else name

@@ -55,7 +55,7 @@ EXPOSE_DOORS = (
     "integrations/gateway/route.py",  # the credential, on its way into the upstream request
     "integrations/probe_call.py",  # the same for the test of a connection
     "dashboard/pages/vault/showing.py",  # the one page that shows a value to a person
-    "dashboard/pages/vault/importing.py",  # a value just pasted, on its way to the mask of its preview
+    "integrations/importing/",  # values of a file, on their way to their masks and into the sealed draft
     "dashboard/pages/connection/tokens.py",  # a new gateway token, shown once on the page that made it
     "secrets_vault/recovery_kit.py",  # the wrapping key, printed for the password manager
     "integrations/webhooks/targets.py",  # a target's address, on its way to the check of where it leads

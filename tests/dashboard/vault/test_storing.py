@@ -1,4 +1,4 @@
-"""Storing a secret, and pasting an .env."""
+"""Storing a secret."""
 
 from __future__ import annotations
 
@@ -87,52 +87,3 @@ def test_nobody_stores_into_a_client_they_do_not_manage(ben, acme):
     answer = browser.post(reverse("dashboard:secret_new"), form(acme, value_api_key="a-plain-api-key-0123456789"))
     assert answer.status_code == 422
     assert not StoredSecret.objects.exists()
-
-
-ENV = f"""# Acme
-export STRIPE_KEY={LIVE}
-DATABASE_URL="postgres://app:hunter2pass@db/app"
-EMPTY=
-MULTI="line one
-line two"
-this line is nothing
-STRIPE_KEY={LIVE}
-"""
-
-
-def test_an_env_file_is_shown_with_guesses_and_stored_at_once(browser, acme):
-    paste = reverse("dashboard:secret_import")
-    place = form(acme)["place"]
-    page = browser.post(paste, {"place": place, "text": ENV}, follow=True)
-    text = page.content.decode()
-    assert "Stripe" in text
-    assert "line 7" in text
-    assert "hunter2pass" not in text
-    assert LIVE not in text
-    assert not StoredSecret.objects.exists()
-    saved = browser.post(
-        reverse("dashboard:secret_import_preview"), {"how": "set", "label": ".env", "is_age_unknown": "on"}
-    )
-    assert saved.status_code == 302
-    names = list(SecretField.objects.values_list("name", flat=True))
-    assert names == ["STRIPE_KEY", "DATABASE_URL", "EMPTY", "MULTI"]
-
-
-def test_an_env_file_can_become_a_secret_for_each_credential(browser, acme):
-    browser.post(reverse("dashboard:secret_import"), {"place": form(acme)["place"], "text": ENV})
-    browser.post(reverse("dashboard:secret_import_preview"), {"how": "each", "label": ".env", "is_age_unknown": "on"})
-    kinds = dict(StoredSecret.objects.values_list("label", "kind"))
-    assert kinds["STRIPE_KEY"] == "api_key"
-    assert kinds[".env"] == "key_value_set"
-
-
-def test_a_text_that_is_no_env_file_is_told_so_and_not_written_back(browser, acme):
-    answer = browser.post(
-        reverse("dashboard:secret_import"), {"place": form(acme)["place"], "text": "just hunter2pass"}
-    )
-    assert answer.status_code == 422
-    assert b"hunter2pass" not in answer.content
-
-
-def test_a_preview_without_a_draft_leads_back(browser):
-    assert browser.get(reverse("dashboard:secret_import_preview")).url == reverse("dashboard:secret_import")
