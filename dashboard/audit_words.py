@@ -18,6 +18,7 @@ WORDS = {
     "client.changed": gettext_lazy("Changed the client"),
     "client.created": gettext_lazy("Added the client"),
     "client.environment_added": gettext_lazy("Added an environment"),
+    "client.shredded": gettext_lazy("Destroyed the client's keys"),
     "client.unarchived": gettext_lazy("Brought the client back"),
     "connection.account_chosen": gettext_lazy("Chose which account it is for"),
     "connection.app_chosen": gettext_lazy("Chose the OAuth app"),
@@ -77,6 +78,15 @@ WORDS = {
     "oauth_app.made": gettext_lazy("Added an OAuth app"),
     "oauth_app.mended": gettext_lazy("The OAuth app is accepted again"),
     "oauth_app.works": gettext_lazy("The OAuth app works again"),
+    "offboarding.begun": gettext_lazy("Began to off-board the client"),
+    "offboarding.cancelled": gettext_lazy("Gave up the off-boarding"),
+    "offboarding.done": gettext_lazy("Finished the off-boarding and signed the certificate"),
+    "offboarding.exported": gettext_lazy("Downloaded what the client is given"),
+    "offboarding.revoked": gettext_lazy("Ended the client's access"),
+    "offboarding.revoking": gettext_lazy("Began to end the client's access"),
+    "offboarding.settled": gettext_lazy("Noted what came of ending an access"),
+    "offboarding.shred_asked": gettext_lazy("Asked for the client's keys to be destroyed"),
+    "offboarding.shred_undone": gettext_lazy("Took the destruction of the client's keys back"),
     "provider.described": gettext_lazy("Described a provider"),
     "provider.forgotten": gettext_lazy("Deleted a described provider"),
     "recovery_kit.shown": gettext_lazy("Looked at the recovery kit"),
@@ -173,7 +183,7 @@ AREAS = {
 }
 _TOGETHER = {
     "sandbox": ("sandbox", "demo"),
-    "client": ("client", "environment"),
+    "client": ("client", "environment", "offboarding"),
     "backup": ("backup", "recovery_kit"),
     "link": ("link", "link_template"),
 }

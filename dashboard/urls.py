@@ -26,6 +26,8 @@ from dashboard.pages.errors import groups, states
 from dashboard.pages.handovers import list as handover_list
 from dashboard.pages.handovers import making as handover_making
 from dashboard.pages.jwt import looking as jwt_looking
+from dashboard.pages.offboarding import acts as offboarding_acts
+from dashboard.pages.offboarding import page as offboarding
 from dashboard.pages.requests import list as request_list
 from dashboard.pages.requests import new as request_new
 from dashboard.pages.requests import one as request_one
@@ -66,6 +68,17 @@ urlpatterns = [
     path("clients/<slug:slug>/environments/", client_changes.new_environment, name="new_environment"),
     path("clients/<slug:slug>/calendar/", calendar.client_calendar, name="client_calendar"),
     path("clients/<slug:slug>/archive/", client_changes.archiving, name="archive_client"),
+    path("clients/<slug:slug>/offboard/", offboarding.page, name="client_offboard"),
+    path("clients/<slug:slug>/offboard/begin/", offboarding_acts.begin, name="offboard_begin"),
+    path("clients/<slug:slug>/offboard/revoke/", offboarding_acts.revoke, name="offboard_revoke"),
+    path("clients/<slug:slug>/offboard/check/", offboarding_acts.check, name="offboard_check"),
+    path("clients/<slug:slug>/offboard/hand-over/", offboarding_acts.hand_over, name="offboard_hand_over"),
+    path("clients/<slug:slug>/offboard/export/", offboarding_acts.export, name="offboard_export"),
+    path("clients/<slug:slug>/offboard/destroy/", offboarding_acts.shred, name="offboard_shred"),
+    path("clients/<slug:slug>/offboard/undo/", offboarding_acts.undo, name="offboard_undo"),
+    path("clients/<slug:slug>/offboard/cancel/", offboarding_acts.cancel, name="offboard_cancel"),
+    path("offboardings/<uuid:pk>/certificate.json", offboarding.certificate, name="offboarding_certificate"),
+    path("offboardings/<uuid:pk>/certificate.pdf", offboarding.certificate_pdf, name="offboarding_pdf"),
     # Connections
     path("connections/", connection_list.connections, name="connections"),
     path("connections/new/", wizard.connect, name="connect"),

@@ -13,6 +13,7 @@ from integrations.connections import probe_due
 from integrations.links import nudging
 from integrations.oauth.due import refresh_due
 from integrations.oauth.flow import forget_old
+from integrations.offboarding import carry_on, revoke_due
 from integrations.rotating import schedule
 from integrations.sweeps import sweep
 from integrations.webhooks import forwarding, published
@@ -85,6 +86,12 @@ def remind_of_links(now: datetime) -> int:
     """Mail what is due, and forget the addresses of links that ended."""
     nudging.forget_ended(now=now)
     return nudging.remind_due(now=now)
+
+
+@sweep("offboarding", every_s=15, words=gettext_lazy("Ends the access of clients who leave, and destroys their keys"))
+def end_clients(now: datetime) -> int:
+    """Go on with what people asked for."""
+    return revoke_due(now=now) + carry_on(now=now)
 
 
 @sweep("people", every_s=3600, words=gettext_lazy("Forgets sessions and counters that are over"))

@@ -7,6 +7,7 @@ from integrations.handover import views as handovers
 from integrations.links import logo, request_views
 from integrations.links import views as links
 from integrations.oauth import views as oauth
+from integrations.offboarding import views as offboarding
 
 app_name = "integrations"
 
@@ -20,6 +21,7 @@ urlpatterns = [
     path("connect/logo/<str:token>.png", logo.logo, name="logo"),
     path("request/<str:token>", request_views.request_page, name="request"),
     path("connect/<str:token>", links.connect, name="connect"),
+    path("certificate/check", offboarding.check, name="certificate_check"),
     path("handover/hidden/<str:language>/", handovers.hidden, name="handover_hidden"),
     path("handover/<str:token>", handovers.handover, name="handover"),
 ]

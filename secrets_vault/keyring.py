@@ -131,13 +131,21 @@ def _active_rows(client_id: UUID | None) -> QuerySet[KeyTerm]:
 
 
 def _make_term(client_id: UUID | None) -> UUID:
+    """Begin a term. Raises Unreadable for a client whose keyring was destroyed: nothing is stored for it any more."""
     vault = keys.unlock()
+    if client_id is not None and _is_destroyed(client_id):
+        raise Unreadable("This client's keys were destroyed. Nothing can be stored for it any more.")
     term_id = uuid7()
     wrapped = seal(os.urandom(KEY_BYTES), key=vault.subkey("keyring"), term=NOBODY, place=_place(term_id, client_id))
     _ring.uncommitted.add(term_id)
     KeyTerm.objects.create(id=term_id, client_id=client_id, wrapped_key=wrapped)
     transaction.on_commit(lambda: _ring.uncommitted.discard(term_id))
     return term_id
+
+
+def _is_destroyed(client_id: UUID) -> bool:
+    states = set(KeyTerm.objects.filter(client=client_id).values_list("state", flat=True).distinct())
+    return states == {KeyTerm.State.DESTROYED}
 
 
 def _place(term_id: UUID, client_id: UUID | None) -> Place:

@@ -1,4 +1,4 @@
-"""Checks signatures that others made with a private key: Ed25519, ECDSA on P-256, RSA."""
+"""Checks signatures that others made with a private key: Ed25519, ECDSA on P-256, RSA. Makes Ed25519 of our own."""
 
 from __future__ import annotations
 
@@ -132,3 +132,13 @@ def _raw_ed25519(key: bytes) -> bytes:
     except (ValueError, binascii.Error):
         return b""
     return raw if len(raw) == ED25519_BYTES else b""
+
+
+def sign_ed25519(seed: bytes, content: bytes) -> bytes:
+    """Return the signature of these bytes under the private key that a seed of 32 bytes is (RFC 8032)."""
+    return ed25519.Ed25519PrivateKey.from_private_bytes(seed).sign(content)
+
+
+def ed25519_public(seed: bytes) -> bytes:
+    """Return the 32 bytes of the public key that belongs to a seed."""
+    return ed25519.Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()

@@ -36,6 +36,7 @@ TABS = (
     ("client_requests", gettext_lazy("Requests sent")),
     ("client_access", gettext_lazy("Access")),
     ("client_edit", gettext_lazy("Settings")),
+    ("client_offboard", gettext_lazy("Off-board")),
 )
 
 

@@ -6,6 +6,7 @@ from integrations.models.call import Call, CallHour, ClientHour, ErrorGroup, Lim
 from integrations.models.connection import ClientLink, Connection, CustomProvider, OAuthApp, OAuthFlow
 from integrations.models.handover import Handover
 from integrations.models.link import LinkItem, LinkTemplate
+from integrations.models.offboarding import Offboarding, OffboardingItem
 from integrations.models.rotating import AutomaticRotation, SecretRotation
 from integrations.models.sweep import Sweep
 from integrations.models.token import GatewayToken
@@ -37,6 +38,8 @@ __all__ = [
     "Message",
     "OAuthApp",
     "OAuthFlow",
+    "Offboarding",
+    "OffboardingItem",
     "SecretRotation",
     "Sweep",
     "TokenWindow",

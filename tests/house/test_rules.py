@@ -19,6 +19,7 @@ STAIRS = {
 LIBRARY_DOORS = {
     "cryptography": ("secrets_vault/envelope.py", "secrets_vault/signatures.py"),
     "pyrage": ("secrets_vault/backup/",),
+    "reportlab": ("integrations/offboarding/pdf.py",),
     "authlib": ("integrations/oauth/", "integrations/sandbox/"),
     "joserfc": ("integrations/jwt/", "integrations/oauth/", "integrations/sandbox/"),
     "aiohttp": ("integrations/outbound/",),
@@ -87,6 +88,7 @@ NAMES_WITHOUT_AN_END = ("utils.py", "util.py", "services.py", "helpers.py", "man
 WITHOUT_CSRF = (
     "integrations/handover/views.py",  # the same, for a one-time link
     "integrations/links/request_views.py",  # the same as the next one
+    "integrations/offboarding/views.py",  # the same, for the check of a certificate
     "integrations/links/views.py",  # a client without a session: the POST is checked by Origin against PUBLIC_URL
 )
 SAFE_MARKUP = ("config/errors.py", "dashboard/templatetags/")

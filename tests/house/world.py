@@ -29,6 +29,7 @@ from integrations.models import (
     Message,
     OAuthApp,
     OAuthFlow,
+    Offboarding,
     WebhookReplay,
 )
 from integrations.providers.custom import custom_from
@@ -228,10 +229,25 @@ def things_of(client: Client, user: User) -> Things:
                 created_at=now,
                 expires_at=now + timedelta(days=1),
             ),
+            "offboarding": Offboarding.objects.create(
+                client=client, stage="done", begun_at=now, certificate=_certificate(client), signature="c2lnbmVk"
+            ),
             "replay": WebhookReplay.objects.create(endpoint=endpoint, made_at=now),
             "event": event,
         },
     )
+
+
+def _certificate(client: Client) -> dict[str, Any]:
+    return {
+        "agency": "Olive",
+        "client": {"name": client.name, "slug": client.slug},
+        "ended": [],
+        "handed_over": [],
+        "destroyed": {"at": None, "by": "Olive", "key_terms": []},
+        "backups": {"newest_before": None},
+        "key": {"id": "0", "algorithm": "Ed25519", "public": ""},
+    }
 
 
 def _flow(connection: Connection, user: User) -> OAuthFlow:
