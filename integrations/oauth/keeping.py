@@ -140,6 +140,8 @@ def _hosts_of(url: str, provider: Provider) -> list[str]:
         return list(variable.hosts)
     if end.startswith(".") and end.count(".") > 1 and ":" not in end:
         return [f"*{end}"]
+    if len(named) == 1 and variable is not None and (each := variable.alternatives):
+        return [templates.fill(host, {variable.name: value}) for value in each]
     usual = {one.name: one.default for one in provider.variables if one.default}
     return [bound_host(templates.fill(url, usual))] if set(named) <= usual.keys() else []
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext_noop
+
 from integrations.providers import templates
 from integrations.providers.parts import one_of
 
@@ -27,7 +29,7 @@ class Discovery:
     default_at: str = ""
     where_at: str = ""
     where_is: str = ""
-    words: str = "account"
+    words: str = gettext_noop("account")
     authorization: str = ""
     method: str = "GET"
 

@@ -26,6 +26,7 @@ TCHAR = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 QUERY_NAME = re.compile(r"[A-Za-z0-9._~-]+")
 # Who else than a person can tell a variable.
 OUTSIDE = ("callback", "token", "discovery", "credential")
+LITERAL = re.compile(r"[A-Za-z0-9_-]+(?:\\\.[A-Za-z0-9_-]+)*")
 # A host, or any host below a domain of at least two labels.
 HOST_RULE = re.compile(r"(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*")
 
@@ -100,6 +101,12 @@ class Variable:
             example = f", for example {self.example}" if self.example else ""
             raise ValueError(f"{self.name}: does not look like {self.label or self.name}{example}")
         return value
+
+    @property
+    def alternatives(self) -> tuple[str, ...]:
+        """Return the values that a pattern lists one by one, as in com|eu|com\\.au; nothing where it is no list."""
+        parts = self.pattern.removeprefix("(?:").removesuffix(")").split("|")
+        return tuple(part.replace("\\.", ".") for part in parts) if all(map(LITERAL.fullmatch, parts)) else ()
 
     def _lies_within(self, value: str) -> bool:
         """Tell whether a host is one of `hosts`; whether it is a host at all says who fills it in."""

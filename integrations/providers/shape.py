@@ -161,14 +161,16 @@ class Provider:
 
     def of_kind(self, kind: str) -> Provider:
         """Return the provider as connections of a kind know it: its base URL, and the variables that they have."""
-        gone = {variable.name for variable in self.variables if variable.kinds and kind not in variable.kinds}
-        if not gone and kind not in self.base_urls:
+        kept = tuple(one for one in self.variables if not one.kinds or kind in one.kinds)
+        if kept == self.variables and kind not in self.base_urls:
             return self
+        gone = {one.name for one in self.variables} - {one.name for one in kept}
         return replace(
             self,
             base_url=self.base_urls.get(kind, self.base_url),
             base_urls=NOTHING,
-            variables=tuple(variable for variable in self.variables if variable.name not in gone),
+            variables=kept,
+            discovery=self.discovery if any(one.source == "discovery" for one in kept) else None,
             allowed_hosts=tuple(host for host in self.allowed_hosts if not gone & set(templates.names(host))),
         )
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from dashboard.forms import PageForm
-from dashboard.pages.vault.forms import FIELDS_OF_KIND, value_field
+from dashboard.pages.vault.forms import asked_for, value_field
 from secrets_vault.models import StoredSecret
 
 
@@ -33,7 +33,7 @@ class NewValueForm(PageForm):
 
     def __init__(self, *args: Any, stored: StoredSecret, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        labels = dict(FIELDS_OF_KIND.get(stored.kind, ()))
+        labels = {field.name: _(field.words) for field in asked_for(stored)}
         self.names = [row.name for row in stored.current.fields.all()] if stored.current else []
         for name in self.names:
             self.fields[name] = value_field(name, labels.get(name, name))

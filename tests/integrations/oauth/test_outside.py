@@ -370,6 +370,15 @@ def test_an_apps_secret_is_bound_to_the_domain_below_which_its_endpoints_lie():
     assert app_policy(Provider.from_facts(shops, where="test")).hosts == ("*.shops.test",)
     logins = SALES | {"oauth": {"authorize_url": "https://{instance}/a", "token_url": "https://{instance}/t"}}
     assert app_policy(Provider.from_facts(logins, where="test")).hosts == ("*.my.sales.test",)
+    centres = SALES | {
+        "oauth": {"authorize_url": "https://accounts.sales.{dc}/a", "token_url": "https://accounts.sales.{dc}/t"},
+        "variables": [*SALES["variables"], {"name": "dc", "source": "form", "pattern": r"com|eu|com\.au"}],
+    }
+    assert app_policy(Provider.from_facts(centres, where="test")).hosts == (
+        "accounts.sales.com",
+        "accounts.sales.com.au",
+        "accounts.sales.eu",
+    )
 
 
 @pytest.mark.parametrize(
