@@ -23,6 +23,7 @@ from dashboard.webhook_needs import webhook_needs
 from dashboard.words import ago_words, thousands
 from integrations.causes.saying import in_words
 from integrations.models import ClientLink, Connection, ErrorGroup
+from integrations.oauth.deaths import is_dying
 
 if TYPE_CHECKING:
     from dashboard.tightest import Tight
@@ -59,7 +60,7 @@ def needs_of(
 
 def connection_needs(user: User, *, now: datetime) -> Iterator[Waiting]:
     """Yield the connections that do not work, never worked, or whose consent ends soon."""
-    dying = Q(refresh_expires_at__lt=now + timedelta(days=8), status=Status.CONNECTED)
+    dying = is_dying(now)
     rows = Connection.objects.visible_to(user).filter(Q(status__in=CONNECTION_WORDS) | dying, client__archived_at=None)
     for connection in name_providers(light_connections(rows.order_by("status_since")[:MOST])):
         harm, *_words = CONNECTION_WORDS.get(connection.status, DYING_WORDS)

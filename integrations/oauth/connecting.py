@@ -17,6 +17,7 @@ from integrations.models import ClientLink, Connection, OAuthFlow
 from integrations.oauth import lease
 from integrations.oauth.account import Account
 from integrations.oauth.answers import Grant
+from integrations.oauth.deaths import ends_of
 from integrations.oauth.errors import ConsentRefused
 from integrations.oauth.keeping import provider_of, store_tokens, times, token_policy
 from integrations.oauth.revoke import Revocation, give_back
@@ -58,7 +59,7 @@ def connect(
 ) -> Finished:
     """Store the grant and say that the connection works. A refresh that wrote meanwhile loses to a consent."""
     granted = grant.scopes
-    changes = facts_of(grant, account, requested=flow.requested_scopes, actor=actor, now=now)
+    changes = facts_of(connection, grant, account, requested=flow.requested_scopes, actor=actor, now=now)
     for attempt in range(TRIES):
         try:
             with transaction.atomic():
@@ -82,7 +83,9 @@ def connect(
     )
 
 
-def facts_of(grant: Grant, account: Account, *, requested: list[str], actor: Actor, now: datetime) -> dict[str, Any]:
+def facts_of(
+    connection: Connection, grant: Grant, account: Account, *, requested: list[str], actor: Actor, now: datetime
+) -> dict[str, Any]:
     """Return what a consent says about its connection, besides the tokens."""
     return {
         "account_id": account.id,
@@ -95,8 +98,9 @@ def facts_of(grant: Grant, account: Account, *, requested: list[str], actor: Act
         "connected_by": actor.label[:160],
         "refreshed_at": None,
         "refresh_failures": 0,
-        "refresh_expires_at": None,
         **times(grant, now=now),
+        **({} if grant.refresh_token else {"refresh_due_at": None}),  # nothing to renew it with: used to its end
+        **ends_of(connection, grant, connected_at=now, now=now, kept=False),
         **lease.RELEASED,
     }
 
@@ -136,7 +140,7 @@ def hold_for_decision(
     flow: OAuthFlow, connection: Connection, *, grant: Grant, account: Account, actor: Actor, now: datetime
 ) -> Finished:
     """Keep the new tokens as a pending version, name both accounts, and leave everything else as it is."""
-    facts = facts_of(grant, account, requested=flow.requested_scopes, actor=actor, now=now)
+    facts = facts_of(connection, grant, account, requested=flow.requested_scopes, actor=actor, now=now)
     with transaction.atomic():
         stored, version = store_tokens(connection, grant, actor=actor, now=now, pending=True)
         found = {"secret": str(stored.pk), "version": str(version.pk), "changes": _as_json(facts)}

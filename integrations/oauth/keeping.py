@@ -153,10 +153,7 @@ def times(grant: Grant, *, now: datetime, spread: Callable[[], float] = random.r
         expires_at = now + timedelta(seconds=grant.expires_in_s)
         share = EARLY - JITTER * spread()
         due_at = now + timedelta(seconds=grant.expires_in_s * share)
-    found: dict[str, datetime | None] = {"access_expires_at": expires_at, "refresh_due_at": due_at}
-    if grant.refresh_expires_in_s:
-        found["refresh_expires_at"] = now + timedelta(seconds=grant.refresh_expires_in_s)
-    return found
+    return {"access_expires_at": expires_at, "refresh_due_at": due_at}
 
 
 def store_tokens(connection: Connection, grant: Grant, *, actor: Actor, now: datetime, pending: bool = False) -> Any:

@@ -26,6 +26,7 @@ from integrations.oauth import machine
 from integrations.oauth.account import moved
 from integrations.oauth.answers import Grant
 from integrations.oauth.app import mark_broken, proven
+from integrations.oauth.deaths import ends_of
 from integrations.oauth.errors import AppWrong, BadMinute, CannotStart, GrantDead, NeedsReconnecting, NotUsableNow
 from integrations.oauth.held import current_id, lives, read, status_of, stored_of, token_of
 from integrations.oauth.keeping import (
@@ -219,6 +220,8 @@ def _keep(row: Connection, grant: Grant, *, spent: Secret | None, world: _World)
         changes |= {"status": Status.CONNECTED, "status_code": "", "status_since": now}
     if is_machine(row):
         changes["granted_scopes"] = list(grant.scopes or row.requested_scopes)
+    else:
+        changes |= ends_of(row, grant, connected_at=row.connected_at or now, now=now, kept=True)
     to = moved(row, grant)
     if to is not None:
         changes["variables"] = to

@@ -77,7 +77,9 @@ def deaths_of(connection: Connection, provider: Provider) -> list[Death]:
     if facts is None or connection.connected_at is None:
         return []
     found = []
-    if connection.refresh_expires_at is not None:
+    if connection.refresh_ends_by == "no_refresh":
+        return [Death(_("There is no refresh token: then the client agrees again"), connection.refresh_expires_at)]
+    if connection.refresh_expires_at is not None and connection.refresh_ends_by in ("", "told"):
         found.append(Death(_("The provider said when"), connection.refresh_expires_at))
     if facts.idle_ttl_s:
         used_at = connection.refreshed_at or connection.connected_at
@@ -86,4 +88,6 @@ def deaths_of(connection: Connection, provider: Provider) -> list[Death]:
     if facts.absolute_ttl_s:
         at = connection.connected_at + timedelta(seconds=facts.absolute_ttl_s)
         found.append(Death(_("Whatever happens"), at, provider.is_confirmed("oauth.refresh.absolute_ttl_s")))
+    if connection.refresh_ends_by == "testing":
+        found.append(Death(_("The app is in testing at the provider"), connection.refresh_expires_at))
     return found
