@@ -14,6 +14,7 @@ from integrations.models import (
     GatewayToken,
     LimitReading,
     Message,
+    Offboarding,
     WebhookEndpoint,
 )
 from integrations.models.router import calls_alias
@@ -23,7 +24,7 @@ from secrets_vault.actor import COMMAND
 from secrets_vault.models import Client, KeyTerm, StoredSecret
 
 IN_THE_CALL_LOG = (Call, CallHour, ClientHour, ErrorGroup, LimitReading)
-BELONGING = (Message, ClientLink, GatewayToken, Connection, WebhookEndpoint, StoredSecret, KeyTerm)
+BELONGING = (Offboarding, Message, ClientLink, GatewayToken, Connection, WebhookEndpoint, StoredSecret, KeyTerm)
 
 
 def remove(*, prefix: str = "") -> int:

@@ -23,6 +23,7 @@ from integrations.models import (
     GatewayToken,
     LimitReading,
     Message,
+    Offboarding,
 )
 from integrations.models.call import FAILED_OUTCOMES, Outcome
 from integrations.reminders import remind
@@ -177,6 +178,13 @@ def test_removing_takes_every_row_and_nothing_else():
     assert not KeyTerm.objects.exclude(client=None).exists()
     assert audit.verify().ok
     assert remove() == 0
+
+
+def test_a_demo_client_that_was_off_boarded_is_removed_too():
+    client = make_client("demo-gone", is_demo=True)
+    Offboarding.objects.create(client=client, stage="done", begun_at=NOW)
+    assert remove() == 1
+    assert not Client.objects.filter(pk=client.pk).exists()
 
 
 def test_a_second_demo_is_refused_until_the_first_is_removed():
