@@ -17,6 +17,8 @@ from django.test import Client as AnyBrowser
 from django.utils import timezone
 
 from integrations import tokens
+from integrations.calendar.feeds import make_feed
+from integrations.links import Ask, make_request
 from integrations.links.link import make_link
 from integrations.models import Connection
 from secrets_vault.actor import SYSTEM
@@ -51,7 +53,13 @@ def filled(db, mailoutbox) -> dict[str, Any]:
     token, text = tokens.make(world.acme.client, "real", [connection], actor=SYSTEM)
     gateway = Gateway(world.acme.client, connection, None, token, text.expose())  # type: ignore[arg-type]
     link = url.rpartition("/")[2]
-    about = {"world": world, "gateway": gateway, "uid": uid}
+    _asked, url = make_request(
+        world.acme.client, [Ask(connection)], actor=SYSTEM, now=timezone.now(), sent_to="office@acme.example"
+    )
+    feed = make_feed(actor=SYSTEM, client=world.acme.client)
+    asked = url.rpartition("/")[2]
+    about = {"world": world, "gateway": gateway, "uid": uid, "asked": asked}
+    about["feed"] = feed.rpartition("/")[2].removesuffix(".ics")
     return about | {"cookie": cookie, "link": link, "token": text.expose(), "reset": key}
 
 
@@ -129,11 +137,14 @@ def test_no_stored_value_is_a_link_or_a_way_to_a_new_password(filled):
         )
 
     assert opens(f"/connect/{filled['link']}")
+    assert opens(f"/request/{filled['asked']}")
+    assert opens(f"/calendar/{filled['feed']}.ics")
     assert resets(filled["reset"])
     browser = Browser()
     values = [text for text in stored() if is_header(text) and not set(text) & set("/?#%")]
     assert len(values) > 300
     assert [text for text in values if opens(f"/connect/{text}") or opens(f"/setup/{text}") or resets(text)] == []
+    assert [text for text in values if opens(f"/request/{text}") or opens(f"/calendar/{text}.ics")] == []
     assert [text for text in values if opens("/oauth/callback", ask=text)] == []
 
 
