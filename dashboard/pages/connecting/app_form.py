@@ -53,6 +53,10 @@ def read_scopes(text: str) -> list[str]:
     return found
 
 
+def _told(app: OAuthApp) -> dict[str, Any]:
+    return {"name": app.name, "client_id": app.client_id, "is_in_testing": app.is_in_testing}
+
+
 class OAuthAppForm(PageForm):
     """Client id and client secret from the provider, whose they are, and the scopes."""
 
@@ -74,6 +78,11 @@ class OAuthAppForm(PageForm):
         ),
         widget=forms.DateInput(attrs={"type": "date"}),
     )
+    is_in_testing = forms.BooleanField(
+        label=gettext_lazy("The app is in testing at the provider"),
+        required=False,
+        help_text=gettext_lazy("Then each consent ends after a few days, and Keylodge says when."),
+    )
     more_required = forms.CharField(
         label=gettext_lazy("Other scopes, always asked for"), required=False, widget=forms.Textarea(attrs={"rows": 2})
     )
@@ -91,6 +100,8 @@ class OAuthAppForm(PageForm):
         super().__init__(*args, **kwargs)
         self._choose_owners(user)
         self._ask_for_the_secret()
+        if not provider.oauth.refresh.testing_ttl_s:
+            del self.fields["is_in_testing"]
         for at, scope in enumerate(self.known):
             words = provider.words_for_scope(scope)
             self.fields[f"scope_{at}"] = forms.ChoiceField(label=words, choices=USES, required=False)
@@ -103,7 +114,7 @@ class OAuthAppForm(PageForm):
         found: dict[str, Any] = {f"scope_{at}": uses.get(scope, "") for at, scope in enumerate(self.known)}
         found["more_required"] = " ".join(scope for scope in required if scope not in self.known)
         found["more_optional"] = " ".join(scope for scope in optional if scope not in self.known)
-        return found | ({"name": app.name, "client_id": app.client_id} if app else {"name": self.provider.name})
+        return found | (_told(app) if app else {"name": self.provider.name})
 
     def _choose_owners(self, user: User) -> None:
         """Offer the agency to the owner, and each client to who manages it. It stays as it was made."""
@@ -183,5 +194,7 @@ class OAuthAppForm(PageForm):
     def plain_fields(self) -> list[forms.BoundField]:
         """Return the fields above the scopes."""
         return [
-            self[name] for name in ("name", "owner", "client_id", "client_secret", "made_on") if name in self.fields
+            self[name]
+            for name in ("name", "owner", "client_id", "client_secret", "made_on", "is_in_testing")
+            if name in self.fields
         ]

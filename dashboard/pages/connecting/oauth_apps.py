@@ -79,7 +79,7 @@ def new_app(request: PageRequest) -> HttpResponse:
 
 def _make(request: PageRequest, form: OAuthAppForm) -> OAuthApp:
     data, proof, scopes = form.cleaned_data, form.proof, form.scopes()
-    return make_app(
+    app = make_app(
         data["name"],
         form.provider.key,
         client_id=data["client_id"],
@@ -91,6 +91,12 @@ def _make(request: PageRequest, form: OAuthAppForm) -> OAuthApp:
         required_scopes=scopes["required_scopes"],
         optional_scopes=scopes["optional_scopes"],
     )
+    _note_testing(form, app)
+    return app
+
+
+def _note_testing(form: OAuthAppForm, app: OAuthApp) -> None:
+    OAuthApp.objects.filter(pk=app.pk).update(is_in_testing=form.cleaned_data.get("is_in_testing", False))
 
 
 def _next(request: PageRequest, app: OAuthApp) -> str:
@@ -137,6 +143,7 @@ def _change(request: PageRequest, form: OAuthAppForm, app: OAuthApp) -> None:
     actor, now, data = actor_of(request), timezone.now(), form.cleaned_data
     with transaction.atomic():
         change_app(app, name=data["name"], client_id=data["client_id"], actor=actor, now=now, **form.scopes())
+        _note_testing(form, app)
         proof = form.proof
         if any(proof.values()):
             replace_client_secret(

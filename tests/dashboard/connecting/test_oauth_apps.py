@@ -134,3 +134,12 @@ def test_a_connection_that_waits_for_the_app_goes_on_after_it(browser_of, ada, a
     place = acme.environments.first().pk
     answer = browser_of(ada).post(f"{NEW}&place={place}", entered(owner="acme"))
     assert answer["Location"] == f"/connections/new/?place={place}&provider=hubspot"
+
+
+def test_an_app_in_testing_is_asked_for_only_where_the_provider_ends_its_consents_early(browser_of, olive):
+    browser = browser_of(olive)
+    assert "is_in_testing" not in browser.get(NEW).content.decode()
+    gmail = NEW.replace("hubspot", "gmail")
+    assert "is_in_testing" in browser.get(gmail).content.decode()
+    browser.post(gmail, {"name": "G", "owner": "-", "client_id": "a", "client_secret": "b" * 20, "is_in_testing": "on"})
+    assert OAuthApp.objects.get().is_in_testing
