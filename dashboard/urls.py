@@ -35,6 +35,7 @@ from dashboard.pages.requests import templates as request_templates
 from dashboard.pages.rotating import drivers as rotation_drivers
 from dashboard.pages.rotating import evidence as rotation_evidence
 from dashboard.pages.rotating import guide as rotation_guide
+from dashboard.pages.rotating import seen as rotation_seen
 from dashboard.pages.settings import address, agency, background, backup, calendar, mail, profile, rotation, security
 from dashboard.pages.vault import importing, new, one, showing, taking_out
 from dashboard.pages.vault import list as vault_list
@@ -150,6 +151,7 @@ urlpatterns = [
     path("rotations/", rotations.rotations, name="rotations"),
     path("rotations/snooze/", rotations.snooze, name="snooze"),
     path("rotations/all/", rotation_guide.listing, name="rotation_list"),
+    path("rotations/seen/", rotation_seen.seen, name="rotations_seen"),
     path("rotations/<uuid:pk>/", rotation_guide.guide, name="rotation"),
     path("rotations/<uuid:pk>/store/", rotation_guide.store, name="rotation_store"),
     path("rotations/<uuid:pk>/act/", rotation_guide.act, name="rotation_act"),

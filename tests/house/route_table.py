@@ -137,6 +137,7 @@ ROWS: dict[str, Row] = {
     "dashboard:rotations": Row(MEMBER, methods=GET),
     "dashboard:snooze": Row(MEMBER, methods=POST),
     "dashboard:rotation_list": Row(MEMBER, methods=GET),
+    "dashboard:rotations_seen": Row(MEMBER),
     "dashboard:rotation": look("rotation"),
     "dashboard:rotation_store": Row(MANAGE, "rotation"),
     "dashboard:rotation_act": act("rotation"),
