@@ -37,6 +37,8 @@ WORDS = {
     "connection.refreshed": gettext_lazy("Renewed the access"),
     "connection.renamed": gettext_lazy("Renamed"),
     "connection.resumed": gettext_lazy("Resumed"),
+    "connection.probe_schedule": gettext_lazy("Changed how often it is tried"),
+    "connection.sunset_settled": gettext_lazy("Dealt with a change of the provider"),
     "connection.test_call": gettext_lazy("Sent a test call"),
     "connection.untested": gettext_lazy("Not tested since"),
     "connection.version_pinned": gettext_lazy("Changed the API version"),

@@ -19,6 +19,7 @@ from dashboard.names import name_providers
 from dashboard.navigation import OPEN_STATES
 from dashboard.need import Need, Route, Waiting
 from dashboard.owner_needs import background_needs, failed_sweep_needs, mail_needs
+from dashboard.sunset_needs import sunset_needs
 from dashboard.webhook_needs import webhook_needs
 from dashboard.words import ago_words, thousands
 from integrations.causes.saying import in_words
@@ -50,6 +51,7 @@ def needs_of(
         *connection_needs(user, now=now),
         *webhook_needs(user, now=now),
         *rotation_needs(board),
+        *sunset_needs(user, now=now),
         *limit_needs(tight, now=now),
         *error_needs(client_ids, now=now),
         *link_needs(user, now=now),

@@ -20,7 +20,7 @@ from dashboard.pages.calls import one as call_one
 from dashboard.pages.connecting import described, oauth_apps, wizard
 from dashboard.pages.connecting import links as connect_links
 from dashboard.pages.connecting import list as connection_list
-from dashboard.pages.connection import account, acts, console, token_change, tokens
+from dashboard.pages.connection import account, acts, console, health, token_change, tokens
 from dashboard.pages.connection import one as connection_page
 from dashboard.pages.errors import groups, states
 from dashboard.pages.handovers import list as handover_list
@@ -116,6 +116,8 @@ urlpatterns = [
     path("connections/<slug:slug>/pause/", acts.pause, name="connection_pause"),
     path("connections/<slug:slug>/resume/", acts.resume, name="connection_resume"),
     path("connections/<slug:slug>/probe/", acts.probe, name="connection_probe"),
+    path("connections/<slug:slug>/probe/schedule/", health.schedule, name="connection_probe_schedule"),
+    path("connections/<slug:slug>/sunset/", health.sunset, name="connection_sunset"),
     path("connections/<slug:slug>/credential/", acts.credential, name="connection_credential"),
     path("connections/<slug:slug>/disconnect/", acts.disconnect, name="connection_disconnect"),
     path("connections/<slug:slug>/delete/", acts.delete, name="connection_delete"),

@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 
 EVERY = timedelta(days=1)
 SOON = timedelta(minutes=15)
+PAUSES = {Connection.ProbeEvery.DAY: EVERY, Connection.ProbeEvery.HOUR: timedelta(hours=1)}
 SWEEP_S = 120.0  # so that other sweeps get their turn, whatever the providers do
 SENTENCES = {
     "works": gettext_lazy("It works."),
@@ -183,10 +184,11 @@ def outcome_of(answer: ProbeAnswer, provider: Provider) -> str:
 
 def note(pk: Any, result: ProbeResult, *, actor: Actor, now: datetime) -> None:
     """Write the outcome down. What the provider could not tell changes no state."""
-    again = EVERY if result.outcome in ("works", "refused", "no_probe") else SOON
-    Connection.objects.filter(pk=pk).update(
-        probed_at=now, probe_due_at=now + again, probe_outcome=result.outcome, probe_status=result.status or None
-    )
+    rows = Connection.objects.filter(pk=pk)
+    every = PAUSES.get(rows.values_list("probe_every", flat=True).first() or "")
+    again = every if every is None or result.outcome in ("works", "refused", "no_probe") else SOON
+    due_at = now + again if again is not None else None
+    rows.update(probed_at=now, probe_due_at=due_at, probe_outcome=result.outcome, probe_status=result.status or None)
     for _ in range(3):
         try:
             return _follow(read(pk), result, actor=actor, now=now)
@@ -210,10 +212,11 @@ def _follow(row: Connection, result: ProbeResult, *, actor: Actor, now: datetime
 
 
 def probe_due(*, now: datetime, limit: int = 50, send: Send = outbound.send) -> int:
-    """Try the credentials that nobody has tried for a day; return how many. For the sweep."""
+    """Try the credentials whose day or hour is over; return how many. For the sweep."""
     tried = [Status.CONNECTED, Status.UNTESTED, Status.FAILING]
     is_time = wall_clock.has_come("probe_due_at", now, at_most=EVERY)
-    due = Connection.objects.filter(is_time, status__in=tried, is_demo=False).order_by("probe_due_at")
+    rows = Connection.objects.filter(is_time, status__in=tried, is_demo=False)
+    due = rows.exclude(probe_every=Connection.ProbeEvery.OFF).order_by("probe_due_at")
     done, began = 0, time.monotonic()
     for row in list(due[:limit]):
         if time.monotonic() - began > SWEEP_S:

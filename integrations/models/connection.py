@@ -88,6 +88,11 @@ class Connection(models.Model):
 
     MACHINE_KINDS = (Kind.CLIENT_CREDENTIALS, Kind.JWT_BEARER)
 
+    class ProbeEvery(models.TextChoices):
+        DAY = "day", gettext_lazy("Once a day")
+        HOUR = "hour", gettext_lazy("Every hour")
+        OFF = "off", gettext_lazy("Only when somebody asks")
+
     class Status(models.TextChoices):
         NOT_CONNECTED = "not_connected", gettext_lazy("Not connected")
         UNTESTED = "untested", gettext_lazy("Not tested yet")
@@ -141,9 +146,11 @@ class Connection(models.Model):
 
     probed_at = models.DateTimeField(null=True, blank=True)
     probe_due_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    probe_every = models.CharField(max_length=8, choices=ProbeEvery, default=ProbeEvery.DAY)
     probe_outcome = models.CharField(max_length=40, blank=True)
     probe_status = models.PositiveSmallIntegerField(null=True, blank=True)
 
+    sunsets_done = models.JSONField(default=list)
     slow_down_percent = models.PositiveSmallIntegerField(default=80)
     is_sandbox = models.BooleanField(default=False)
     is_demo = models.BooleanField(default=False)

@@ -8,7 +8,7 @@ from integrations.models import Connection
 from integrations.providers.injection import Injection
 from integrations.providers.loading import ProviderNotFound, get_provider
 from integrations.providers.oauth_facts import OAuthFacts
-from integrations.providers.parts import KINDS
+from integrations.providers.parts import KIND_OF_GRANT, KINDS
 from integrations.providers.reading import BadFacts
 from integrations.providers.shape import BadVariable, Provider
 
@@ -47,7 +47,9 @@ def stand_in(key: str) -> Provider:
         injections={kind: basic if kind == "basic" else bearer for kind in KINDS},
         docs_url="",
         checked_on=date.min,
-        oauth=OAuthFacts(authorize_url=f"{NOWHERE}/authorize", token_url=f"{NOWHERE}/token"),
+        oauth=OAuthFacts(
+            authorize_url=f"{NOWHERE}/authorize", token_url=f"{NOWHERE}/token", grants=tuple(KIND_OF_GRANT)
+        ),
         is_custom=True,
     )
 

@@ -248,11 +248,19 @@ class Rotation:
 
 @dataclass(frozen=True, slots=True)
 class Sunset:
-    """Something the provider takes away, and when. No date: announced without one."""
+    """Something the provider takes away, and when. No date: announced without one.
+
+    `kinds` are the kinds of connection that it hits, none given: all.
+    """
 
     what: str
     source: str
     on: date | None = None
+    kinds: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for kind in self.kinds:
+            one_of("kinds", kind, KINDS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,6 +222,8 @@ ROWS: dict[str, Row] = {
     "dashboard:connection_pause": act("connection"),
     "dashboard:connection_resume": act("connection"),
     "dashboard:connection_probe": act("connection"),
+    "dashboard:connection_probe_schedule": act("connection"),
+    "dashboard:connection_sunset": act("connection"),
     "dashboard:connection_credential": Row(MANAGE, "connection"),
     "dashboard:connection_disconnect": act("connection"),
     "dashboard:connection_delete": act("connection"),

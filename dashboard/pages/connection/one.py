@@ -16,13 +16,14 @@ from dashboard.pages.connection.account import choices_of, pinned_of
 from dashboard.pages.connection.callers import DAYS, callers_of, day_of_connection
 from dashboard.pages.connection.finding import visible_connection
 from dashboard.pages.connection.forms import RenameForm, TestCallForm
+from dashboard.pages.connection.health import changes_of
 from dashboard.pages.connection.life import deaths_of, life_of, rights_of
 from dashboard.pages.connection.recipes import example_path, gateway_url, n8n_workflow, recipes_for
 from dashboard.pages.connection.state import state_of
 from dashboard.render import PageRequest, render_page, wants_part
 from dashboard.tightest import Tight
 from integrations.connections import living_tokens
-from integrations.models import ErrorGroup, LimitReading
+from integrations.models import Connection, ErrorGroup, LimitReading
 from integrations.oauth.app import usable_apps
 from integrations.providers.gone import shown_provider
 from integrations.status import CHOICE_NEEDED
@@ -32,7 +33,6 @@ from secrets_vault.models import AuditEvent
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from integrations.models import Connection
     from integrations.providers.shape import Provider
 
 TEMPLATE = "dashboard/connection/one.html"
@@ -76,6 +76,8 @@ def details_of(found: Connection, request: PageRequest, *, now: datetime) -> dic
     return {
         "rights": rights_of(found, provider),
         "life": life_of(found, now=now),
+        "changes": changes_of(found, provider),
+        "probe_every": Connection.ProbeEvery.choices,
         "deaths": deaths_of(found, provider),
         "tokens": tokens,
         "living": [token.name for token in living_tokens(found, now=now)],
