@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 EVERY = timedelta(days=1)
 SOON = timedelta(minutes=15)
-PAUSES = {Connection.ProbeEvery.DAY: EVERY, Connection.ProbeEvery.HOUR: timedelta(hours=1)}
+PAUSES: dict[str, timedelta] = {Connection.ProbeEvery.DAY: EVERY, Connection.ProbeEvery.HOUR: timedelta(hours=1)}
 SWEEP_S = 120.0  # so that other sweeps get their turn, whatever the providers do
 SENTENCES = {
     "works": gettext_lazy("It works."),
