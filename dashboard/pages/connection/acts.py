@@ -26,6 +26,7 @@ from integrations.connections.granting import connect_app
 from integrations.models import Connection
 from integrations.oauth.app import choose_app, usable_apps
 from integrations.providers.gone import shown_provider
+from integrations.used_by import callers_lately
 from secrets_vault.errors import VaultError
 from secrets_vault.people.step_up import step_up_required
 
@@ -128,6 +129,10 @@ def delete(request: PageRequest, slug: str) -> HttpResponse:
     connection = manageable_connection(request, slug)
     client_slug, name = connection.client.slug, str(connection)
     even_if_used = request.POST.get("even_if_used") == "yes"
+    if (used_by := callers_lately(connection, now=timezone.now())) and request.POST.get("typed") != connection.slug:
+        said = _("Not deleted: {names} called through it in the last 7 days. Type {slug} to delete it all the same.")
+        messages.error(request, said.format(names=", ".join(used_by[:5]), slug=connection.slug))
+        return back_to(connection)
     try:
         outcome = connections.delete(connection, actor=actor_of(request), now=timezone.now(), even_if_used=even_if_used)
     except StillUsed as used:

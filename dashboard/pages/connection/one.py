@@ -82,6 +82,7 @@ def details_of(found: Connection, request: PageRequest, *, now: datetime) -> dic
         "tokens": tokens,
         "living": [token.name for token in living_tokens(found, now=now)],
         "callers": callers,
+        "used_lately": [caller.name for caller in callers if caller.token and not caller.token.revoked_at],
         "days": DAYS,
         "calls_a_day": sum(caller.a_day for caller in callers),
         "hours": day_of_connection(found, now=now),

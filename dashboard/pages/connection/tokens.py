@@ -25,6 +25,7 @@ from integrations import tokens
 from integrations.models import Connection, GatewayToken
 from integrations.providers.gone import shown_provider
 from integrations.tokens import BadTokenLimits, TokenNameTaken
+from integrations.used_by import is_used_lately
 from secrets_vault.people.step_up import step_up_required
 from secrets_vault.secret import Secret
 
@@ -99,6 +100,10 @@ def roll(request: PageRequest, pk: UUID) -> HttpResponse:
 def revoke(request: PageRequest, pk: UUID) -> HttpResponse:
     """Make a token useless from the next call on."""
     token = manageable_token(request, pk)
+    if is_used_lately(token, now=timezone.now()) and request.POST.get("typed") != token.name:
+        said = _("Not revoked: {name} was used in the last 7 days. Type its name to revoke it all the same.")
+        messages.error(request, said.format(name=token.name))
+        return back_to_tokens(token)
     tokens.revoke(token, actor=actor_of(request), now=timezone.now())
     messages.success(request, _("{name} is revoked. Calls with it are refused from now on.").format(name=token.name))
     return back_to_tokens(token)

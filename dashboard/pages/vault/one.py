@@ -16,9 +16,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from dashboard.need import url_of
+from dashboard.pages.connection.callers import Caller, callers_of
 from dashboard.pages.vault.forms import ReplaceForm, SecretDetailsForm
 from dashboard.render import PageRequest, actor_of, render_page
-from integrations.models import AutomaticRotation, WebhookEndpoint, WebhookTarget
+from integrations.models import AutomaticRotation, Connection, WebhookEndpoint, WebhookTarget
 from integrations.rotating import automatic, guided
 from secrets_vault import vault
 from secrets_vault.access import can_manage
@@ -28,6 +29,8 @@ from secrets_vault.people.step_up import step_up_required
 
 if TYPE_CHECKING:
     from secrets_vault.models import User
+
+MOST_SHOWN = 5
 
 
 def visible_secret(request: PageRequest, pk: UUID) -> StoredSecret:
@@ -50,7 +53,8 @@ def secret(request: PageRequest, pk: UUID) -> HttpResponse:
         "fields": stored.current.fields.all() if stored.current else [],
         "versions": _versions(stored),
         "same": _same_elsewhere(stored, request.user),
-        "connections": stored.connections.select_related("environment"),
+        "connections": (used_in := list(stored.connections.select_related("environment"))),
+        "callers": _callers(used_in),
         "endpoints": _endpoints(stored),
         "previous_until": _previous_until(stored) if stored.kind == StoredSecret.Kind.WEBHOOK_SECRET else None,
         "events": AuditEvent.objects.visible_to(request.user).filter(object_id=str(stored.pk))[:20],
@@ -63,6 +67,13 @@ def secret(request: PageRequest, pk: UUID) -> HttpResponse:
         "today": timezone.localdate(),
     }
     return render_page(request, "dashboard/vault/one.html", context)
+
+
+def _callers(connections: list[Connection]) -> list[tuple[Connection, list[Caller]]]:
+    """Return who called with this secret in the last seven days, of its first connections."""
+    now = timezone.now()
+    found = [(each, callers_of(each, list(each.gateway_tokens.all()), now=now)) for each in connections[:MOST_SHOWN]]
+    return [(each, callers) for each, callers in found if callers]
 
 
 def _endpoints(stored: StoredSecret) -> list[tuple[WebhookEndpoint, str]]:
