@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("integrations", "0015_calendar_feeds"),
+        ("integrations", "0016_offboarding"),
     ]
 
     operations = [
