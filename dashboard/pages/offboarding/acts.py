@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import FileResponse, Http404, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -24,7 +23,7 @@ from dashboard.render import PageRequest, actor_of
 from integrations import offboarding as ends
 from integrations.errors import IntegrationError
 from integrations.handover import hand_out_secret
-from integrations.models import Handover, Offboarding
+from integrations.models import Handover, Offboarding, OffboardingItem
 from integrations.offboarding import archive
 from integrations.tasks import tick
 from secrets_vault.errors import VaultError
@@ -59,11 +58,10 @@ def revoke(request: PageRequest, slug: str) -> HttpResponse:
 def check(request: PageRequest, slug: str) -> HttpResponse:
     """Call the provider with a key that should be dead."""
     client, current = _current(request, slug)
-    try:
-        wanted = UUID(request.POST.get("item", ""))
-    except ValueError:
-        raise Http404 from None
-    item = get_object_or_404(current.items.filter(kind="key"), pk=wanted)
+    item = _item(current, request.POST.get("item", ""))
+    if item is None:
+        messages.error(request, _("Somebody else went on meanwhile. Look at where it stands, then decide."))
+        return _back(client)
     outcome = ends.check_item(item, actor=actor_of(request), now=timezone.now())
     said = {
         "dead": (messages.success, _("{what}: confirmed dead. The provider refuses it.")),
@@ -71,6 +69,15 @@ def check(request: PageRequest, slug: str) -> HttpResponse:
     }.get(outcome, (messages.warning, _("{what}: the provider could not tell. Check again later.")))
     said[0](request, said[1].format(what=item.label))
     return _back(client)
+
+
+def _item(current: Offboarding, wanted: str) -> OffboardingItem | None:
+    """Return the key of this off-boarding that is meant, None for anything else."""
+    try:
+        found: OffboardingItem | None = current.items.filter(kind="key", pk=UUID(wanted)).first()
+    except ValueError:
+        return None
+    return found
 
 
 @sensitive_post_parameters("passphrase")

@@ -127,7 +127,8 @@ def test_ben_looks_and_cora_sees_nothing(browser_of, browser, ben, cora):
 def test_an_item_of_another_client_is_not_checked(browser):
     browser.post(f"{URL}begin/")
     for item in ("x", "00000000-0000-7000-8000-000000000000"):
-        assert browser.post(f"{URL}check/", {"item": item}).status_code == 404
+        page = browser.post(f"{URL}check/", {"item": item}, follow=True).content.decode()
+        assert "Look at where it stands" in page
 
 
 def test_the_page_asks_the_database_little(browser, at_most_queries):
