@@ -20,7 +20,7 @@ from dashboard.pages.calls import one as call_one
 from dashboard.pages.connecting import described, oauth_apps, wizard
 from dashboard.pages.connecting import links as connect_links
 from dashboard.pages.connecting import list as connection_list
-from dashboard.pages.connection import account, acts, console, health, token_change, tokens
+from dashboard.pages.connection import account, acts, console, health, token_change, token_issuers, tokens
 from dashboard.pages.connection import one as connection_page
 from dashboard.pages.errors import groups, states
 from dashboard.pages.handovers import list as handover_list
@@ -125,6 +125,9 @@ urlpatterns = [
     path("connections/<slug:slug>/n8n.json", connection_page.n8n_node, name="connection_n8n"),
     path("connections/<slug:slug>/tokens/new/", tokens.new, name="token_new"),
     path("tokens/<uuid:pk>/", token_change.change, name="token_change"),
+    path("tokens/<uuid:pk>/issuers/new/", token_issuers.new, name="token_issuer_new"),
+    path("tokens/issuers/<uuid:pk>/", token_issuers.change, name="token_issuer"),
+    path("tokens/<uuid:pk>/issuers/remove/", token_issuers.remove, name="token_issuer_remove"),
     path("tokens/<uuid:pk>/roll/", tokens.roll, name="token_roll"),
     path("tokens/<uuid:pk>/revoke/", tokens.revoke, name="token_revoke"),
     # Vault

@@ -16,7 +16,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from django.core.exceptions import SynchronousOnlyOperation
@@ -26,6 +26,7 @@ from integrations import tokens
 from integrations.gateway.problems import Problem
 from integrations.gateway.reading import Found, Reader, Rows, Unavailable, found_in, reader
 from integrations.gateway.route import Route, routed
+from integrations.gateway.signing_in import JWT_BEGINS, Bearer, JWTSignIn
 from secrets_vault import generation, keys, vault
 
 KEPT_S = 5.0
@@ -48,11 +49,18 @@ class _Kept:
 class Lookup:
     """Finds routes. One per process."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic, rows: Reader | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        rows: Reader | None = None,
+        sign_in: Callable[[Reader], JWTSignIn] | None = None,
+    ) -> None:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="gateway-lookup")
         self._reader = rows or reader()
         self._kept: OrderedDict[Key, _Kept] = OrderedDict()
         self._loading: dict[tuple[Key, int], asyncio.Future[_Kept]] = {}
+        self._sign_in = JWTSignIn(self._reader, clock=clock) if sign_in is None else sign_in(self._reader)
         self._salt = os.urandom(16)
         self._sweeping: asyncio.TimerHandle | None = None
         self._clock = clock
@@ -67,7 +75,8 @@ class Lookup:
         key = hashlib.blake2b(token_text.encode("ascii"), key=self._salt, digest_size=16).digest(), slug
         seen = generation.current()
         kept = self._kept.get(key)
-        if kept is None and not tokens.is_well_formed(token_text):  # a typing slip costs no look-up
+        is_ours = kept is not None or tokens.is_well_formed(token_text)  # a typing slip costs no look-up
+        if not is_ours and not token_text.startswith(JWT_BEGINS):
             raise Problem("token_invalid")
         if kept is None or kept.generation != seen or self._clock() - kept.made_at > KEPT_S:
             kept = await self._loaded(key, token_text, seen)
@@ -88,14 +97,18 @@ class Lookup:
 
     async def _load(self, key: Key, token_text: str, seen: int) -> _Kept:
         asked_at = self._clock()
-        token_hash = vault.keyed_hash("gateway-token", token_text.encode("ascii"))
         try:
-            rows = await self._reader.rows(token_hash, key[1])
+            if token_text.startswith(JWT_BEGINS):
+                bearer = await self._sign_in.bearer(token_text, key[1], now=datetime.now(UTC))
+            else:
+                bearer = Bearer(vault.keyed_hash("gateway-token", token_text.encode("ascii")))
+            rows = await self._reader.rows(bearer.token_hash, key[1])
             kept = self._kept.get(key)
-            if kept is not None and kept.rows == rows and asked_at - kept.made_at <= KEPT_S:
+            if kept is not None and kept.rows == rows and asked_at - kept.made_at <= KEPT_S and not bearer.until:
                 kept.generation = max(kept.generation, seen)
                 return kept
-            found = found_in(rows, token_hash, now=datetime.now(UTC), seen=seen)
+            found = found_in(rows, bearer.token_hash, now=datetime.now(UTC), seen=seen)
+            found = replace(found, token=bearer.bound(found.token)) if found and bearer.until else found
             route = await self._made(found, key[1]) if found is not None else None
         except (Unavailable, DatabaseError):
             raise Problem("unavailable", retry_after_s=1) from None
@@ -145,6 +158,7 @@ class Lookup:
         if self._sweeping is not None:
             self._sweeping.cancel()
         self._kept.clear()
+        self._sign_in.close()
         await self._reader.close()
         together = threading.Barrier(THREADS)
 

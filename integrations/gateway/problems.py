@@ -12,8 +12,16 @@ _PROBLEMS: dict[str, tuple[int, str, str]] = {
         "No gateway token",
         "Send the gateway token as 'Authorization: Bearer klg_…', or where the provider's own key would go.",
     ),
-    "token_invalid": (401, "Gateway token not valid", "The token is unknown, expired or revoked. Make a new one."),
-    "token_ambiguous": (400, "Two gateway tokens", "The request carries two different gateway tokens. Send one."),
+    "token_invalid": (
+        401,
+        "Gateway token not valid",
+        "The token is unknown, expired or revoked, or a JWT that is not trusted here. Make a new one.",
+    ),
+    "token_ambiguous": (
+        400,
+        "Two gateway tokens",
+        "The request carries two gateway tokens, or a JWT that several of them trust. Send one.",
+    ),
     "connection_not_found": (404, "No such connection", "There is no connection of this name that the token may use."),
     "not_allowed": (403, "Not allowed for this token", "The token's methods and paths do not include this call."),
     "ip_not_allowed": (403, "Address not allowed", "The token may not be used from this address."),

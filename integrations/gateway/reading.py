@@ -22,7 +22,7 @@ from django.db import connections
 from django.db.models import Field, ForeignKey, Model
 
 from integrations.gateway.route import Beside, TokenFacts, token_facts
-from integrations.models import Connection, CustomProvider, GatewayToken
+from integrations.models import Connection, CustomProvider, GatewayToken, TrustedIssuer
 from integrations.outbound import ALLOWED_HOSTS_SETTING, private_hosts
 from secrets_vault.models import InstallationSetting, KeyTerm, SecretField, SecretVersion, StoredSecret
 
@@ -59,6 +59,7 @@ TERM_OF_BLOB = {
     "postgresql": "encode(substring(f.blob FROM 3 FOR 16), 'hex')::uuid",
 }
 MARKS = {"sqlite": (":slug", ":hash"), "postgresql": ("%(slug)s", "%(hash)s")}
+MOST_TRUSTED = 20
 
 
 class Unavailable(Exception):
@@ -70,6 +71,9 @@ class Reader(Protocol):
 
     async def rows(self, token_hash: bytes, slug: str) -> Rows:
         """Return them, one for each sealed field, none for an unknown token; raises Unavailable."""
+
+    async def trusted(self, issuer: str, slug: str) -> Rows:
+        """Return who trusts an issuer for this slug: TRUSTED's columns; raises Unavailable."""
 
     async def close(self) -> None:
         """Close the connection, if one is open."""
@@ -104,6 +108,23 @@ def query(vendor: str) -> str:
     )
 
 
+TRUSTED = ("i.id", "i.audience", "i.jwks_url", "i.keys", "i.algs", "i.claims", "t.token_hash")
+
+
+@cache
+def trusted_query(vendor: str) -> str:
+    """Return the query for the issuers whose JWTs open a slug, by way of living tokens alone."""
+    slug, issuer = MARKS[vendor]
+    granted = GatewayToken.connections.through._meta.db_table
+    return (
+        f"SELECT {', '.join(TRUSTED)} FROM {TrustedIssuer._meta.db_table} i "  # noqa: S608 - names of our own models
+        f"JOIN {GatewayToken._meta.db_table} t ON t.id = i.token_id AND t.revoked_at IS NULL "
+        f"JOIN {granted} g ON g.gatewaytoken_id = t.id "
+        f"JOIN {Connection._meta.db_table} c ON c.id = g.connection_id AND c.slug = {slug} "
+        f"WHERE i.issuer = {issuer} ORDER BY i.id LIMIT {MOST_TRUSTED + 1}"
+    )
+
+
 class SQLiteReader:
     """Reads the database file in the event loop: with the write-ahead log no writer keeps a reader waiting."""
 
@@ -115,9 +136,15 @@ class SQLiteReader:
 
     async def rows(self, token_hash: bytes, slug: str) -> Rows:
         """Return the rows; raises Unavailable."""
-        sql = query("sqlite")
+        return await self._asked(query("sqlite"), token_hash, slug)
+
+    async def trusted(self, issuer: str, slug: str) -> Rows:
+        """Return who trusts an issuer for this slug; raises Unavailable."""
+        return await self._asked(trusted_query("sqlite"), issuer, slug)
+
+    async def _asked(self, sql: str, wanted: bytes | str, slug: str) -> Rows:
         try:
-            return self._connection().execute(sql, {"slug": slug, "hash": token_hash}).fetchall()
+            return self._connection().execute(sql, {"slug": slug, "hash": wanted}).fetchall()
         except (sqlite3.Error, OSError) as error:
             await self.close()
             raise Unavailable("the database file cannot be read") from error
@@ -160,36 +187,42 @@ class PostgresReader:
 
     async def rows(self, token_hash: bytes, slug: str) -> Rows:
         """Return the rows; raises Unavailable."""
+        return await self._answered(query("postgresql"), token_hash, slug)
+
+    async def trusted(self, issuer: str, slug: str) -> Rows:
+        """Return who trusts an issuer for this slug; raises Unavailable."""
+        return await self._answered(trusted_query("postgresql"), issuer, slug)
+
+    async def _answered(self, sql: str, wanted: bytes | str, slug: str) -> Rows:
         import psycopg
 
         try:
             # The wait for one's turn counts: behind a server that is silent, calls would else wait one after the other.
             async with asyncio.timeout(ANSWERED_S), self._one_at_a_time:
-                return await self._asked_once_more(token_hash, slug)
+                return await self._asked_once_more(sql, wanted, slug)
         except (psycopg.Error, OSError, TimeoutError) as error:
             raise Unavailable("the database cannot be reached") from error
 
-    async def _asked_once_more(self, token_hash: bytes, slug: str) -> Rows:
+    async def _asked_once_more(self, sql: str, wanted: bytes | str, slug: str) -> Rows:
         """Ask again over a new connection where the kept one fails: the server may have been started anew since."""
         import psycopg
 
         was_open = self._open is not None
         try:
-            return await self._asked(token_hash, slug)
+            return await self._asked(sql, wanted, slug)
         except (psycopg.Error, OSError, TimeoutError):
             if not was_open:
                 raise
-        return await self._asked(token_hash, slug)
+        return await self._asked(sql, wanted, slug)
 
-    async def _asked(self, token_hash: bytes, slug: str) -> Rows:
+    async def _asked(self, sql: str, wanted: bytes | str, slug: str) -> Rows:
         import psycopg
 
-        sql = query("postgresql")
         try:
             async with asyncio.timeout(WITHIN_S):
                 if self._open is None:
                     self._open = await psycopg.AsyncConnection.connect(**self._parameters, autocommit=True)
-                asked = await self._open.execute(sql, {"slug": slug, "hash": token_hash}, prepare=True)
+                asked = await self._open.execute(sql, {"slug": slug, "hash": wanted}, prepare=True)
                 return await asked.fetchall()
         except BaseException:
             await self.close()  # an answer may still be on its way: nobody else may read it

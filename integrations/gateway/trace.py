@@ -92,7 +92,7 @@ class Trace:
             environment_id=route.environment_id,
             connection_id=route.connection_id,
             token_id=route.token.id,
-            token_name=route.token.name,
+            token_name=route.token.shown_name,
             provider_key=route.provider_key,
             provider=way.provider if way else None,
             method=self.method,

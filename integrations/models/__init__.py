@@ -9,7 +9,7 @@ from integrations.models.link import LinkItem, LinkTemplate
 from integrations.models.offboarding import Offboarding, OffboardingItem
 from integrations.models.rotating import AutomaticRotation, SecretRotation
 from integrations.models.sweep import Sweep
-from integrations.models.token import GatewayToken
+from integrations.models.token import GatewayToken, TrustedIssuer
 from integrations.models.webhook import (
     WebhookAttempt,
     WebhookDelivery,
@@ -43,6 +43,7 @@ __all__ = [
     "SecretRotation",
     "Sweep",
     "TokenWindow",
+    "TrustedIssuer",
     "WebhookAttempt",
     "WebhookDelivery",
     "WebhookEndpoint",

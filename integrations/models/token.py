@@ -44,3 +44,29 @@ class GatewayToken(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class TrustedIssuer(models.Model):
+    """Whose JWTs open a gateway token, beside its own text: from where, meant for whom, and saying what.
+
+    Keys are fetched from `jwks_url`, or are the public ones in `keys` (JWKs). `claims` names what a JWT must say
+    for this to be one's own automation: an issuer for the whole world signs for strangers, too.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    token = models.ForeignKey(GatewayToken, on_delete=models.CASCADE, related_name="issuers")
+    issuer = models.CharField(max_length=500, db_index=True)
+    audience = models.CharField(max_length=500)
+    jwks_url = models.CharField(max_length=500, blank=True)
+    keys = models.JSONField(default=list)
+    algs = models.JSONField(default=list)
+    claims = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = VisibleManager("token__client")
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.issuer

@@ -34,6 +34,7 @@ from integrations.models import (
 )
 from integrations.providers.custom import custom_from
 from integrations.rotating import guided
+from integrations.trusted_issuers import Terms, trust
 from secrets_vault import vault
 from secrets_vault.actor import SYSTEM
 from secrets_vault.models import Client, User
@@ -207,6 +208,11 @@ def things_of(client: Client, user: User) -> Things:
             "rotation": guided.start(used, actor=SYSTEM, now=now),
             "connection": connection,
             "token": token,
+            "issuer": trust(
+                token,
+                Terms("https://ci.example", "us", ["RS256"], {"sub": client.slug}, "https://ci.example/keys"),
+                actor=SYSTEM,
+            ),
             "app": app,
             "message": message,
             "link": link,

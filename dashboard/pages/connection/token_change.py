@@ -48,7 +48,11 @@ def change(request: PageRequest, pk: UUID) -> HttpResponse:
                 _("{name} is changed. It holds from the next call; its text stays the same.").format(name=token.name),
             )
             return back_to_tokens(token)
-    context = tabs_for(token.client, request.user, "client_tokens") | {"form": form, "token": token}
+    context = tabs_for(token.client, request.user, "client_tokens") | {
+        "form": form,
+        "token": token,
+        "issuers": token.issuers.all(),
+    }
     return render_page(request, "dashboard/connection/token_change.html", context, status=422 if form.is_bound else 200)
 
 
