@@ -1,6 +1,6 @@
 """AWS Signature Version 4: one header that signs the request as it stands on the wire.
 
-Written after "Create a signed AWS API request" (docs.aws.amazon.com/IAM/latest/UserGuide, read 2026-11-22) and held to
+Written after "Create a signed AWS API request" (docs.aws.amazon.com/IAM/latest/UserGuide) and held to
 the vectors of AWS's own test suite. Ours, because the gateway signs raw bytes it must not change, and botocore signs a
 request that it builds itself.
 """

@@ -15,9 +15,9 @@ from secrets_vault.secret import Secret
 SITE = "11223344-a1b2-3b33-c444-def123456789"
 TENANT = "70784a63-d24b-46a9-a4db-0e70a274b056"
 ACCOUNT = "fe0b61a3-3b9b-cafe-b7be-4592af32aa9b"
-# Answers as the vendors' pages show them: developer.atlassian.com (OAuth 2.0 3LO apps), developer.xero.com (Tenants),
-# developers.docusign.com (Userinfo), mailchimp.com (Access user data with OAuth 2), help.getharvest.com (Accounts),
-# github.com/basecamp/api (authentication). Read 2026-11-22.
+# Answers in the shape that the vendors' pages describe, written from knowledge of them and not copied:
+# developer.atlassian.com (OAuth 2.0 3LO apps), developer.xero.com (Tenants), developers.docusign.com (Userinfo),
+# mailchimp.com (Access user data with OAuth 2), help.getharvest.com (Accounts), github.com/basecamp/api.
 VENDORS: list[tuple[str, str, str, Any, str]] = [
     (
         *("jira", "https://api.atlassian.com/oauth/token/accessible-resources", "Bearer TOKEN"),
