@@ -23,6 +23,8 @@ NO_ACTION = {
     "sandbox.event",
     "sandbox.json",
     "vault.import",
+    "export.attributes",  # members of 1Password's archive
+    "export.data",
     "handover.link",
     "handover.sealed",
 }
