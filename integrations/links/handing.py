@@ -142,6 +142,8 @@ def _store(
 ) -> SecretVersion | None:
     actor = holder(item.link)
     if set(given.variables) - set(connection.variables):
+        if connection.secret_id is not None:  # somebody was faster: where that goes is not changed from outside
+            raise NotTaken("not_now")
         swap(connection, variables={**given.variables, **connection.variables})
     about: dict[str, Any] = {"made_on": given.made_on, "reason": "handed over by a link"}
     if item.lands_as == LinkItem.LandsAs.CURRENT:

@@ -174,7 +174,12 @@ def _fields(item: LinkItem, words: Mapping[str, str], refused: NotTaken | None) 
 
 
 def _asked(connection: Connection) -> list[Variable]:
-    """Return the parts of the URLs that only the client knows and that nobody has given yet."""
+    """Return the parts of the URLs that only the client knows and that nobody has given yet.
+
+    Nothing once there is a credential: where it goes is settled, also where a usual value stands for what nobody gave.
+    """
+    if connection.secret_id is not None:
+        return []
     try:
         variables = get_provider(connection.provider_key).of_kind(connection.kind).variables
     except ProviderNotFound:

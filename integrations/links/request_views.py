@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import render
@@ -31,6 +32,7 @@ from integrations.oauth import flow
 from integrations.oauth.views import COOKIE_S, bind_browser, browser_secret_of
 from integrations.providers.gone import shown_provider
 from integrations.status import ConnectionChanged, swap
+from secrets_vault.errors import VaultError
 
 MAX_BODY = 64 * 1024
 
@@ -91,13 +93,13 @@ def _lead_on(request: HttpRequest, item: LinkItem, token: str, *, given: handing
     """Answer with a plain link to the provider, bound to this browser, which remembers the way back to the list."""
     link, connection, secret = item.link, handing.read(item), browser_secret_of(request)
     try:
-        # No credential goes anywhere yet, so a slip in a shop's name is mended by the next try.
-        if given.variables and connection.secret_id is None:
-            swap(connection, variables={**connection.variables, **given.variables})
-        url = flow.start(connection, link=link, actor=holder(link), browser_secret=secret, now=now)
+        with transaction.atomic():  # an address that the OAuth app is not for leaves nothing behind
+            if given.variables and connection.secret_id is None:
+                swap(connection, variables={**connection.variables, **given.variables})
+            url = flow.start(connection, link=link, actor=holder(link), browser_secret=secret, now=now)
     except ConnectionChanged:
         raise NotTaken("not_now") from None
-    except IntegrationError:
+    except (IntegrationError, VaultError):
         raise NotTaken("cannot") from None
     language, provider = language_of(request, link.language), shown_provider(connection)
     words = words_in(language, provider=provider.name, account=account_of(connection))

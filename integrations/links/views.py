@@ -30,6 +30,7 @@ from integrations.oauth.keeping import oauth_facts
 from integrations.oauth.scopes import to_ask_for
 from integrations.oauth.views import bind_browser, browser_secret_of
 from integrations.providers.gone import shown_provider
+from secrets_vault.errors import VaultError
 from secrets_vault.people.language import code_of
 
 
@@ -71,7 +72,7 @@ def _lead_on(request: HttpRequest, link: ClientLink, *, now: datetime) -> HttpRe
     secret = browser_secret_of(request)
     try:
         url = flow.start(_connection(link), link=link, actor=holder(link), browser_secret=secret, now=now)
-    except IntegrationError:
+    except (IntegrationError, VaultError):
         return notice(request, "cannot", status=HTTPStatus.CONFLICT, link=link)
     note_opened(link, now=now)
     response = _page(request, link, "links/next.html", url=url)

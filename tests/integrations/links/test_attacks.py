@@ -1,4 +1,4 @@
-"""Twenty-two ways to abuse a request link. After each nothing is stored, nothing is told, and the link is as it was."""
+"""Ways to abuse a request link. After each nothing is stored, nothing is told, and the link is as it was."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from django.utils import timezone
 
 from integrations import outbound
 from integrations.agency import introduce
+from integrations.connections import connect_key, create_connection
 from integrations.links import handing
 from integrations.links.link import TRIES, count_try, revoke_link
 from integrations.models import ClientLink, Connection, LinkItem, OAuthFlow
+from integrations.oauth.app import make_app
 from secrets_vault.actor import SYSTEM
 from secrets_vault.models import StoredSecret
 from secrets_vault.secret import Secret
 from tests.integrations.links.test_requests import OURS, hand_in
-from tests.integrations.links.vendor import GOOD, make_key_connection
+from tests.integrations.links.vendor import GOOD, RETIRED, make_key_connection
 
 pytestmark = pytest.mark.django_db
 
@@ -212,3 +214,53 @@ def test_22_a_link_withdrawn_while_the_key_is_tried(asked):
     with pytest.raises(handing.NotTaken):
         handing.hand_over(link.items.get(), handing.Given({"api_key": Secret(GOOD)}, {}), now=timezone.now(), send=slow)
     assert nothing_happened(link)
+
+
+@pytest.mark.parametrize("lands_as", ["current", "pending"])
+def test_23_another_address_for_the_key_that_is_in_use(phone, request_of, acme, vendor, lands_as):
+    facts = {"variables": [{"name": "part", "source": "form", "pattern": "[a-z]{2,20}", "default": "usual"}]}
+    connection = make_key_connection(acme, vendor, path="/{part}", facts=facts)
+    connect_key(connection, {"api_key": Secret(RETIRED)}, actor=SYSTEM, now=timezone.now())
+    _, path = request_of(connection, lands_as=lands_as)
+    assert "var_part" not in phone.get(path).content.decode()
+    assert hand_in(phone, path, var_part="evil").status_code == 303
+    connection.refresh_from_db()
+    assert connection.variables == {}
+    assert vendor.requests[-1].startswith(b"GET /usual/me ")
+
+
+def test_24_another_address_while_somebody_else_stores_a_key(request_of, acme, vendor):
+    facts = {"variables": [{"name": "part", "source": "form", "pattern": "[a-z]{2,20}", "default": "usual"}]}
+    connection = make_key_connection(acme, vendor, path="/{part}", facts=facts)
+    link, _ = request_of(connection)
+    given = handing.Given({"api_key": Secret(GOOD)}, {"part": "evil"})
+
+    def send(*args, **options):
+        if not StoredSecret.objects.exists():
+            connect_key(handing.read(link.items.get()), {"api_key": Secret(RETIRED)}, actor=SYSTEM, now=timezone.now())
+        return outbound.send(*args, **options)
+
+    with pytest.raises(handing.NotTaken, match="not_now"):
+        handing.hand_over(link.items.get(), given, now=timezone.now(), send=send)
+    connection.refresh_from_db()
+    assert (connection.variables, connection.secret.versions.count()) == ({}, 1)
+
+
+def test_25_a_consent_at_a_host_that_the_app_is_not_for(phone, request_of, acme):
+    app = make_app("GitLab", "gitlab", client_id="id", client_secret=Secret("s" * 40), actor=SYSTEM)
+    environment = acme.environments.get(slug="production")
+    about = {"provider_key": "gitlab", "kind": "oauth2", "oauth_app": app}
+    connection = create_connection(acme, environment, actor=SYSTEM, now=timezone.now(), **about)
+    link, path = request_of(connection)
+    answer = phone.post(path, {"item": "1", "var_host": "git.evil.example"}, headers={"origin": OURS})
+    assert (answer.status_code, nothing_happened_to(link)) == (422, True)
+    assert "git.evil.example" not in answer.content.decode()
+    connection.refresh_from_db()
+    assert connection.variables == {}
+    answer = phone.post(path, {"item": "1"}, headers={"origin": OURS})
+    assert "https://gitlab.com/oauth/authorize" in answer.content.decode()
+
+
+def nothing_happened_to(link):
+    link.refresh_from_db()
+    return link.used_at is None and not OAuthFlow.objects.exists()
