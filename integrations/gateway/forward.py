@@ -74,7 +74,9 @@ class Forwarder:
                     is_body_kept=not isinstance(content, Upload),
                     renewed=lambda tried: self._renewed(trace, tried),
                 )
-                await relay(await attempts.until_one_stands(budget), trace=trace, way=way, send=send)
+                standing = await attempts.until_one_stands(budget)
+                # The way of the attempt that stands: what hides a credential must know the one that was sent.
+                await relay(standing, trace=trace, way=attempts.way, send=send)
 
     async def _judged(self, trace: Trace, found: carried.Carried, *, rest: bytes) -> Way:
         """Return the way of an allowed call; the first token of a machine's connection is asked for now."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from integrations.models import Call, Connection, Message, SecretRotation
+from integrations.models import Call, Connection, CustomProvider, Message, SecretRotation
 from integrations.rotating import guided
 from secrets_vault import generation, vault
 from secrets_vault.actor import SYSTEM
@@ -102,3 +102,26 @@ def test_without_a_rotation_a_refusal_stands(world):
     world.upstream.answers = [only("nobody")]
     assert world.call().status == 401
     assert len(world.upstream.requests) == 1
+
+
+def test_a_redirect_does_not_tell_the_caller_the_old_key_either(switched):
+    world, _rotation = switched
+    facts = CustomProvider.objects.get().facts
+    facts["injections"] = {"api_key": {"in": "query", "name": "key", "template": "{token}"}}
+    CustomProvider.objects.update(facts=facts)
+    connection = Connection.objects.get(pk=world.connection.pk)
+    hosts = connection.secret.policy["hosts"]
+    vault.bind_policy(connection.secret, vault.Policy(hosts=tuple(hosts), slots=("query:key",)), actor=SYSTEM)
+    generation.bump()
+
+    def redirect(sock, request):
+        target = request.split(b" ")[1]
+        code = b"302" if KEY.encode() in target else b"401"
+        sock.sendall(b"HTTP/1.1 %b X\r\nLocation: https://x.example%b\r\nContent-Length: 0\r\n\r\n" % (code, target))
+
+    world.upstream.answers = [redirect]
+    answer = world.call()
+    assert answer.status == 302
+    assert KEY.encode() in world.upstream.requests[-1]
+    assert "key=****" in answer.header("location")
+    assert KEY not in answer.header("location")
