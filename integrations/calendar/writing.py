@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
-from icalendar import Calendar, Event
+from icalendar import Calendar, Event, vText
 
 from integrations.calendar.dates import Dated
 
@@ -21,7 +21,7 @@ def written(dates: Iterable[Dated], *, name: str, time_zone: str) -> bytes:
     calendar.add("prodid", "-//Keylodge//Dates//EN")
     calendar.add("version", "2.0")
     calendar.add("method", "PUBLISH")
-    calendar.add("x-wr-calname", name)
+    calendar.add("x-wr-calname", vText(name))  # the library escapes only what it knows to be text
     calendar.add("refresh-interval", REFRESH, parameters={"VALUE": "DURATION"})
     for one in dates:
         calendar.add_component(_event(one, zone))

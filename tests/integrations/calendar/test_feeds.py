@@ -175,3 +175,14 @@ def test_a_feed_costs_as_many_queries_for_many_dates_as_for_few(ada, acme, djang
     with django_assert_max_num_queries(14):
         answer = Browser(SERVER_NAME="localhost").get(path)
     assert len(Calendar.from_ical(answer.content).events) > 300
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_name_of_several_lines_stays_a_name(ada, acme, end):
+    name = f"Acme, Ltd; {end}BEGIN:VALARM{end}ATTACH:https://evil.example/"
+    type(acme).objects.update(name=name)
+    acme.refresh_from_db()
+    answer, calendar = read(make_feed(actor=SYSTEM, client=acme))
+    lines = answer.content.replace(b"\r", b"\n").split(b"\n")
+    assert not any(line.startswith((b"ATTACH", b"BEGIN:VALARM")) for line in lines)
+    assert str(calendar["x-wr-calname"]).splitlines()[0].startswith("Keylodge: Acme")
