@@ -23,6 +23,8 @@ HASHED = ("/accounts/", "/setup/", "/handover/")  # forms that take a password o
 AT_THE_HASHER = 4
 MAILED = ("/accounts/password/reset/", "/accounts/email/")  # forms that send a mail before they answer
 AT_THE_MAIL_SERVER = 2
+TRIED = ("/request/",)  # forms of people without an account that call a provider before they answer
+AT_A_PROVIDER = 4
 MAX_BODY_BYTES = 8 * 1024 * 1024
 BODY_WITHIN_S = 60.0
 
@@ -42,13 +44,15 @@ class Pages:
     The forms that take one wait for their turn here, where waiting costs no thread: a crowd that signs
     in, or somebody who only pretends to, would otherwise hold every thread and keep all others waiting.
     The forms that anyone can have a mail sent by stand in a line of their own: a mail server that hangs
-    takes ten seconds of each, and must keep nobody from signing in.
+    takes ten seconds of each, and must keep nobody from signing in. So do the forms on which a client hands a
+    key over: the key is tried first, at a host that the client may have named.
     """
 
     def __init__(self, wsgi: Any) -> None:
         self._app: Any = WSGIMiddleware(wsgi, workers=THREADS)
         self._at_the_hasher = asyncio.Semaphore(AT_THE_HASHER)
         self._at_the_mail_server = asyncio.Semaphore(AT_THE_MAIL_SERVER)
+        self._at_a_provider = asyncio.Semaphore(AT_A_PROVIDER)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read the body, then let a thread answer."""
@@ -72,6 +76,8 @@ class Pages:
                 return self._at_the_mail_server
             if scope["path"].startswith(HASHED):
                 return self._at_the_hasher
+            if scope["path"].startswith(TRIED):
+                return self._at_a_provider
         return nullcontext()
 
     async def _answer(self, scope: Scope, body: bytes, send: Send) -> None:

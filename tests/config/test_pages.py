@@ -84,6 +84,7 @@ def test_an_error_outside_django_is_an_answer_of_ours():
         ("/accounts/login/", "/vault/new/", pages.AT_THE_HASHER),
         ("/accounts/password/reset/", "/vault/new/", pages.AT_THE_MAIL_SERVER),
         ("/accounts/password/reset/", "/accounts/login/", pages.AT_THE_MAIL_SERVER),
+        ("/request/" + "a" * 43, "/accounts/login/", pages.AT_A_PROVIDER),
     ],
 )
 def test_forms_that_wait_in_a_line_hold_no_thread_from_others(crowded, other, most):
