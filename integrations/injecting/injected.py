@@ -5,6 +5,7 @@ Made once for a route or a probe; a call only lays the finished bytes into its r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
@@ -19,6 +20,7 @@ Pair = tuple[bytes, bytes]
 TOKEN_FIELDS = {"api_key": "api_key", "bearer": "token"}
 # What a path segment may hold as it is (RFC 3986 section 3.3).
 SEGMENT_SAFE = "!$&'()*+,;=:@-._~"
+ESCAPE = re.compile("%[0-9A-F]{2}")
 SHOWN = "****"
 IN_URL = ("path", "query")
 SESSION_TOKEN = "session_token"  # noqa: S105 - a field's name
@@ -134,6 +136,7 @@ def _in_url(injection: Injection, values: Mapping[str, str]) -> Iterator[bytes]:
         for form in (quote(plain, safe=""), quote(plain, safe=SEGMENT_SAFE), plain):
             if form:
                 yield form.encode("utf-8")
+                yield ESCAPE.sub(lambda found: found[0].lower(), form).encode("utf-8")
 
 
 def _signed(injection: Injection, values: Mapping[str, str]) -> Injected:

@@ -217,6 +217,15 @@ def test_nor_does_one_of_a_credential_in_the_query(made):
     assert (answer.header("location"), answer.header("x-a")) == ("/x?api_key=****", "****")
 
 
+def test_nor_one_that_spells_its_escapes_in_lower_case(made):
+    """Both spellings are the same address (RFC 3986 section 2.1)."""
+    world = made({"in": "query", "name": "api_key"}, fields={"api_key": "a+b/CANARY=="}, slots=("query:api_key",))
+    world.upstream.answers = [
+        b"HTTP/1.1 302 Found\r\nLocation: /x?api_key=a%2bb%2fCANARY%3d%3d\r\nContent-Length: 0\r\n\r\n"
+    ]
+    assert world.call().header("location") == "/x?api_key=****"
+
+
 def test_a_failed_call_shows_the_credential_of_the_path_nowhere(telegram):
     said = b'{"url": "/api/bot%b/getMe", "coded": "%b"}' % (KEY.encode(), base64.b64encode(KEY.encode()))
     telegram.upstream.answers = [
