@@ -18,7 +18,7 @@ from secrets_vault.models import AuditEvent, StoredSecret, User
 if TYPE_CHECKING:
     from integrations.models import SecretRotation
 
-SEEING = ("secret.revealed", "secret.copied")
+SEEING = ("secret.revealed", "secret.copied", "secret.taken_out")
 MOST = 500
 
 

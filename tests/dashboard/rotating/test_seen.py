@@ -29,7 +29,7 @@ def seen(acme, ben):
     first, second, note = make_key(acme, "One"), make_key(acme, "Two"), make_key(acme, "Memo", "note", "note")
     other = make_key(acme, "Unseen")
     for stored in (first, second, note):
-        look(stored, ben, "secret.copied" if stored is second else "secret.revealed")
+        look(stored, ben, {first: "secret.taken_out", second: "secret.copied", note: "secret.revealed"}[stored])
     vault.replace(second, {"api_key": Secret("CANARY-newer-0123456789")}, actor=COMMAND)
     return {"first": first, "second": second, "note": note, "other": other}
 
