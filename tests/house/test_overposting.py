@@ -24,6 +24,8 @@ NEVER_CHANGED = {
 }
 ENDS_SESSIONS = ("account_logout", "mfa_authenticate", "mfa_login_webauthn")
 NO_REAL_PASSKEY = ("mfa_add_webauthn", "mfa_reauthenticate_webauthn")
+# A new address for a calendar: the hash is of a token that was made then, whatever was sent.
+MADE_ANEW = {(f"dashboard:{page}_calendar", "CalendarFeed", "token_hash") for page in ("client", "settings")}
 MOVES_BY_ITSELF = ("Session", "LoginAttempt", "AuditHead", "KeyTerm")
 
 
@@ -102,7 +104,7 @@ def test_no_form_sets_what_is_not_its_own(world, who):
             answer = browser.post(mine_of(world, route), sent)
             taken += answer.status_code == 302
             found = strays_of(before, everything(), world)
-            strays += [(route.name, *stray) for stray in found]
+            strays += [(route.name, *stray) for stray in found if (route.name, *stray) not in MADE_ANEW]
     assert strays == []
     assert taken > (10 if who == "manager" else 2), "The forms were only refused: nothing was tried."
     assert not User.objects.exclude(email="olive@example.com").filter(is_owner=True).exists()

@@ -284,6 +284,7 @@ def test_only_listed_addresses_are_public():
 PUBLIC_ADDRESSES = re.findall(
     r"\S+",
     """readyz setup dashboard:language integrations:callback integrations:connect integrations:thanks
+    integrations:request integrations:logo integrations:calendar
     integrations:handover integrations:handover_hidden integrations:certificate_check
     account_login account_logout account_inactive account_signup account_email_verification_sent
     account_reset_password account_reset_password_done account_reset_password_from_key

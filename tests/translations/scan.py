@@ -22,7 +22,7 @@ NAMED = re.compile(r'\b(?:icon|id|tab|url|other_url|button_id|target|tone|name|v
 ICON = re.compile(r'(?<={% badge)(.*["\w]) "[a-z0-9-]+"(?= *%})')
 TRANSLATED = re.compile(r'_\("[^"]*"\)')
 FILTER = re.compile(r'\|(?:yesno|default|default_if_none):"([^"]* [^"]*|\([^"]*|[a-z]+,[a-z]+)"')
-WORD = re.compile(r"[A-Za-z]{2,}")
+WORD = re.compile(r"(?<![0-9A-Za-z])[A-Za-z]{2,}")
 SHOWN = ("title", "aria-label", "placeholder", "alt", "data-l", "aria-description", "data-words")
 # Names, and what a machine reads: the same in every language.
 NAMES = {
@@ -30,7 +30,8 @@ NAMES = {
     "n8n", "Make", "Zapier", "ms", "min", "kB", "MB", "KB", "Ctrl", "Esc", "ID", "IP", "UTC", "SMTP", "SQLite",
     "PostgreSQL", "OpenAI", "Stripe", "GET", "POST", "Bearer", "Authorization", "SHA", "AES", "GCM", "make", "run",
     "PUBLIC_URL", "EMAIL_URL", "TOTP", "QR", "Token", "Name", "Status", "PDF", "Base", "vs", "JavaScript", "PKCE",
-    "Webhooks", "Webhook", "SDK", "Version", "Passkey", "Sandbox", "Limit", "Limits", "Enter", "Header",
+    "Webhooks", "Webhook", "SDK", "JWT", "Bitwarden", "env", "Version", "Passkey", "Sandbox",
+    "Limit", "Limits", "Enter", "Header",
 }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -32,7 +32,12 @@ TERMS = {"issuer": ISSUER, "audience": AUDIENCE, "algs": ["RS256"], "claims": {"
 def claims(**changed):
     now = int(time.time())
     whole = {"iss": ISSUER, "aud": AUDIENCE, "sub": SUBJECT, "iat": now - 5, "exp": now + 300} | changed
-    return {name: value for name, value in whole.items() if value is not None}
+    return {name: _at(value, now) for name, value in whole.items() if value is not None}
+
+
+def _at(value, now):
+    """Times are said from the moment of the test on: tests are collected long before they run."""
+    return now + int(value.total_seconds()) if isinstance(value, timedelta) else value
 
 
 def terms(**changed):
@@ -67,7 +72,7 @@ def test_a_jwt_opens_what_its_gateway_token_opens_and_goes_no_further(world, tru
     [
         ({"aud": [AUDIENCE, "other"]}, {}),
         ({"iat": None}, {}),
-        ({"exp": int(time.time()) - 5}, {}),
+        ({"exp": timedelta(seconds=-5)}, {}),
         ({}, {"jku": "https://evil.example", "x5u": "https://evil.example"}),
         ({}, {"jwk": key_of("RS256", "evil").as_dict(private=False)}),
         ({}, {"typ": "at+jwt"}),
@@ -79,7 +84,6 @@ def test_what_is_right_is_let_in(world, trusted, changed, options):
 
 
 PEM = key_of("RS256").as_pem(private=False)
-NOW = int(time.time())
 
 
 @pytest.mark.parametrize(
@@ -99,13 +103,13 @@ NOW = int(time.time())
         ({}, {"b64": False}),
         ({}, {"typ": "logout+jwt"}),
         ({"exp": None}, {}),
-        ({"exp": NOW - 120}, {}),
-        ({"exp": NOW + 2 * 86_400}, {}),
-        ({"iat": NOW - 86_400, "exp": NOW + 7200}, {}),
+        ({"exp": timedelta(seconds=-120)}, {}),
+        ({"exp": timedelta(seconds=2 * 86_400)}, {}),
+        ({"iat": timedelta(seconds=-86_400), "exp": timedelta(seconds=7200)}, {}),
         ({"exp": "never"}, {}),
         ({"exp": True}, {}),
-        ({"iat": NOW + 600}, {}),
-        ({"nbf": NOW + 600}, {}),
+        ({"iat": timedelta(seconds=600)}, {}),
+        ({"nbf": timedelta(seconds=600)}, {}),
         ({"nbf": "now"}, {}),
         ({"aud": None}, {}),
         ({"aud": "other"}, {}),

@@ -247,7 +247,7 @@ def test_a_secret_kept_elsewhere_has_an_age_and_no_value():
         ("api_key", {"password": Secret("x" * 20)}),
         ("api_key", {"api_key": Secret("")}),
         ("basic", {"username": Secret("ada")}),
-        ("oauth_tokens", {"refresh_token": Secret("x" * 20)}),
+        ("oauth_tokens", {"id_token": Secret("x" * 20)}),
         ("key_value_set", {"A\nB": Secret("x")}),
         ("note", {"note": Secret("x" * (256 * 1024 + 1))}),
     ],
