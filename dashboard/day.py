@@ -8,14 +8,16 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.db.models import Sum
+from django.db.models import CharField, Sum, Value
 
+from dashboard.light import hex_of
 from integrations.models import ClientHour
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 HOURS = 24
+COUNTS = ("calls", "failed", "limited")
 Hours = list[tuple[int, int]]
 
 
@@ -48,22 +50,26 @@ def first_hour(now: datetime) -> datetime:
     return now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
 
 
-def day_of(client_ids: Iterable[UUID], *, now: datetime) -> Day:
-    """Return the last 24 hours over clients already found visible."""
-    since, rows = first_hour(now), _last_day(client_ids, now=now).values_list("hour")
+def day_and_hours(client_ids: Iterable[UUID], few: Iterable[UUID], *, now: datetime) -> tuple[Day, dict[UUID, Hours]]:
+    """Return the last 24 hours over clients already found visible, and of each of a few of them, in one query."""
+    since, found = first_hour(now), {pk: [(0, 0)] * HOURS for pk in few}
+    by_hex = {pk.hex: hours for pk, hours in found.items()}
     calls, failed, limited = [0] * HOURS, [0] * HOURS, 0
-    for hour, count, bad, held in rows.annotate(Sum("calls"), Sum("failed"), Sum("limited")):
+    whole = _last_day(client_ids, now=now).annotate(who=Value("", CharField())).values_list("who", "hour")
+    each = _last_day(found, now=now).annotate(who=hex_of("client_id"))
+    summed = whole.annotate(Sum("calls"), Sum("failed"), Sum("limited"))
+    for who, hour, count, bad, held in summed.union(each.values_list("who", "hour", *COUNTS), all=True):
         place = _place(hour, since)
-        calls[place], failed[place], limited = calls[place] + count, failed[place] + bad, limited + held
-    return Day(calls, failed, limited)
+        if who:
+            by_hex[who][place] = (count, bad)
+        else:
+            calls[place], failed[place], limited = calls[place] + count, failed[place] + bad, limited + held
+    return Day(calls, failed, limited), found
 
 
 def hours_of(client_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, Hours]:
     """Return the last 24 hours of each of a few clients already found visible: one row an hour, nothing to add up."""
-    since, found = first_hour(now), {pk: [(0, 0)] * HOURS for pk in client_ids}
-    for client_id, hour, calls, failed in _last_day(found, now=now).values_list("client_id", "hour", "calls", "failed"):
-        found[client_id][_place(hour, since)] = (calls, failed)
-    return found
+    return day_and_hours((), client_ids, now=now)[1]
 
 
 def _last_day(client_ids: Iterable[UUID], *, now: datetime) -> QuerySet[ClientHour]:

@@ -18,7 +18,7 @@ from dashboard.light import COLUMNS, LightConnection, light_connection, light_co
 from dashboard.names import name_providers
 from dashboard.navigation import OPEN_STATES
 from dashboard.need import Need, Route, Waiting
-from dashboard.owner_needs import background_needs, failed_sweep_needs, mail_needs
+from dashboard.owner_needs import background_needs, mail_needs
 from dashboard.sunset_needs import sunset_needs
 from dashboard.webhook_needs import webhook_needs
 from dashboard.words import ago_words, thousands
@@ -47,7 +47,6 @@ def needs_of(
     """
     needs = [
         *background_needs(user, now=now),
-        *failed_sweep_needs(user),
         *connection_needs(user, now=now),
         *webhook_needs(user, now=now),
         *rotation_needs(board),

@@ -12,8 +12,7 @@ from django.utils.translation import gettext as _
 from dashboard.need import Need, Waiting
 from dashboard.words import ago_words
 from integrations.alerts import can_mail
-from integrations.models import Sweep
-from integrations.sweeps import QUIET_AFTER, newest_run
+from integrations.sweeps import QUIET_AFTER, last_runs
 from integrations.timetable import BookDamaged
 
 if TYPE_CHECKING:
@@ -23,12 +22,19 @@ DAMAGED = BookDamaged.__name__  # a sweep that failed keeps the name of its erro
 
 
 def background_needs(user: User, *, now: datetime) -> Iterator[Waiting]:
-    """Warn the owner when no background work has run for five minutes: nothing is refreshed or reminded then."""
-    if not user.is_owner or now - user.joined_at < QUIET_AFTER:
+    """Tell the owner of background work that has not run for five minutes, or that failed when it last ran.
+
+    Without it nothing is refreshed or reminded; what checks the audit trail is told apart.
+    """
+    if not user.is_owner:
         return
-    last = newest_run(now)
-    if last is None or now - last > QUIET_AFTER:
+    last, failed = last_runs(now)
+    if now - user.joined_at >= QUIET_AFTER and (last is None or now - last > QUIET_AFTER):
         yield Waiting(0, partial(_background_need, last, now=now))
+    if DAMAGED in failed:
+        yield Waiting(0, _damaged_need)
+    if failed - {DAMAGED}:
+        yield Waiting(2, _failed_need)
 
 
 def _background_need(last: datetime | None, *, now: datetime) -> Need:
@@ -36,15 +42,6 @@ def _background_need(last: datetime | None, *, now: datetime) -> Need:
     when = _("since {when}").format(when=ago_words(last, now=now)) if last else ""
     title, routes = _("Background work is not running"), [("settings_background",)]
     return Need("bad", title, text, routes, _("See background work"), when)
-
-
-def failed_sweep_needs(user: User) -> Iterator[Waiting]:
-    """Tell the owner of an audit trail that does not hold, and of background work that failed when it last ran."""
-    failed = set(Sweep.objects.exclude(error_code="").values_list("error_code", flat=True)) if user.is_owner else set()
-    if DAMAGED in failed:
-        yield Waiting(0, _damaged_need)
-    if failed - {DAMAGED}:
-        yield Waiting(2, _failed_need)
 
 
 def _damaged_need() -> Need:

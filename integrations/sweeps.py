@@ -133,15 +133,16 @@ def renewed(name: str, *, owner: str, now: datetime, every_s: float = RENEW_EVER
         thread.join()
 
 
-def newest_run(now: datetime) -> datetime | None:
-    """Return when any sweep last ended, for Today's warning that none ran for five minutes."""
-    ended = Sweep.objects.filter(finished_at__lte=now + SKEW).order_by("-finished_at")
-    return ended.values_list("finished_at", flat=True).first()
+def last_runs(now: datetime) -> tuple[datetime | None, set[str]]:
+    """Return when any sweep last ended, and how those failed that failed when they last ran, in one query."""
+    rows = list(Sweep.objects.order_by().values_list("finished_at", "error_code"))
+    ended = [at for at, _ in rows if at is not None and at <= now + SKEW]
+    return max(ended, default=None), {code for _, code in rows if code}
 
 
 def is_quiet(now: datetime) -> bool:
     """Tell whether no sweep has ended for five minutes: then the worker is not running."""
-    newest = newest_run(now)
+    newest, _ = last_runs(now)
     return newest is None or now - newest > QUIET_AFTER
 
 

@@ -14,7 +14,7 @@ from django.db.models import Count
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from dashboard.day import Hours, day_of, hours_of
+from dashboard.day import Hours, day_and_hours
 from dashboard.due import light_board
 from dashboard.first_steps import first_steps
 from dashboard.health import Health, error_counts, health_of
@@ -103,9 +103,10 @@ def clients_by_trouble(
         return -of["bad"], -overdue, -errors[client.pk], -of["warn"], client.name.lower()
 
     shown = sorted(clients, key=trouble)[:SHOWN_CLIENTS]
+    day, hours = day_and_hours((client.pk for client in clients), [client.pk for client in shown], now=now)
     return {
-        "day": day_of((client.pk for client in clients), now=now),
-        "rows": _rows(shown, health_of(shown, user, errors=errors), due, now=now),
+        "day": day,
+        "rows": _rows(shown, health_of(shown, user, errors=errors), hours, due, now=now),
         "open_error_count": sum(errors.values()),
         "client_count": len(clients),
         "connection_count": sum(sum(of.values()) for of in tones.values()),
@@ -125,12 +126,12 @@ def tones_of(user: User) -> dict[UUID, Counter[str]]:
 def _rows(
     clients: Sequence[SeenClient],
     health: Mapping[UUID, Health],
+    hours: Mapping[UUID, Hours],
     due: Mapping[UUID, rotation.Due],
     *,
     now: datetime,
 ) -> list[ClientRow]:
-    ids = [client.pk for client in clients]
-    left, hours = least_left(ids, now=now), hours_of(ids, now=now)
+    left = least_left([client.pk for client in clients], now=now)
     return [
         ClientRow(client, health[client.pk], hours[client.pk], left.get(client.pk), due.get(client.pk))
         for client in clients

@@ -8,7 +8,7 @@ import pytest
 from django.db import transaction
 
 from dashboard.needs import needs_of
-from dashboard.owner_needs import failed_sweep_needs
+from dashboard.owner_needs import background_needs
 from integrations import sweeps, timetable
 from integrations.models import Sweep
 from secrets_vault import audit
@@ -55,6 +55,6 @@ def test_the_owner_is_told_first_of_all(only_the_book, is_owner, is_told):
 def test_other_work_that_failed_is_told_too_and_forgotten_when_it_ran(only_the_book):
     olive = make_user("Olive", is_owner=True)
     Sweep.objects.create(name="refresh", every_s=20, due_at=NOW, error_code="DatabaseError")
-    assert [need.words().title for need in failed_sweep_needs(olive)] == ["Background work failed"]
+    assert [need.words().title for need in background_needs(olive, now=olive.joined_at)] == ["Background work failed"]
     Sweep.objects.update(error_code="")
-    assert list(failed_sweep_needs(olive)) == []
+    assert list(background_needs(olive, now=olive.joined_at)) == []
