@@ -88,8 +88,9 @@ def facts_of(
 ) -> dict[str, Any]:
     """Return what a consent says about its connection, besides the tokens."""
     return {
-        "account_id": account.id,
-        "account_name": account.name,
+        # Where a consent names no account, the next test holds it against the one that was known.
+        "account_id": account.id or connection.account_id,
+        "account_name": account.name if account.id else account.name or connection.account_name,
         "variables": dict(account.variables),
         "choices": [one.as_json() for one in account.choices],
         "requested_scopes": requested,
@@ -148,7 +149,7 @@ def hold_for_decision(
         record(connection, "connection.other_account", actor=actor, account=account.id)
     other = OtherAccount(
         flow_id=bytes(flow.state_hash).hex(),
-        expected_id=connection.expected_account_id or connection.account_id,
+        expected_id=connection.expected_account.id,
         expected_name=connection.account_name if connection.account_id else "",
         chosen_id=account.id,
         chosen_name=account.name,

@@ -10,6 +10,7 @@ import pytest
 from integrations import outbound
 from integrations.models import Connection, OAuthFlow
 from integrations.oauth import connecting, flow
+from integrations.oauth.account import Account
 from integrations.oauth.errors import CannotStart, ConsentRefused
 from secrets_vault import vault
 from secrets_vault.actor import SYSTEM
@@ -213,6 +214,17 @@ def test_another_account_is_asked_about_first_and_can_be_refused(reachable, conn
     assert connecting.refuse(other.flow_id, user=ada, now=NOW).done
     connection = Connection.objects.get()
     assert (connection.account_id, connection.secret.current_id) == (PORTAL, before)
+
+
+def test_a_consent_that_names_no_account_forgets_none(reachable, connection, ada, monkeypatch):
+    connected(reachable, connection, ada)
+    before = connection.secret.current_id
+    came_back = consent_at(reachable, begin(connection, ada))
+    monkeypatch.setattr(flow, "find_account", lambda connection, *_, **__: Account(variables=connection.variables))
+    flow.finish(came_back.callback(), user=ada, now=NOW)
+    connection = Connection.objects.get()
+    assert connection.secret.current_id != before
+    assert (connection.account_id, connection.account_name) == (PORTAL, "Acme Ltd (sandbox)")
 
 
 def test_another_account_can_be_accepted(reachable, connection, ada):
