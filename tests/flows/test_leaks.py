@@ -239,8 +239,8 @@ class Story:
         go("/vault/check/?kind=api_key", {"value_api_key": self.plant("checked value", "sk_" + "live_")})
         key, password = self.plant(".env key", "sk-" + "proj-", length=48), self.plant(".env password")
         env = f"OPENAI_API_KEY={key}\nDB_PASSWORD='{password}'\n"
-        assert "DB_PASSWORD" in go("/vault/import/", {"place": self.place, "text": env})[1]
-        status, page = go("/vault/import/preview/", {"how": "each", "label": ".env", "is_age_unknown": "on"})
+        assert "DB_PASSWORD" in go("/vault/import/", {"place": self.place, "text": env, "how": "each"})[1]
+        status, page = go("/vault/import/preview/", {"go": "store", "set_label": ".env", "is_age_unknown": "on"})
         assert "stored" in page, status
         go("/search/", {"q": self.planted["stored bearer"]})
 

@@ -164,7 +164,7 @@ def test_4d_a_whole_env_file_is_pasted_previewed_and_saved(story: Story):
     page.fill("[name=text]", f'OPENAI_API_KEY={openai}\nexport DB_PASSWORD="p w#1"\nDEBUG=false\n')
     page.click("button:has-text('Read it')")
     page.wait_for_url("**/vault/import/preview/")
-    story.says("OpenAI")
+    page.locator("main [name^=provider-][value=openai]").first.wait_for()
     assert openai not in page.content()
     page.check("[name=is_age_unknown]")
     page.click("button:has-text('Store them')")
