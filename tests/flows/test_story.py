@@ -169,7 +169,7 @@ def test_4d_a_whole_env_file_is_pasted_previewed_and_saved(story: Story):
     page.check("[name=is_age_unknown]")
     page.click("button:has-text('Store them')")
     page.wait_for_url("**/vault/?client=acme")
-    story.says(".env")
+    page.locator("main").get_by_role("link", name=".env", exact=True).first.wait_for()
 
 
 def story_day(days: int) -> str:
