@@ -100,8 +100,7 @@ def probe(
     provider = provider_of(row)
     outcome, answer = _try(row, provider, now=now, send=send)
     account_id, account_name = account_in(provider, answer.json()) if outcome == "works" else ("", "")
-    expected = row.expected_account_id or row.account_id
-    if outcome == "works" and expected and account_id and account_id != expected:
+    if row.is_for_other_than(account_id):
         outcome = "other_account"
     sentence = SENTENCES[outcome].format(name=provider.name)
     result = ProbeResult(outcome, sentence, answer.status, account_id, account_name)

@@ -55,7 +55,6 @@ def try_values(
     if outcome != "works":
         return Tried(outcome, answer.status)
     account_id, account_name = account_in(provider, answer.json())
-    expected = connection.expected_account_id or connection.account_id
-    if expected and account_id and account_id != expected:
-        return Tried("other_account", answer.status, account_id, account_name, expected)
+    if connection.is_for_other_than(account_id):
+        return Tried("other_account", answer.status, account_id, account_name, connection.wanted_account_id)
     return Tried("works", answer.status, account_id, account_name)

@@ -175,6 +175,15 @@ class Connection(models.Model):
         """Tell whether its tokens are asked for without anybody's consent."""
         return self.kind in self.MACHINE_KINDS
 
+    @property
+    def wanted_account_id(self) -> str:
+        """Return the account it is to be for: what a person wrote down, else the one it was connected with."""
+        return self.expected_account_id or self.account_id
+
+    def is_for_other_than(self, account_id: str) -> bool:
+        """Tell whether a credential's account is another than wanted; one that is not named is no other."""
+        return bool(self.wanted_account_id and account_id and account_id != self.wanted_account_id)
+
 
 class OAuthFlow(models.Model):
     """One consent under way: the row behind `state` (RFC 6749 section 10.12). Consumed once, in ten minutes.

@@ -59,7 +59,7 @@ def find_account(
     }
     provider = provider_of(_with(connection, variables))
     choices = tuple(reached(provider, connection.kind, {"access_token": grant.access_token}, send=send) or ())
-    one = the_one(choices, variables, wanted=connection.expected_account_id or connection.account_id)
+    one = the_one(choices, variables, wanted=connection.wanted_account_id)
     if choices:
         variables = _without_discovered(provider, variables) | (dict(one.variables) if one else {})
         provider = provider_of(_with(connection, variables))
@@ -128,17 +128,17 @@ def is_other(connection: Connection, account: Account) -> bool:
     What a person wrote down to expect may be a subject or a verified address; that counts for the first
     consent only. Later ones are held against issuer and subject: an address may have passed on.
     """
-    wanted = connection.expected_account_id or connection.account_id
     if account.identity is not None:
         if connection.account_id:
             return account.id != connection.account_id
+        wanted = connection.wanted_account_id
         return bool(wanted) and wanted.lower() not in _names(account.identity)
-    return bool(wanted and account.id and account.id != wanted)
+    return connection.is_for_other_than(account.id)
 
 
 def both_named(connection: Connection, account: Account) -> dict[str, str]:
     """Return how to tell both accounts apart in a sentence; an id of issuer and subject only where names do not."""
-    expected = connection.expected_account_id or connection.account_id
+    expected = connection.wanted_account_id
     known = connection.expected_account_id or connection.account_name
     if account.identity is not None and known and account.name and known != account.name:
         return {"expected": known, "chosen": account.name}

@@ -149,7 +149,7 @@ def hold_for_decision(
         record(connection, "connection.other_account", actor=actor, account=account.id)
     other = OtherAccount(
         flow_id=bytes(flow.state_hash).hex(),
-        expected_id=connection.expected_account_id or connection.account_id,
+        expected_id=connection.wanted_account_id,
         expected_name=connection.account_name if connection.account_id else "",
         chosen_id=account.id,
         chosen_name=account.name,

@@ -186,7 +186,7 @@ def other_account(request: HttpRequest, flow_id: str) -> HttpResponse:
     context = {
         "connection": connection,
         "provider": shown_provider(connection),
-        "expected_id": connection.expected_account_id or connection.account_id,
+        "expected_id": connection.wanted_account_id,
         "chosen_id": changes["account_id"],
         "chosen_name": changes["account_name"],
     }

@@ -55,9 +55,8 @@ def _judged(connection: Connection, provider: Provider, answer: ProbeAnswer) -> 
     if not answer.proves(provider):
         return ProbeResult(REFUSED if _is_refusal(provider, answer) else "unclear", "", answer.status)
     account_id, account_name = account_in(provider, answer.json())
-    expected = connection.expected_account_id or connection.account_id
-    is_other = bool(expected and account_id and account_id != expected)
-    return ProbeResult("other_account" if is_other else WORKS, "", answer.status, account_id, account_name)
+    outcome = "other_account" if connection.is_for_other_than(account_id) else WORKS
+    return ProbeResult(outcome, "", answer.status, account_id, account_name)
 
 
 def _is_refusal(provider: Provider, answer: ProbeAnswer) -> bool:
