@@ -23,7 +23,7 @@ from django.views.decorators.http import require_http_methods
 from integrations import mail
 from integrations.handover import reading
 from integrations.handover.making import TEXT
-from integrations.links.views import is_from_our_page
+from integrations.links.views import is_from_our_page, notice
 from integrations.links.words import catalogues, language_of, words_in
 from integrations.models import Handover
 from secrets_vault.errors import VaultError
@@ -44,11 +44,11 @@ def handover(request: HttpRequest, token: str) -> HttpResponse:
     now = timezone.now()
     found = reading.find_open(token, now=now)
     if found is None:
-        return _notice(request, "gone", status=HTTPStatus.NOT_FOUND)
+        return notice(request, "gone", status=HTTPStatus.NOT_FOUND)
     if request.method != "POST":
         return _page(request, found, now=now)
     if not is_from_our_page(request):
-        return _notice(request, "elsewhere", status=HTTPStatus.FORBIDDEN, found=found)
+        return notice(request, "elsewhere", status=HTTPStatus.FORBIDDEN, link=found)
     if found.confirm == Handover.Confirm.CODE and ("send" in request.POST or reading.needs_code(found, now=now)):
         return _send_code(request, found, now=now)
     return _read(request, found, token, now=now)
@@ -61,10 +61,10 @@ def _read(request: HttpRequest, found: Handover, token: str, *, now: datetime) -
         values = reading.read(found, token, reading.Proof(**typed), now=now, actor=actor)
     except reading.WrongProof as wrong:
         if wrong.left == 0:
-            return _notice(request, "handover_burnt", status=HTTPStatus.FORBIDDEN, found=found)
+            return notice(request, "handover_burnt", status=HTTPStatus.FORBIDDEN, link=found)
         return _page(request, found, now=now, wrong=str(wrong.left), status=HTTPStatus.UNPROCESSABLE_ENTITY)
     except (reading.Gone, VaultError):
-        return _notice(request, "gone", status=HTTPStatus.NOT_FOUND)
+        return notice(request, "gone", status=HTTPStatus.NOT_FOUND)
     return _show(request, found, values)
 
 
@@ -75,9 +75,9 @@ def _send_code(request: HttpRequest, found: Handover, *, now: datetime) -> HttpR
         words = words_in(language_of(request, found.language), code=code, who=_who(found))
         mail.deliver(found.confirm_email, words["handover_code_subject"], words["handover_code_body"])
     except reading.Gone:
-        return _notice(request, "busy", status=HTTPStatus.TOO_MANY_REQUESTS, found=found)
+        return notice(request, "busy", status=HTTPStatus.TOO_MANY_REQUESTS, link=found)
     except (OSError, SMTPException):
-        return _notice(request, "handover_no_mail", status=HTTPStatus.BAD_GATEWAY, found=found)
+        return notice(request, "handover_no_mail", status=HTTPStatus.BAD_GATEWAY, link=found)
     found.refresh_from_db()
     return _page(request, found, now=now, is_sent=True)
 
@@ -136,18 +136,6 @@ def masked_address(email: str) -> str:
     """Return an address as its owner recognises it and a stranger cannot use it."""
     name, at, domain = email.partition("@")
     return f"{name[:1]}…{at}{domain}" if at else ""
-
-
-def _notice(request: HttpRequest, name: str, *, status: int, found: Handover | None = None) -> HttpResponse:
-    language = language_of(request, found.language if found else "")
-    words = words_in(language)
-    context = {
-        "words": words,
-        "page_language": language,
-        "title": words[f"{name}_title"],
-        "text": words[f"{name}_text"],
-    }
-    return render(request, "links/notice.html", context, status=status)
 
 
 @login_not_required

@@ -24,7 +24,7 @@ from integrations.errors import IntegrationError
 from integrations.links import items
 from integrations.links.link import TRIES, TRIES_WITHIN, find_open, holder, note_opened, until
 from integrations.links.words import catalogues, language_of, words_in
-from integrations.models import ClientLink, Connection, OAuthFlow
+from integrations.models import ClientLink, Connection, Handover, OAuthFlow
 from integrations.oauth import flow
 from integrations.oauth.keeping import oauth_facts
 from integrations.oauth.scopes import to_ask_for
@@ -125,7 +125,7 @@ def scopes_in_words(connection: Connection, provider: Any, language: str) -> lis
         return [provider.words_for_scope(scope) for scope in asked.all]
 
 
-def notice(request: HttpRequest, name: str, *, status: int, link: ClientLink | None = None) -> HttpResponse:
+def notice(request: HttpRequest, name: str, *, status: int, link: ClientLink | Handover | None = None) -> HttpResponse:
     """Return a page that says one thing, in the link's language or the browser's."""
     language = language_of(request, link.language if link else "")
     words = words_in(language)

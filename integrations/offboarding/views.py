@@ -1,4 +1,7 @@
-"""The public page on which a certificate is checked. Nothing of what is uploaded is kept."""
+"""The public page on which a certificate is checked. Nothing of what is uploaded is kept.
+
+As on every link there is no CSRF cookie: the POST is checked by Origin (else Referer) against PUBLIC_URL.
+"""
 
 from __future__ import annotations
 
