@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.forms.utils import pretty_name
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_lazy, gettext_noop
+
+from secrets_vault.access import visible_clients
+from secrets_vault.models import Client
+
+if TYPE_CHECKING:
+    from secrets_vault.models import User
 
 # What Django calls fields that have no label of their own, by their name.
 NAMED = (
@@ -49,3 +55,16 @@ class FilterForm(_Plain, forms.Form):
         """Return the filters that are set and valid."""
         self.is_valid()
         return {name: value for name, value in self.cleaned_data.items() if value not in (None, "", [])}
+
+
+class ClientFilterForm(FilterForm):
+    """Filters of a list over all clients: it is searched, and narrowed to one that this person sees."""
+
+    client = forms.ModelChoiceField(
+        queryset=Client.objects.none(), to_field_name="slug", required=False, empty_label=gettext_lazy("Every client")
+    )
+    field_order = ("q", "client")
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["client"].queryset = visible_clients(user)  # type: ignore[attr-defined]

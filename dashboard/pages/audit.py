@@ -22,13 +22,13 @@ from django.views.decorators.http import require_POST
 
 from dashboard.audit_words import AREAS, actions_saying, prefixes_of, words_of
 from dashboard.csv import csv_response
-from dashboard.forms import FilterForm
+from dashboard.forms import ClientFilterForm
 from dashboard.pages.owner import owner_only
 from dashboard.paging import page_of
 from dashboard.render import PageRequest, actor_of, render_page
 from secrets_vault import audit
 from secrets_vault.access import visible_clients
-from secrets_vault.models import AuditEvent, AuditPerson, Client, User
+from secrets_vault.models import AuditEvent, AuditPerson, User
 from secrets_vault.people.step_up import step_up_required
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 CSV_HEADER = ("seq", "at_utc", "action", "words", "actor", "actor_kind", "client", "object", "object_kind", "details")
 
 
-class AuditFilter(FilterForm):
+class AuditFilter(ClientFilterForm):
     """Who, what, whose, when."""
 
     q = forms.CharField(
@@ -45,18 +45,11 @@ class AuditFilter(FilterForm):
         label=gettext_lazy("Search"),
         widget=forms.TextInput(attrs={"type": "search", "placeholder": gettext_lazy("Person, object or action")}),
     )
-    client = forms.ModelChoiceField(
-        queryset=Client.objects.none(), to_field_name="slug", required=False, empty_label=gettext_lazy("Every client")
-    )
     area = forms.ChoiceField(
         required=False, label=gettext_lazy("Area"), choices=[("", gettext_lazy("Everything")), *AREAS.items()]
     )
     since = forms.DateField(required=False, label=gettext_lazy("From"), widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(required=False, label=gettext_lazy("To"), widget=forms.DateInput(attrs={"type": "date"}))
-
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["client"].queryset = visible_clients(user)  # type: ignore[attr-defined]
 
 
 def trail(request: PageRequest) -> HttpResponse:

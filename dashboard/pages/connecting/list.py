@@ -14,12 +14,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from dashboard.csv import csv_response
-from dashboard.forms import FilterForm
+from dashboard.forms import ClientFilterForm
 from dashboard.names import name_providers, provider_names
 from dashboard.paging import page_of
 from dashboard.render import PageRequest, render_page
 from integrations.models import CallHour, Connection
-from secrets_vault.access import visible_clients
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -33,7 +32,7 @@ CSV_HEADER = ("connection", "name", "client", "environment", "provider", "kind",
 SEARCHED = ("slug", "label", "client__name", "provider_key", "account_id", "account_name")
 
 
-class ConnectionFilter(FilterForm):
+class ConnectionFilter(ClientFilterForm):
     """Search by name or account; narrow by client, environment, provider and status."""
 
     q = forms.CharField(
@@ -41,20 +40,13 @@ class ConnectionFilter(FilterForm):
         label=gettext_lazy("Search"),
         widget=forms.TextInput(attrs={"type": "search", "placeholder": gettext_lazy("Name, provider or account")}),
     )
-    client = forms.ModelChoiceField(
-        queryset=Connection.objects.none(),
-        to_field_name="slug",
-        required=False,
-        empty_label=gettext_lazy("Every client"),
-    )
     environment = forms.ChoiceField(required=False)
     provider = forms.ChoiceField(required=False)
     status = forms.ChoiceField(required=False, choices=[("", gettext_lazy("Every state")), *Connection.Status.choices])
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, user=user, **kwargs)
         mine = Connection.objects.visible_to(user).order_by()
-        self.fields["client"].queryset = visible_clients(user)  # type: ignore[attr-defined]
         environments = sorted(set(mine.values_list("environment__slug", flat=True).distinct()))
         names = provider_names(mine.values_list("provider_key", flat=True).distinct())
         self._choose("environment", _("Every environment"), [(slug, slug) for slug in environments])

@@ -9,13 +9,12 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from dashboard.forms import FilterForm, PageForm
+from dashboard.forms import ClientFilterForm, PageForm
 from dashboard.pages.vault.forms import SecretText
 from integrations.handover.making import LEAST_PASSPHRASE, MOST_VIEWS, Terms
 from integrations.handover.state import STATES
 from integrations.links.words import catalogues
 from integrations.models import Handover
-from secrets_vault.access import visible_clients
 from secrets_vault.models import Client
 
 if TYPE_CHECKING:
@@ -136,7 +135,7 @@ class ShareTextForm(LinkOptions):
             field.required, field.empty_label = True, None
 
 
-class HandoverFilter(FilterForm):
+class HandoverFilter(ClientFilterForm):
     """Which links: by words, client and state."""
 
     q = forms.CharField(
@@ -144,15 +143,8 @@ class HandoverFilter(FilterForm):
         label=gettext_lazy("Search"),
         widget=forms.TextInput(attrs={"type": "search", "placeholder": gettext_lazy("What it is, or who reads it")}),
     )
-    client = forms.ModelChoiceField(
-        queryset=Client.objects.none(), to_field_name="slug", required=False, empty_label=gettext_lazy("Every client")
-    )
     state = forms.ChoiceField(
         required=False,
         label=gettext_lazy("State"),
         choices=[("", gettext_lazy("Every state")), *((name, STATE_WORDS[name][1]) for name in STATES)],
     )
-
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["client"].queryset = visible_clients(user)  # type: ignore[attr-defined]

@@ -14,14 +14,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from dashboard.csv import csv_response
-from dashboard.forms import FilterForm
+from dashboard.forms import ClientFilterForm
 from dashboard.pages.client import find_client, tabs_for
 from dashboard.pages.connecting.list import can_add
 from dashboard.pages.requests.state import RequestRow, loaded, rows_of
 from dashboard.paging import page_of
 from dashboard.render import PageRequest, render_page
 from integrations.models import ClientLink
-from secrets_vault.access import visible_clients
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -53,7 +52,7 @@ SEARCHED = (
 AT_ONCE = 200
 
 
-class RequestFilter(FilterForm):
+class RequestFilter(ClientFilterForm):
     """Search by address, client or service; narrow by client, kind and state."""
 
     q = forms.CharField(
@@ -61,18 +60,8 @@ class RequestFilter(FilterForm):
         label=gettext_lazy("Search"),
         widget=forms.TextInput(attrs={"type": "search", "placeholder": gettext_lazy("Address, client or service")}),
     )
-    client = forms.ModelChoiceField(
-        queryset=ClientLink.objects.none(),
-        to_field_name="slug",
-        required=False,
-        empty_label=gettext_lazy("Every client"),
-    )
     kind = forms.ChoiceField(required=False, choices=KINDS)
     state = forms.ChoiceField(required=False, label=gettext_lazy("State"), choices=STATES)
-
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["client"].queryset = visible_clients(user)  # type: ignore[attr-defined]
 
 
 @login_required

@@ -10,11 +10,10 @@ from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
-from dashboard.forms import FilterForm
+from dashboard.forms import ClientFilterForm
 from dashboard.names import name_providers
 from dashboard.paging import page_of
 from dashboard.render import PageRequest, render_page
-from secrets_vault.access import visible_clients
 from secrets_vault.models import StoredSecret
 
 if TYPE_CHECKING:
@@ -24,19 +23,13 @@ if TYPE_CHECKING:
 SHOWN_KINDS = [(kind.value, kind.label) for kind in StoredSecret.Kind if kind != StoredSecret.Kind.SYSTEM]
 
 
-class SecretFilter(FilterForm):
+class SecretFilter(ClientFilterForm):
     """Search by name, place or last four; narrow by client, environment and kind."""
 
     q = forms.CharField(
         required=False,
         label=gettext_lazy("Search"),
         widget=forms.TextInput(attrs={"type": "search", "placeholder": gettext_lazy("Name, place or last four")}),
-    )
-    client = forms.ModelChoiceField(
-        queryset=StoredSecret.objects.none(),
-        to_field_name="slug",
-        required=False,
-        empty_label=gettext_lazy("Every client"),
     )
     kind = forms.ChoiceField(required=False, choices=[("", gettext_lazy("Every kind")), *SHOWN_KINDS])
     shown = forms.ChoiceField(
@@ -48,10 +41,6 @@ class SecretFilter(FilterForm):
             ("production", gettext_lazy("Production only")),
         ],
     )
-
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["client"].queryset = visible_clients(user)  # type: ignore[attr-defined]
 
 
 def secrets(request: PageRequest) -> HttpResponse:

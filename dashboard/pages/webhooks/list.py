@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST
 
 from dashboard.choosing import chosen_ids
 from dashboard.csv import csv_response
-from dashboard.forms import FilterForm
+from dashboard.forms import ClientFilterForm
 from dashboard.pages.connecting.list import can_add
 from dashboard.pages.webhooks.schemes import keys_matching, scheme_name
 from dashboard.pages.webhooks.state import Row, rows_of
@@ -28,7 +28,6 @@ from dashboard.render import PageRequest, actor_of, render_page
 from integrations.models import WebhookDelivery, WebhookEndpoint
 from integrations.webhooks import targets
 from integrations.webhooks.endpoints import NO_VERIFICATION
-from secrets_vault.access import visible_clients
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -53,7 +52,7 @@ BULK = [("pause", gettext_lazy("Pause handing on")), ("resume", gettext_lazy("Re
 AT_ONCE = 200
 
 
-class EndpointFilter(FilterForm):
+class EndpointFilter(ClientFilterForm):
     """Search by name, address or vendor; narrow by client, scheme and state."""
 
     q = forms.CharField(
@@ -61,18 +60,11 @@ class EndpointFilter(FilterForm):
         label=gettext_lazy("Search"),
         widget=forms.TextInput(attrs={"type": "search", "placeholder": gettext_lazy("Name, address or vendor")}),
     )
-    client = forms.ModelChoiceField(
-        queryset=WebhookEndpoint.objects.none(),
-        to_field_name="slug",
-        required=False,
-        empty_label=gettext_lazy("Every client"),
-    )
     scheme = forms.ChoiceField(required=False, label=gettext_lazy("Scheme"))
     state = forms.ChoiceField(required=False, label=gettext_lazy("State"), choices=STATES)
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["client"].queryset = visible_clients(user)  # type: ignore[attr-defined]
+        super().__init__(*args, user=user, **kwargs)
         keys = WebhookEndpoint.objects.visible_to(user).order_by().values_list("scheme_key", flat=True).distinct()
         named = sorted(((key, scheme_name(key)) for key in keys), key=lambda pair: pair[1].lower())
         self.fields["scheme"].choices = [("", _("Every scheme")), *named]  # type: ignore[attr-defined]
