@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.db.models import Q
 from django.forms.utils import pretty_name
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
@@ -55,6 +59,11 @@ class FilterForm(_Plain, forms.Form):
         """Return the filters that are set and valid."""
         self.is_valid()
         return {name: value for name, value in self.cleaned_data.items() if value not in (None, "", [])}
+
+
+def any_holds(columns: Iterable[str], word: str) -> Q:
+    """Return the condition that at least one of these columns holds a word that was searched for."""
+    return reduce(or_, (Q(**{f"{column}__icontains": word}) for column in columns))
 
 
 class ClientFilterForm(FilterForm):

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib.auth.decorators import login_required
-from django.db.models import Max, Q
+from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from dashboard.csv import csv_response
-from dashboard.forms import ClientFilterForm
+from dashboard.forms import ClientFilterForm, any_holds
 from dashboard.names import name_providers, provider_names
 from dashboard.paging import page_of
 from dashboard.render import PageRequest, render_page
@@ -87,10 +87,7 @@ def _matching(chosen: dict[str, Any], user: User) -> VisibleQuerySet:
     names = {"client": "client", "environment": "environment__slug", "provider": "provider_key", "status": "status"}
     rows = rows.filter(**{column: chosen[name] for name, column in names.items() if name in chosen})
     for word in str(chosen.get("q", "")).split():
-        found = Q()
-        for column in SEARCHED:
-            found |= Q(**{f"{column}__icontains": word})
-        rows = rows.filter(found)
+        rows = rows.filter(any_holds(SEARCHED, word))
     return rows
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from dashboard.csv import csv_response
-from dashboard.forms import ClientFilterForm
+from dashboard.forms import ClientFilterForm, any_holds
 from dashboard.pages.client import find_client, tabs_for
 from dashboard.pages.connecting.list import can_add
 from dashboard.pages.requests.state import RequestRow, loaded, rows_of
@@ -92,10 +92,7 @@ def matching(chosen: dict[str, Any], user: User, *, now: datetime) -> VisibleQue
     if "state" in chosen:
         rows = rows.filter(_in_state(chosen["state"], now=now))
     for word in str(chosen.get("q", "")).split():
-        found = Q()
-        for column in SEARCHED:
-            found |= Q(**{f"{column}__icontains": word})
-        rows = rows.filter(pk__in=ClientLink.objects.filter(found).values("pk"))
+        rows = rows.filter(pk__in=ClientLink.objects.filter(any_holds(SEARCHED, word)).values("pk"))
     return rows
 
 
