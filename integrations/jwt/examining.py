@@ -11,8 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from integrations.jwt.keys import ASYMMETRIC, HMAC, MIN_RSA_BITS, CheckingKey, chosen, is_weak
-from integrations.jwt.parts import NotAJWT, UnverifiedJWT, audiences, seconds
-from integrations.jwt.unreadable import sentence
+from integrations.jwt.parts import UnverifiedJWT, audiences, seconds
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -62,11 +61,6 @@ def examine(token: UnverifiedJWT, wanted: Wanted, *, now: datetime) -> Examined:
     """Judge a JWT against what is wanted of it."""
     signature, found = _signature(token, wanted)
     return Examined(token, signature, [*found, *_header(token), *_times(token, now), *_parties(token, wanted)])
-
-
-def why_unreadable(error: NotAJWT) -> str:
-    """Return why a text is no JWT, as a sentence."""
-    return sentence(error.code, error.part)
 
 
 def _signature(token: UnverifiedJWT, wanted: Wanted) -> tuple[str, list[Finding]]:

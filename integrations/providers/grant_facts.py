@@ -55,7 +55,6 @@ class AssertionFacts:
     key_encoding: str = "pem"
     claims: tuple[Claim, ...] = (Claim("iss", "Issuer (iss)"), Claim("sub", "Subject (sub)", is_optional=True))
     token_at: str = "access_token"  # noqa: S105 - a field's name
-    expires_at_field: str = ""
 
     def __post_init__(self) -> None:
         one_of("alg", self.alg, ASSERTION_ALGS)

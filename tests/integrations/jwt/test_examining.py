@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from integrations.jwt.examining import Wanted, examine, why_unreadable
+from integrations.jwt.examining import Wanted, examine
 from integrations.jwt.fetching import KeysNotFetched, fetched_keys
 from integrations.jwt.keys import BadKey, CheckingKey, public_keys, shared_secret
 from integrations.jwt.parts import MOST_CHARACTERS, NotAJWT, cut
+from integrations.jwt.unreadable import sentence
 from integrations.outbound import Answer, HostRefused
 from tests.integrations.jwt.making import jwks, key_of, part, signed
 
@@ -109,7 +110,7 @@ def test_what_two_readers_could_read_in_two_ways_is_no_jwt(text, code):
     with pytest.raises(NotAJWT) as refused:
         cut(text)
     assert refused.value.code == code
-    assert why_unreadable(refused.value)
+    assert sentence(refused.value.code, refused.value.part)
 
 
 @pytest.mark.parametrize(
