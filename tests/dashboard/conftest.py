@@ -1,5 +1,6 @@
 """The cast: Ada manages Acme, Ben may only look, Cora is a stranger, Olive owns the installation."""
 
+import re
 from contextlib import contextmanager
 
 import pytest
@@ -70,3 +71,22 @@ def at_most_queries(django_assert_max_num_queries):
             yield
 
     return limited
+
+
+@pytest.fixture
+def desk(page, shared_keylodge):
+    """A consultant who is signed in, has the client Acme, and started the sandbox."""
+    email, password = shared_keylodge.make_owner(name="Mara Vogt")
+    page.goto(f"{shared_keylodge.url}/accounts/login/")
+    page.fill("[name=login]", email)
+    page.fill("[name=password]", password)
+    page.click("main button[type=submit]")
+    page.wait_for_url(re.compile(r"(?<!login)/$"))
+    page.goto(f"{shared_keylodge.url}/sandbox/")
+    page.get_by_role("button", name="Start the sandbox").click()
+    page.get_by_role("heading", name="Make trouble").wait_for()
+    page.goto(f"{shared_keylodge.url}/clients/new/")
+    page.fill("[name=name]", "Acme")
+    page.click("main form button.primary")
+    page.wait_for_url("**/clients/acme/")
+    return page

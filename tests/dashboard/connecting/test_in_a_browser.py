@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,25 +12,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
-
-
-@pytest.fixture
-def desk(page: Page, shared_keylodge) -> Page:
-    """A consultant who is signed in, has the client Acme, and started the sandbox."""
-    email, password = shared_keylodge.make_owner(name="Mara Vogt")
-    page.goto(f"{shared_keylodge.url}/accounts/login/")
-    page.fill("[name=login]", email)
-    page.fill("[name=password]", password)
-    page.click("main button[type=submit]")
-    page.wait_for_url(re.compile(r"(?<!login)/$"))
-    page.goto(f"{shared_keylodge.url}/sandbox/")
-    page.get_by_role("button", name="Start the sandbox").click()
-    page.get_by_role("heading", name="Make trouble").wait_for()
-    page.goto(f"{shared_keylodge.url}/clients/new/")
-    page.fill("[name=name]", "Acme")
-    page.click("main form button.primary")
-    page.wait_for_url("**/clients/acme/")
-    return page
 
 
 def walk(page: Page, url: str, way: str) -> None:

@@ -19,25 +19,6 @@ BOTS = ("Slackbot-LinkExpanding 1.0", "facebookexternalhit/1.1", "Mozilla/5.0 Ba
 MINUTE_S = 60.0
 
 
-@pytest.fixture
-def desk(page: Page, shared_keylodge) -> Page:
-    """A consultant who is signed in, has the client Acme, and started the sandbox."""
-    email, password = shared_keylodge.make_owner(name="Mara Vogt")
-    page.goto(f"{shared_keylodge.url}/accounts/login/")
-    page.fill("[name=login]", email)
-    page.fill("[name=password]", password)
-    page.click("main button[type=submit]")
-    page.wait_for_url(re.compile(r"(?<!login)/$"))
-    page.goto(f"{shared_keylodge.url}/sandbox/")
-    page.get_by_role("button", name="Start the sandbox").click()
-    page.get_by_role("heading", name="Make trouble").wait_for()
-    page.goto(f"{shared_keylodge.url}/clients/new/")
-    page.fill("[name=name]", "Acme")
-    page.click("main form button.primary")
-    page.wait_for_url("**/clients/acme/")
-    return page
-
-
 def pick(page: Page, url: str, service: str, way: str) -> None:
     page.goto(f"{url}/connections/new/?client=acme")
     page.get_by_role("button", name="Next").click()
