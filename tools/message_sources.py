@@ -23,7 +23,19 @@ TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("integrations/causes/rows/", ("title", "cause", "remedy", "cause_without")),
     (
         "integrations/providers/catalogue/",
-        ("words", "notes", "label", "per", "needs", "redirect_rule", "app_steps", "scope_words", "what", "why"),
+        (
+            "words",
+            "notes",
+            "label",
+            "per",
+            "needs",
+            "redirect_rule",
+            "app_steps",
+            "steps",
+            "scope_words",
+            "what",
+            "why",
+        ),
     ),
 )
 
