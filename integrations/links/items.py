@@ -20,6 +20,8 @@ def use_up(link: ClientLink, connection: Connection, *, now: datetime, **found: 
         if not living.update(used_at=now, failed_at=None, failed_code="", sealed_token=None, remind_at=None):
             return False
         record_act(link, "link.used", actor=holder(link))
+        link.refresh_from_db(fields=["used_at", "failed_at"])
+        telling.all_done(link, now=now)
         return True
     # The link's own row first: two clients with two items each wait for one another here, not crosswise.
     if not living.update(failed_at=None, failed_code=""):

@@ -1,4 +1,7 @@
-"""A link for a client: who made it, how long it works, and what ended it. Only a keyed hash of its token is stored."""
+"""A link for a client: who made it, how long it works, and what ended it.
+
+A keyed hash of its token is stored; the token itself only sealed, and only while it may have to be mailed again.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +10,26 @@ import secrets
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
 from integrations.errors import IntegrationError
+from integrations.links.naming import names_of
 from integrations.links.words import catalogues, words_in
 from integrations.models import ClientLink, Connection
 from integrations.providers.gone import shown_provider
 from integrations.status import record
 from secrets_vault import audit, vault
 from secrets_vault.actor import Actor
-from secrets_vault.models import User
+from secrets_vault.models import Client, User
 from secrets_vault.row_checks import Opening
 from secrets_vault.secret import Secret
 
 MAX_DAYS = 7
+FIRST_REMINDER = timedelta(days=2)
 TRIES = 20
 TRIES_WITHIN = timedelta(minutes=10)
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -37,30 +43,56 @@ class LinkRefused(IntegrationError):
 
 
 def make_link(
-    connection: Connection,
+    connection: Connection, *, actor: Actor, now: datetime, days: int = 7, **terms: Any
+) -> tuple[ClientLink, str]:
+    """Return a new connect link and its address, shown this once; `terms` are those of `begin`. Raises LinkRefused."""
+    if connection.kind != Connection.Kind.OAUTH2 or connection.oauth_app_id is None:
+        raise LinkRefused("only a connection with an OAuth app can be connected by a link")
+    with transaction.atomic():
+        link, url = begin(
+            ClientLink.Kind.CONNECT,
+            connection.client,
+            actor=actor,
+            now=now,
+            days=days,
+            connection=connection,
+            **terms,
+        )
+        record_act(link, "link.made", actor=actor, days=days)
+    return link, url
+
+
+def begin(
+    kind: str,
+    client: Client,
     *,
     actor: Actor,
     now: datetime,
-    days: int = 7,
+    days: int,
     sent_to: str = "",
     language: str = "en",
+    reminds: bool = False,
+    **about: Any,
 ) -> tuple[ClientLink, str]:
-    """Return a new connect link and its address, which is shown this once. Raises LinkRefused."""
-    if connection.kind != Connection.Kind.OAUTH2 or connection.oauth_app_id is None:
-        raise LinkRefused("only a connection with an OAuth app can be connected by a link")
+    """Return the row of a new link of either kind, stored, and its address. Needs a transaction. Raises LinkRefused.
+
+    With somebody to mail it to, the token is kept sealed, so that a reminder can name the same address.
+    """
     token = new_token()
-    with transaction.atomic():
-        link = ClientLink.objects.create(
-            kind=ClientLink.Kind.CONNECT,
-            token_hash=token_hash(token),
-            client=connection.client,
-            connection=connection,
-            created_by=maker(actor),
-            expires_at=ends(now, days=days),
-            sent_to=sent_to,
-            language=known_language(language),
-        )
-        record_act(link, "link.made", actor=actor, days=days)
+    link = ClientLink(
+        kind=kind,
+        token_hash=token_hash(token),
+        client=client,
+        created_by=maker(actor),
+        expires_at=ends(now, days=days),
+        sent_to=sent_to,
+        language=known_language(language),
+        **about,
+    )
+    if sent_to:
+        link.sealed_token = seal_token(link, token)
+        link.remind_at = now + FIRST_REMINDER if reminds else None
+    link.save(force_insert=True)
     return link, address(link, token)
 
 
@@ -98,20 +130,9 @@ def letter(link: ClientLink, url: str) -> tuple[str, str]:
     database and open the link for whoever reads a copy of it.
     """
     kind = "request_" if link.connection is None else ""
-    words = words_in(
-        link.language,
-        provider="" if link.connection is None else shown_provider(link.connection).name,
-        client=link.client.name,
-        who=link.created_by.name if link.created_by else link.client.name,
-        url=url,
-        until=until(link),
-    )
+    provider = "" if link.connection is None else shown_provider(link.connection).name
+    words = words_in(link.language, provider=provider, url=url, **names_of(link))
     return words[f"{kind}mail_subject"], words[f"{kind}mail_body"]
-
-
-def until(link: ClientLink) -> str:
-    """Return when the link ends, as a person reads it anywhere."""
-    return link.expires_at.strftime("%Y-%m-%d %H:%M UTC")
 
 
 def token_hash(token: str) -> bytes:

@@ -13,7 +13,8 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from integrations import alerts, wall_clock
-from integrations.links.link import LinkRefused, address, link_state, open_token, record_act, until
+from integrations.links.link import LinkRefused, address, link_state, open_token, record_act
+from integrations.links.naming import names_of
 from integrations.links.words import words_in
 from integrations.mail import deliver
 from integrations.models import ClientLink
@@ -35,7 +36,7 @@ def may_nudge(link: ClientLink, *, now: datetime) -> str:
         return "over"
     if link.sealed_token is None or not link.sent_to:
         return "copied"
-    if _is_play(link):
+    if is_play(link):
         return "play"
     if not alerts.can_mail():
         return "no_mail"
@@ -44,10 +45,13 @@ def may_nudge(link: ClientLink, *, now: datetime) -> str:
     return ""
 
 
-def _is_play(link: ClientLink) -> bool:
+def is_play(link: ClientLink) -> bool:
     """Tell whether a link belongs to the sandbox or the demo, which mail nobody."""
     client = link.client
-    sandboxed = link.items.exists() and not link.items.filter(connection__is_sandbox=False).exists()
+    if link.connection is not None:
+        sandboxed = link.connection.is_sandbox
+    else:
+        sandboxed = link.items.exists() and not link.items.filter(connection__is_sandbox=False).exists()
     return client.is_sandbox or client.is_demo or sandboxed
 
 
@@ -67,8 +71,7 @@ def nudge(link: ClientLink, *, actor: Actor, now: datetime) -> None:
 
 
 def _reminder(link: ClientLink, url: str) -> tuple[str, str]:
-    who = link.created_by.name if link.created_by else link.client.name
-    words = words_in(link.language, who=who, client=link.client.name, url=url, until=until(link))
+    words = words_in(link.language, url=url, **names_of(link))
     return words["reminder_mail_subject"], words["reminder_mail_body"]
 
 
@@ -78,7 +81,7 @@ def remind_due(*, now: datetime) -> int:
     open_ones = ClientLink.objects.filter(
         is_time, used_at__isnull=True, revoked_at__isnull=True, expires_at__gt=now, client__archived_at__isnull=True
     )
-    due = list(open_ones.select_related("client", "created_by").order_by("remind_at")[:AT_ONCE])
+    due = list(open_ones.select_related("client", "created_by", "connection").order_by("remind_at")[:AT_ONCE])
     return sum(_remind(link, now=now) for link in due)
 
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from integrations.agency import Agency, agency
 from integrations.connections.credential import MAX_LENGTH
 from integrations.links.handing import Given, NotTaken
-from integrations.links.link import until
+from integrations.links.naming import names_of
 from integrations.links.views import account_of, scopes_in_words
 from integrations.links.words import words_in
 from integrations.models import ClientLink, Connection, LinkItem
@@ -87,23 +87,15 @@ def items_of(link: ClientLink) -> Iterator[LinkItem]:
 
 def sheet(link: ClientLink, *, language: str, chosen: int = 0, refused: NotTaken | None = None) -> Sheet:
     """Return the page in a language, with one open item unfolded."""
-    rows, us = list(items_of(link)), agency()
+    rows = list(items_of(link))
     open_ones = [number for number, item in enumerate(rows, 1) if item.done_at is None]
     unfolded = chosen if chosen in open_ones else next(iter(open_ones), 0)
-    who = link.created_by.name if link.created_by else us.name or link.client.name
-    filled = {
-        "agency": us.name or who,
-        "who": f"{who} ({us.name})" if us.name and us.name != who else who,
-        "client": link.client.name,
-        "until": until(link),
-        "done": str(len(rows) - len(open_ones)),
-        "all": str(len(rows)),
-    }
+    filled = names_of(link) | {"done": str(len(rows) - len(open_ones)), "all": str(len(rows))}
     shown = tuple(
         _shown(number, item, language, filled=filled, is_chosen=number == unfolded, refused=refused)
         for number, item in enumerate(rows, 1)
     )
-    return Sheet(link, us, words_in(language, **filled), shown)
+    return Sheet(link, agency(), words_in(language, **filled), shown)
 
 
 def _shown(

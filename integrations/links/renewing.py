@@ -21,7 +21,7 @@ def renew(link: ClientLink, *, actor: Actor, now: datetime) -> str:
     about = {
         "token_hash": token_hash(token),
         "expires_at": ends(now, days=MAX_DAYS),
-        "sealed_token": seal_token(link, token) if link.sent_to and link.kind == ClientLink.Kind.REQUEST else None,
+        "sealed_token": seal_token(link, token) if link.sent_to else None,
         "tries": 0,
     }
     living = ClientLink.objects.filter(pk=link.pk, used_at__isnull=True, revoked_at__isnull=True)

@@ -4,28 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
 from integrations.connections.credential import FIELDS
-from integrations.links.link import (
-    LinkRefused,
-    address,
-    ends,
-    known_language,
-    maker,
-    new_token,
-    record_act,
-    seal_token,
-    token_hash,
-)
+from integrations.links.link import LinkRefused, begin, record_act
 from integrations.models import ClientLink, Connection, LinkItem
 from secrets_vault.actor import Actor
 from secrets_vault.models import Client
 
 MOST_ITEMS = 12
-FIRST_REMINDER = timedelta(days=2)
 
 Takes = LinkItem.Takes
 
@@ -50,44 +40,21 @@ class Ask:
 
 
 def make_request(
-    client: Client,
-    asks: Sequence[Ask],
-    *,
-    actor: Actor,
-    now: datetime,
-    days: int = 7,
-    sent_to: str = "",
-    language: str = "en",
-    why: str = "",
-    reminds: bool = False,
+    client: Client, asks: Sequence[Ask], *, actor: Actor, now: datetime, days: int = 7, **terms: Any
 ) -> tuple[ClientLink, str]:
     """Return a new request link and its address, which is shown this once. Raises LinkRefused.
 
-    With somebody to mail it to, the token is kept sealed, so that a reminder can name the same address.
+    `terms` are those of `begin`, and `why`: the sentence that the client reads above the list.
     """
     _check(client, asks)
-    token = new_token()
     with transaction.atomic():
-        link = ClientLink(
-            kind=ClientLink.Kind.REQUEST,
-            token_hash=token_hash(token),
-            client=client,
-            created_by=maker(actor),
-            expires_at=ends(now, days=days),
-            sent_to=sent_to,
-            language=known_language(language),
-            why=why,
-        )
-        if sent_to:
-            link.sealed_token = seal_token(link, token)
-            link.remind_at = now + FIRST_REMINDER if reminds else None
-        link.save(force_insert=True)
+        link, url = begin(ClientLink.Kind.REQUEST, client, actor=actor, now=now, days=days, **terms)
         for position, ask in enumerate(asks):
             LinkItem.objects.create(
                 link=link, position=position, connection=ask.connection, takes=ask.takes, lands_as=ask.lands_as
             )
         record_act(link, "link.made", actor=actor, days=days, items=len(asks))
-    return link, address(link, token)
+    return link, url
 
 
 def _check(client: Client, asks: Sequence[Ask]) -> None:

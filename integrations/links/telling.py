@@ -47,15 +47,31 @@ class Arrived:
 
 
 def arrived(link: ClientLink) -> list[Arrived]:
-    """Return the items of a link with what is to be said about each."""
-    rows = link.items.select_related("connection__client", "connection__environment", "version")
+    """Return what a link asks for with what is to be said about each."""
     return [
         Arrived(
             item,
             shown_provider(item.connection).name,
             tuple(WARNINGS[code] for code in item.warned if code in WARNINGS),
         )
-        for item in rows
+        for item in asked(link)
+    ]
+
+
+def asked(link: ClientLink) -> list[LinkItem]:
+    """Return the items of a link. A connect link has none of its own: its one is told by the link itself."""
+    if link.connection is None:
+        return list(link.items.select_related("connection__client", "connection__environment", "version"))
+    return [
+        LinkItem(
+            link=link,
+            connection=link.connection,
+            takes=LinkItem.Takes.CONSENT,
+            done_at=link.used_at,
+            failed_at=link.failed_at,
+            failed_code=link.failed_code,
+            outcome="works" if link.used_at else "",
+        )
     ]
 
 

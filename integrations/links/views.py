@@ -20,11 +20,13 @@ from django.utils import timezone, translation
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from integrations.agency import agency
 from integrations.errors import IntegrationError
 from integrations.links import items
-from integrations.links.link import TRIES, TRIES_WITHIN, find_open, holder, note_opened, until
+from integrations.links.link import count_try, find_open, holder, note_opened
+from integrations.links.naming import names_of
 from integrations.links.words import catalogues, language_of, words_in
-from integrations.models import ClientLink, Connection, Handover, OAuthFlow
+from integrations.models import ClientLink, Connection, Handover
 from integrations.oauth import flow
 from integrations.oauth.keeping import oauth_facts
 from integrations.oauth.scopes import to_ask_for
@@ -47,7 +49,7 @@ def connect(request: HttpRequest, token: str) -> HttpResponse:
         return _page(request, link, "links/connect.html")
     if not is_from_our_page(request):
         return notice(request, "elsewhere", status=HTTPStatus.FORBIDDEN, link=link)
-    if is_busy(link, now=now):
+    if not count_try(link, now=now):
         return notice(request, "busy", status=HTTPStatus.TOO_MANY_REQUESTS, link=link)
     return _lead_on(request, link, now=now)
 
@@ -60,12 +62,6 @@ def is_from_our_page(request: HttpRequest) -> bool:
     except ValueError:
         return False
     return f"{parts.scheme}://{parts.netloc}" == settings.KEYLODGE_PUBLIC_URL
-
-
-def is_busy(link: ClientLink, *, now: datetime) -> bool:
-    """Tell whether a link has begun as many consents as it may for now."""
-    recent = OAuthFlow.objects.filter(link=link, expires_at__gt=now + flow.LIFETIME - TRIES_WITHIN)
-    return recent.count() >= TRIES
 
 
 def _lead_on(request: HttpRequest, link: ClientLink, *, now: datetime) -> HttpResponse:
@@ -89,18 +85,12 @@ def _connection(link: ClientLink) -> Connection:
 def _page(request: HttpRequest, link: ClientLink, template: str, **more: Any) -> HttpResponse:
     connection, language = _connection(link), language_of(request, link.language)
     provider = shown_provider(connection)
-    words = words_in(
-        language,
-        provider=provider.name,
-        client=connection.client.name,
-        who=link.created_by.name if link.created_by else connection.client.name,
-        account=account_of(connection),
-        until=until(link),
-    )
+    words = words_in(language, provider=provider.name, account=account_of(connection), **names_of(link))
     context = {
         "words": words,
         "page_language": language,
         "connection": connection,
+        "agency": agency(),
         "provider": provider,
         "scopes": scopes_in_words(connection, provider, language),
         "account": connection.expected_account_id or (connection.account_id and account_of(connection)),

@@ -15,12 +15,12 @@ from django.db import transaction
 from integrations import outbound, tokens
 from integrations.connections.probing import probe
 from integrations.errors import IntegrationError
+from integrations.links.link import revoke_link
 from integrations.models import ClientLink, Connection, GatewayToken, Offboarding, OffboardingItem, WebhookEndpoint
 from integrations.oauth.revoke import disconnect
 from integrations.oauth.session import Send
 from integrations.offboarding.steps import Stage, move, record
 from integrations.webhooks import changing
-from secrets_vault import audit
 from secrets_vault.actor import SYSTEM, Actor
 from secrets_vault.errors import VaultError
 
@@ -76,9 +76,7 @@ def _endpoint(item: OffboardingItem, now: datetime) -> Result:
 def _link(item: OffboardingItem, now: datetime) -> Result:
     link = ClientLink.objects.filter(pk=item.object_id, revoked_at=None, used_at=None).first()
     if link is not None:
-        with transaction.atomic():
-            ClientLink.objects.filter(pk=link.pk, revoked_at=None, used_at=None).update(revoked_at=now)
-            audit.record("link.revoked", actor=SYSTEM, client=link.client_id, subject=link)
+        revoke_link(link, actor=SYSTEM, now=now)
     return Outcome.REVOKED, ""
 
 

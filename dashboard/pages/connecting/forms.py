@@ -29,7 +29,7 @@ DAYS = [
 
 
 class LinkTerms(PageForm):
-    """How long a connect link works, in which language, and whom to mail it to."""
+    """How long a link works, in which language, whom to mail it to, and whether to remind them."""
 
     days = forms.ChoiceField(label=gettext_lazy("Link works for"), choices=DAYS, initial="3")
     sent_to = forms.EmailField(
@@ -37,6 +37,12 @@ class LinkTerms(PageForm):
         required=False,
         widget=forms.EmailInput(attrs={"autocomplete": "off"}),
         help_text=gettext_lazy("The client's address. Left empty, you copy the link and send it yourself."),
+    )
+    reminds = forms.BooleanField(
+        label=gettext_lazy("Remind the client every two days, three times at most"),
+        required=False,
+        initial=True,
+        help_text=gettext_lazy("Only when the link is mailed from here, and only while something is open."),
     )
     language = forms.ChoiceField(label=gettext_lazy("Language of the page"), choices=[])
 

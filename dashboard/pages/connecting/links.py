@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from smtplib import SMTPException
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -21,12 +20,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboard.pages.connecting import picker
 from dashboard.pages.connecting.forms import LinkTerms
-from dashboard.pages.settings.mail import why
+from dashboard.pages.requests.sending import send
 from dashboard.render import PageRequest, actor_of, render_page
 from integrations.alerts import can_mail
 from integrations.links import link_state, make_link, revoke_link
-from integrations.links.link import LinkRefused, letter
-from integrations.mail import deliver
+from integrations.links.link import LinkRefused
 from integrations.models import ClientLink, Connection
 from integrations.providers.gone import shown_provider
 from secrets_vault.access import can_manage
@@ -68,7 +66,7 @@ FAILURES = {
 
 @dataclass(frozen=True)
 class LinkRow:
-    """One link as the page shows it. The address itself is not stored anywhere."""
+    """One link as a page shows it, without its address."""
 
     link: ClientLink
     tone: str
@@ -107,7 +105,7 @@ def links(request: PageRequest, slug: str) -> HttpResponse:
             except LinkRefused as refused:
                 form.add_error(None, str(refused))
             else:
-                send_fresh(request, connection, link)
+                send_fresh(request, link)
                 return HttpResponseRedirect(reverse("dashboard:connection_links", args=[slug]))
     context = _context(request, connection) | {"form": form, "can_send": can_send}
     return render_page(request, "dashboard/connecting/links.html", context, status=422 if form.is_bound else 200)
@@ -123,6 +121,7 @@ def _context(request: PageRequest, connection: Connection) -> dict[str, Any]:
     now = timezone.now()
     rows = ClientLink.objects.visible_to(request.user).filter(connection=connection).select_related("created_by")
     kept = request.session.pop(FRESH, None)
+    is_play = connection.is_sandbox or connection.client.is_sandbox or connection.client.is_demo
     return {
         "connection": connection,
         "provider": shown_provider(connection),
@@ -130,7 +129,8 @@ def _context(request: PageRequest, connection: Connection) -> dict[str, Any]:
         "fresh": kept if kept and kept["slug"] == connection.slug else None,
         "rows": [row_of(link, now=now) for link in rows[:MOST]],
         "is_https": settings.IS_HTTPS,
-        "can_mail": can_mail() and not connection.is_sandbox,
+        "can_mail": can_mail() and not is_play,
+        "is_play": is_play,
     }
 
 
@@ -144,30 +144,15 @@ def hand_out(request: PageRequest, connection: Connection, terms: dict[str, Any]
         days=int(terms["days"]),
         sent_to=terms["sent_to"],
         language=terms["language"],
+        reminds=terms["reminds"],
     )
     request.session[FRESH] = {"slug": connection.slug, "url": url}
     return link
 
 
-def send_fresh(request: PageRequest, connection: Connection, link: ClientLink) -> None:
+def send_fresh(request: PageRequest, link: ClientLink) -> None:
     """Mail the link that was just made, outside any transaction, and say how it went."""
-    if not link.sent_to:
-        return
-    if connection.is_sandbox or not can_mail():
-        said = (
-            _("Not mailed: the sandbox mails nobody. Copy the link and send it to {who} yourself.")
-            if connection.is_sandbox
-            else _("Not mailed: no mail server is set up. Copy the link and send it to {who} yourself.")
-        )
-        messages.info(request, said.format(who=link.sent_to))
-        return
-    try:
-        # Sent here and never queued: what is queued is stored, and a link's address is not.
-        deliver(link.sent_to, *letter(link, request.session[FRESH]["url"]))
-    except (OSError, SMTPException) as problem:
-        messages.warning(request, _("{why} Copy the link and send it yourself.").format(why=why(problem)))
-    else:
-        messages.success(request, _("Mailed to {sent_to}.").format(sent_to=link.sent_to))
+    send(request, link, request.session[FRESH]["url"])
 
 
 @login_required

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from dashboard.csv import csv_response
 from dashboard.forms import ClientFilterForm, any_holds
 from dashboard.names import name_providers, provider_names
+from dashboard.pages.requests.state import waiting_links
 from dashboard.paging import page_of
 from dashboard.render import PageRequest, render_page
 from integrations.models import CallHour, Connection
@@ -66,8 +67,9 @@ def connections(request: PageRequest) -> HttpResponseBase:
     page = page_of(rows, request)
     now = timezone.now()
     last = last_calls([row.pk for row in page], now=now)
+    asked = waiting_links(page, request.user, now=now)
     for row in name_providers(page):
-        row.last_call = last.get(row.pk, "")
+        row.last_call, row.asked = last.get(row.pk, ""), asked.get(row.pk)
     context = {
         "page": page,
         "filters": filters,

@@ -206,7 +206,7 @@ def _make_link(request: PageRequest, form: LinkedConnection) -> HttpResponse:
         connection = _create(request, form, kind="oauth2")
         link = hand_out(request, connection, form.cleaned_data)
     _remember(request, connection)
-    send_fresh(request, connection, link)
+    send_fresh(request, link)
     return HttpResponseRedirect(reverse("dashboard:connection_links", args=[connection.slug]))
 
 

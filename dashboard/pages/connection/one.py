@@ -11,7 +11,6 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from dashboard.names import name_providers
-from dashboard.pages.connecting.links import row_of
 from dashboard.pages.connection.account import choices_of, pinned_of
 from dashboard.pages.connection.callers import DAYS, callers_of, day_of_connection
 from dashboard.pages.connection.finding import visible_connection
@@ -20,6 +19,7 @@ from dashboard.pages.connection.health import changes_of
 from dashboard.pages.connection.life import deaths_of, life_of, rights_of
 from dashboard.pages.connection.recipes import example_path, gateway_url, n8n_workflow, recipes_for
 from dashboard.pages.connection.state import state_of
+from dashboard.pages.requests.state import links_of
 from dashboard.render import PageRequest, render_page, wants_part
 from dashboard.tightest import Tight
 from integrations.connections import living_tokens
@@ -90,7 +90,7 @@ def details_of(found: Connection, request: PageRequest, *, now: datetime) -> dic
         "documented": [limit for limit in provider.limits if not limit.kinds or found.kind in limit.kinds],
         "groups": ErrorGroup.objects.filter(connection_id=found.pk)[:5],
         "versions": found.secret.versions.order_by("-number")[:5] if found.secret else [],
-        "links": [row_of(link, now=now) for link in found.links.all()[:5]],
+        "links": links_of(found, request.user, now=now),
         "events": AuditEvent.objects.visible_to(request.user).filter(object_id=str(found.pk))[:12],
         "choices": choices_of(found),
         "undecided": found.status_code == CHOICE_NEEDED,

@@ -39,12 +39,6 @@ class RequestTerms(LinkTerms):
         initial=LinkItem.LandsAs.CURRENT,
         widget=forms.RadioSelect,
     )
-    reminds = forms.BooleanField(
-        label=gettext_lazy("Remind the client every two days, three times at most"),
-        required=False,
-        initial=True,
-        help_text=gettext_lazy("Only when the link is mailed from here, and only while something is open."),
-    )
 
     def terms(self) -> dict[str, Any]:
         """Return how the link is made."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from smtplib import SMTPException
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import HttpResponseRedirect
@@ -16,15 +14,14 @@ from django.views.decorators.http import require_http_methods
 
 from dashboard.pages.connecting import picker
 from dashboard.pages.requests.form import NewRequest
-from dashboard.pages.settings.mail import why
+from dashboard.pages.requests.sending import send
 from dashboard.pages.vault.forms import places
 from dashboard.render import PageRequest, actor_of, render_page
 from integrations.alerts import can_mail
-from integrations.links import Ask, letter, make_request
+from integrations.links import Ask, make_request
 from integrations.links.link import LinkRefused
 from integrations.links.packs import asks_of
 from integrations.links.requests import MOST_ITEMS
-from integrations.mail import deliver
 from integrations.models import ClientLink, Connection
 from secrets_vault.models import Environment
 
@@ -109,25 +106,3 @@ def _without_doubles(asks: list[Ask]) -> list[Ask]:
 def show_once(request: PageRequest, link: ClientLink, url: str) -> None:
     """Keep an address for one look at the link's page."""
     request.session[FRESH] = {"link": str(link.pk), "url": url}
-
-
-def send(request: PageRequest, link: ClientLink, url: str) -> None:
-    """Mail a link that was just made, outside any transaction, and say how it went."""
-    if not link.sent_to:
-        return
-    client = link.client
-    if client.is_sandbox or client.is_demo or not can_mail():
-        said = (
-            _("Not mailed: no mail server is set up. Copy the link and send it to {who} yourself.")
-            if not can_mail()
-            else _("Not mailed: the sandbox and the demo mail nobody. Copy the link and send it to {who} yourself.")
-        )
-        messages.info(request, said.format(who=link.sent_to))
-        return
-    try:
-        # Sent here and never queued: what is queued is stored, and a link's address is not.
-        deliver(link.sent_to, *letter(link, url))
-    except (OSError, SMTPException) as problem:
-        messages.warning(request, _("{why} Copy the link and send it yourself.").format(why=why(problem)))
-    else:
-        messages.success(request, _("Mailed to {sent_to}.").format(sent_to=link.sent_to))

@@ -18,7 +18,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboard.pages.connecting.links import FAILURES
-from dashboard.pages.requests.new import FRESH, send, show_once
+from dashboard.pages.requests.new import FRESH, show_once
+from dashboard.pages.requests.sending import send
 from dashboard.pages.requests.state import loaded, rows_of
 from dashboard.pages.settings.mail import why
 from dashboard.render import PageRequest, actor_of, render_page

@@ -90,7 +90,7 @@ def test_the_sandbox_mails_nobody(browser_of, ada, hubspot, can_mail):
     hubspot.is_sandbox = True
     hubspot.save()
     terms = {"days": "7", "language": "en", "sent_to": "office@acme.example"}
-    assert "the sandbox mails nobody" in browser_of(ada).post(AT, terms, follow=True).content.decode()
+    assert "the sandbox and the demo mail nobody" in browser_of(ada).post(AT, terms, follow=True).content.decode()
     assert mail.outbox == []
 
 
