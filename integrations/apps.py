@@ -11,6 +11,7 @@ class IntegrationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Follow the vault: a signing secret that is replaced goes on counting. Say what else is to be examined."""
+        from integrations.connections import examining as credentials
         from integrations.handover import examining as handovers
         from integrations.links import link
         from integrations.webhooks import examining, rolling  # noqa: F401  its receiver enters itself
@@ -20,4 +21,4 @@ class IntegrationsConfig(AppConfig):
             row_checks.SEALED_ELSEWHERE.append(handovers.sealed_rows)
         if examining.sealed_rows not in row_checks.SEALED_ELSEWHERE:
             row_checks.SEALED_ELSEWHERE += [examining.sealed_rows, link.sealed_rows]
-            doctor.NEED_THE_KEYS.append(examining.endpoints_are_whole)
+            doctor.NEED_THE_KEYS += [credentials.credentials_are_whole, examining.endpoints_are_whole]

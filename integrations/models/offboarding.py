@@ -64,6 +64,8 @@ class OffboardingItem(models.Model):
         TOKEN = "token", gettext_lazy("Gateway token")
         ENDPOINT = "endpoint", gettext_lazy("Webhook endpoint")
         LINK = "link", gettext_lazy("Link for the client")
+        ISSUER = "issuer", gettext_lazy("Trusted issuer of JWTs")
+        FEED = "feed", gettext_lazy("Calendar feed")
         GRANT = "grant", gettext_lazy("OAuth access")
         KEY = "key", gettext_lazy("Key at a provider")
         SECRET = "secret", gettext_lazy("Stored secret")

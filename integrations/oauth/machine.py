@@ -43,6 +43,11 @@ def can_ask(row: Connection) -> bool:
     return row.oauth_app_id is not None
 
 
+def signs_alone(row: Connection) -> bool:
+    """Tell whether the JWT that is signed here is the credential itself: no token endpoint has ever seen it."""
+    return row.kind == Connection.Kind.JWT_BEARER and oauth_facts(provider_of(row)).assertion.style == "token"
+
+
 def ask(row: Connection, *, now: datetime, send: Send) -> Grant:
     """Return a token. Raises GrantRefused; where no OAuth app is named, what is refused is the connection's own."""
     try:

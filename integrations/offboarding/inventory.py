@@ -10,12 +10,14 @@ from django.db.models import F, Max, Q
 
 from integrations.handover.state import is_open
 from integrations.models import (
+    CalendarFeed,
     Call,
     ClientLink,
     Connection,
     GatewayToken,
     Handover,
     OffboardingItem,
+    TrustedIssuer,
     WebhookEndpoint,
     WebhookEvent,
 )
@@ -25,6 +27,7 @@ from secrets_vault.models import Client, Membership, SecretField, StoredSecret
 
 Kind = OffboardingItem.Kind
 LATELY = timedelta(days=7)
+MOST_LABEL = 200
 NEVER_LISTED = (StoredSecret.Kind.SYSTEM,)
 
 
@@ -37,6 +40,8 @@ class Inventory:
     tokens: int
     endpoints: int
     links: int
+    issuers: int
+    feeds: int
     handovers: int
     people: int
     still_called: list[tuple[str, datetime]]
@@ -56,6 +61,8 @@ def inventory_of(client: Client, *, now: datetime) -> Inventory:
         tokens=living_tokens(client, now=now).count(),
         endpoints=WebhookEndpoint.objects.filter(client=client, disabled_at=None).count(),
         links=open_links(client, now=now).count(),
+        issuers=issuers(client).count(),
+        feeds=CalendarFeed.objects.filter(client=client).count(),
         handovers=open_handovers(client, now=now).count(),
         people=Membership.objects.filter(client=client, state=Membership.State.ACTIVE).count(),
         still_called=_still_called(client, now=now),
@@ -79,6 +86,11 @@ def _still_arriving(client: Client, *, now: datetime) -> list[tuple[str, datetim
 def living_tokens(client: Client, *, now: datetime) -> VisibleQuerySet:
     """Return the gateway tokens that open something today."""
     return GatewayToken.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), client=client, revoked_at=None)
+
+
+def issuers(client: Client) -> VisibleQuerySet:
+    """Return whose JWTs open a gateway token of the client's."""
+    return TrustedIssuer.objects.filter(token__client=client)
 
 
 def living_secrets(client: Client) -> VisibleQuerySet:
@@ -105,21 +117,28 @@ def items_of(client: Client, *, now: datetime) -> Iterator[OffboardingItem]:
             label=f"{token.name} ({token.prefix}…)",
             last_used_at=token.last_used_at,
         )
+    for issuer in issuers(client).select_related("token"):
+        label = f"{issuer.token.name}: {issuer.issuer}"[:MOST_LABEL]
+        yield OffboardingItem(kind=Kind.ISSUER, object_id=issuer.pk, label=label)
     for endpoint in WebhookEndpoint.objects.filter(client=client, disabled_at=None):
         yield OffboardingItem(
             kind=Kind.ENDPOINT, object_id=endpoint.pk, label=str(endpoint), last_used_at=endpoint.last_event_at
         )
     for link in open_links(client, now=now):
         yield OffboardingItem(kind=Kind.LINK, object_id=link.pk, label=str(link), last_used_at=link.opened_at)
+    for feed in CalendarFeed.objects.filter(client=client):
+        yield OffboardingItem(kind=Kind.FEED, object_id=feed.pk, label=client.name)
     yield from _credentials(client)
 
 
 def _credentials(client: Client) -> Iterator[OffboardingItem]:
-    has_one = Q(secret__isnull=False) | Q(grant_secret__isnull=False)
+    asks_itself = Q(kind=Connection.Kind.CLIENT_CREDENTIALS, oauth_app__isnull=False)
+    has_one = Q(secret__isnull=False) | Q(grant_secret__isnull=False) | asks_itself
     rows = Connection.objects.filter(has_one, client=client)
     used = set()
     for connection in rows.select_related("secret", "grant_secret", "environment"):
-        stored = connection.grant_secret or connection.secret  # the longer-lived one is what has to end
+        # The longer-lived one is what has to end; of an app that asks for itself, that is the app's own.
+        stored = connection.grant_secret or connection.secret
         provider = shown_provider(connection)
         kind = Kind.GRANT if connection.kind == Connection.Kind.OAUTH2 else Kind.KEY
         used |= {connection.secret_id, connection.grant_secret_id} - {None}
@@ -129,8 +148,8 @@ def _credentials(client: Client) -> Iterator[OffboardingItem]:
             label=f"{connection} ({connection.environment})",
             provider=provider.name,
             how_url=provider.rotation.how_url if provider.rotation else "",
-            fingerprints=fingerprints_of(stored),
-            last_used_at=stored.last_used_at,
+            fingerprints=fingerprints_of(stored) if stored else [],
+            last_used_at=stored.last_used_at if stored else None,
         )
     for stored in living_secrets(client).exclude(pk__in=used).exclude(kind="webhook_secret"):
         yield OffboardingItem(

@@ -12,13 +12,25 @@ from datetime import datetime
 
 from django.db import transaction
 
-from integrations import outbound, tokens
+from integrations import outbound, tokens, trusted_issuers
+from integrations.calendar.feeds import end_feed
 from integrations.connections.probing import probe
 from integrations.errors import IntegrationError
 from integrations.links.link import revoke_link
-from integrations.models import ClientLink, Connection, GatewayToken, Offboarding, OffboardingItem, WebhookEndpoint
+from integrations.models import (
+    CalendarFeed,
+    ClientLink,
+    Connection,
+    GatewayToken,
+    Offboarding,
+    OffboardingItem,
+    TrustedIssuer,
+    WebhookEndpoint,
+)
+from integrations.oauth.machine import can_ask
 from integrations.oauth.revoke import disconnect
 from integrations.oauth.session import Send
+from integrations.offboarding import machines
 from integrations.offboarding.steps import Stage, move, record
 from integrations.webhooks import changing
 from secrets_vault.actor import SYSTEM, Actor
@@ -56,6 +68,8 @@ def _end(item: OffboardingItem, *, now: datetime, send: Send) -> Result:
     try:
         if item.kind == Kind.GRANT:
             return _give_back(item, now=now, send=send)
+        if item.kind == Kind.KEY and (connection := _connection(item)) and connection.is_machine:
+            return machines.end_token(connection, now=now, send=send)
         return ENDERS.get(item.kind, _by_hand)(item, now)
     except (IntegrationError, VaultError) as error:
         return Outcome.FAILED, error.code
@@ -80,6 +94,18 @@ def _link(item: OffboardingItem, now: datetime) -> Result:
     return Outcome.REVOKED, ""
 
 
+def _issuer(item: OffboardingItem, now: datetime) -> Result:
+    if issuer := TrustedIssuer.objects.filter(pk=item.object_id).select_related("token__client").first():
+        trusted_issuers.end(issuer, actor=SYSTEM)
+    return Outcome.REVOKED, ""
+
+
+def _feed(item: OffboardingItem, now: datetime) -> Result:
+    if feed := CalendarFeed.objects.filter(pk=item.object_id).select_related("client", "user").first():
+        end_feed(feed, actor=SYSTEM)
+    return Outcome.REVOKED, ""
+
+
 def _by_hand(item: OffboardingItem, now: datetime) -> Result:
     return Outcome.BY_HAND, ""
 
@@ -88,6 +114,8 @@ ENDERS: dict[str, Callable[[OffboardingItem, datetime], Result]] = {
     Kind.TOKEN: _token,
     Kind.ENDPOINT: _endpoint,
     Kind.LINK: _link,
+    Kind.ISSUER: _issuer,
+    Kind.FEED: _feed,
 }
 
 
@@ -102,7 +130,8 @@ def _give_back(item: OffboardingItem, *, now: datetime, send: Send) -> Result:
 
 
 def _connection(item: OffboardingItem) -> Connection | None:
-    rows = Connection.objects.select_related("client", "environment", "oauth_app__secret", "secret__current")
+    parts = ("client", "environment", "oauth_app__secret", "secret__current", "grant_secret__current")
+    rows = Connection.objects.select_related(*parts)
     found: Connection | None = rows.filter(pk=item.object_id).first()
     return found
 
@@ -113,7 +142,10 @@ def check_item(item: OffboardingItem, *, actor: Actor, now: datetime, send: Send
     Only an answer that refuses the key proves its end; an outage proves nothing and changes nothing.
     """
     connection = _connection(item) if item.kind == Kind.KEY else None
-    if connection is None or (connection.secret is None and connection.grant_secret is None):
+    if connection is None or not (connection.secret or can_ask(connection)):
+        return item.outcome
+    if connection.is_machine:
+        _settle(item, *_let_in(connection, now=now, send=send), now=now, actor=actor)
         return item.outcome
     result = probe(connection, actor=actor, now=now, send=send)
     if result.is_good or result.outcome == "other_account":
@@ -123,6 +155,13 @@ def check_item(item: OffboardingItem, *, actor: Actor, now: datetime, send: Send
     else:
         _settle(item, Outcome.BY_HAND, result.outcome, now=now, actor=actor)
     return item.outcome
+
+
+def _let_in(connection: Connection, *, now: datetime, send: Send) -> Result:
+    try:
+        return machines.is_still_let_in(connection, now=now, send=send)
+    except (IntegrationError, VaultError) as error:
+        return Outcome.BY_HAND, error.code
 
 
 def _settle(item: OffboardingItem, outcome: str, code: str, *, now: datetime, actor: Actor) -> None:
