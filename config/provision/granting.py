@@ -7,7 +7,8 @@ from typing import Any
 from config.provision.reading import ConnectionSpec
 from config.provision.run import Run
 from integrations.connections.credential import BadValue
-from integrations.connections.granting import connect_jwt, read_pasted
+from integrations.connections.granting import connect_jwt
+from integrations.connections.pasted_key import check_claims, read_pasted
 from integrations.models import Connection
 from integrations.oauth.keeping import oauth_facts, provider_of
 from integrations.status import Status, swap
@@ -67,8 +68,10 @@ def _is_same(connection: Connection, spec: ConnectionSpec) -> bool:
     assert connection.grant_secret is not None  # noqa: S101 - for the type checker; the caller looked
     assert spec.key is not None  # noqa: S101 - as above
     try:
-        pasted = read_pasted(spec.key, oauth_facts(provider_of(connection)).assertion)
+        facts = oauth_facts(provider_of(connection)).assertion
+        pasted = read_pasted(spec.key, facts)
+        wanted = check_claims({**pasted.claims, **(spec.claims or {})}, facts)
         is_held = vault.holds(connection.grant_secret, {"private_key": pasted.private_key})
     except (BadValue, Unreadable):
         return False
-    return is_held and {**pasted.claims, **(spec.claims or {})} == connection.claims
+    return is_held and wanted == connection.claims

@@ -28,7 +28,7 @@ SECRET_SLOTS = {
     "client_secret_basic": "header:authorization",
     "private_key_jwt": "body:client_assertion",
 }
-ASSERTION_SLOT = "body:assertion"
+ASSERTION_SLOTS = {"form": "body:assertion", "client": "body:client_assertion"}
 EARLY = 0.8
 JITTER = 0.05
 
@@ -75,8 +75,8 @@ def app_slot(facts: OAuthFacts) -> str:
 
 
 def assertion_slot(facts: OAuthFacts) -> str:
-    """Return where a JWT signed with a private key goes. The key itself goes nowhere."""
-    return ASSERTION_SLOT if facts.assertion.style == "form" else "header:authorization"
+    """Return where a JWT goes. The key that signs it goes nowhere."""
+    return ASSERTION_SLOTS.get(facts.assertion.style, "header:authorization")
 
 
 def grant_url(connection: Connection, facts: OAuthFacts) -> str:

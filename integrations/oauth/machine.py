@@ -7,7 +7,6 @@ the next request brings another token.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -22,10 +21,12 @@ from integrations.oauth.keeping import (
     oauth_facts,
     provider_of,
 )
-from integrations.oauth.private_keys import BadPrivateKey, lives_for_s, signed
+from integrations.oauth.private_keys import BadPrivateKey, fingerprint, lives_for_s, signed
 from integrations.oauth.session import AuthorizationServer, Send
+from integrations.providers.grant_facts import OF_THE_APP, OF_THE_KEY, AssertionFacts
 from integrations.providers.oauth_facts import OAuthFacts
 from integrations.providers.parts import MACHINE_KINDS
+from integrations.providers.templates import fill_header, names
 from secrets_vault import vault
 from secrets_vault.actor import SYSTEM
 from secrets_vault.secret import Secret
@@ -70,13 +71,19 @@ def _scopes(row: Connection) -> list[str]:
 def _by_assertion(row: Connection, *, now: datetime, send: Send) -> Grant:
     facts = oauth_facts(provider_of(row))
     url = grant_url(row, facts)
-    jwt = signed(
-        _key(row, facts, url), facts.assertion, _claims(row, facts, url), jti=secrets.token_urlsafe(24), now=now
-    )
+    jwt = assertion(row, facts, url, key=_key(row, facts, url), now=now)
     if facts.assertion.style == "token":
         return Grant(jwt, None, lives_for_s(facts.assertion), None, None)
     server = _server(row, facts, send=send)
     return server.for_assertion(jwt, url=url, scopes=_scopes(row), now=now)
+
+
+def assertion(row: Connection, facts: OAuthFacts, url: str, *, key: Secret, now: datetime) -> Secret:
+    """Return the JWT: signed now, or the one that the provider signed and a person pasted."""
+    if facts.assertion.is_ready_made:
+        return key
+    claims = claims_of(row, facts, url) | made_claims(row, facts.assertion, key)
+    return signed(key, facts.assertion, claims, jti=secrets.token_urlsafe(24), now=now)
 
 
 def _server(row: Connection, facts: OAuthFacts, *, send: Send) -> AuthorizationServer:
@@ -94,11 +101,27 @@ def _key(row: Connection, facts: OAuthFacts, url: str) -> Secret:
     return vault.use(stored, actor=SYSTEM, purpose="sign")["private_key"]
 
 
-def _claims(row: Connection, facts: OAuthFacts, url: str) -> Mapping[str, Any]:
-    """Return what the JWT says beside its times. What stands in the address is said there."""
-    own = {name: value for name, value in row.claims.items() if f"{{{name}}}" not in facts.assertion.url}
-    claims = {"aud": facts.assertion.audience or url} | own
-    scope = facts.scope_separator.join(_scopes(row))
-    if facts.assertion.scope_in == "claim" and scope:
-        claims.setdefault("scope", scope)
+def claims_of(row: Connection, facts: OAuthFacts, url: str) -> dict[str, Any]:
+    """Return what the JWT says beside its times, as a person typed it. What stands elsewhere is said there."""
+    own, parts = facts.assertion, {claim.name for claim in facts.assertion.claims if claim.is_part}
+    said = {name: value for name, value in row.claims.items() if f"{{{name}}}" not in own.url and name not in parts}
+    claims: dict[str, Any] = {"aud": own.audience or url} | said
+    scopes = _scopes(row)
+    if own.scope_in == "claim" and scopes:
+        claims.setdefault("scope", facts.scope_separator.join(scopes))
+    if own.scope_in == "list" and scopes:
+        claims.setdefault("scope", scopes)
     return claims
+
+
+def made_claims(row: Connection, facts: AssertionFacts, key: Secret) -> dict[str, str]:
+    """Return the claims that are made of others, of the app's client id, or of the key."""
+    if not facts.made:
+        return {}
+    values = dict(row.claims) | {OF_THE_APP: row.oauth_app.client_id if row.oauth_app else ""}
+    if any(OF_THE_KEY in names(text) for text in facts.made.values()):
+        values[OF_THE_KEY] = fingerprint(key, facts)
+    try:
+        return {name: fill_header(text, values) for name, text in facts.made.items()}
+    except ValueError:
+        raise CannotStart("claim_missing") from None

@@ -5,10 +5,13 @@ A complaint never quotes the key, and is never chained: a parser's own message m
 
 from __future__ import annotations
 
+import json
 import re
 import warnings
+from base64 import b64encode, urlsafe_b64decode
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -23,6 +26,7 @@ from secrets_vault.secret import Secret
 MIN_RSA_BITS = 2048
 MIN_SECRET_BYTES = 32
 BACKDATED_S = 60
+FAR = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
 PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.+-----END \1-----", re.DOTALL)
 CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
 HEADER_CLAIMS = ("kid",)
@@ -71,6 +75,15 @@ def _from_pem(text: str, alg: str) -> AnyKey:
     if problem:
         raise BadPrivateKey(problem)
     return key
+
+
+def unlocked(text: str, passphrase: str) -> str:
+    """Return a private key without its passphrase: as Box hands it out, both in one file. Raises BadPrivateKey."""
+    try:
+        return RSAKey.import_key(tidy(text), password=passphrase).as_pem(private=True).decode()
+    except (ValueError, TypeError, JoseError):
+        pass
+    raise BadPrivateKey(_("The passphrase in the file does not open its private key."))  # out here: it may be quoted
 
 
 def _problem_with(text: str) -> str:
@@ -168,6 +181,29 @@ def signed(secret: Secret, facts: AssertionFacts, claims: Mapping[str, Any], *, 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # RFC 9864 has a newer name for EdDSA, which no provider takes yet
         return Secret(jwt.encode(header, payload | times, key, algorithms=[alg]))
+
+
+def fingerprint(secret: Secret, facts: AssertionFacts) -> str:
+    """Return the SHA-256 of the public half (its SubjectPublicKeyInfo in DER), as Snowflake shows it."""
+    key = read_private_key(secret, facts)
+    assert not isinstance(key, OctKey)  # noqa: S101 - for the type checker: only a pair's facts name its fingerprint
+    public = key.as_der(private=False)
+    return f"SHA256:{b64encode(sha256(public).digest()).decode()}"
+
+
+def end_of_ready_made(secret: Secret) -> datetime | None:
+    """Return when a JWT that the provider signed ends, None where it names no end. Raises BadPrivateKey for no JWT."""
+    parts = secret.expose().split(".")
+    try:
+        claims = json.loads(urlsafe_b64decode(parts[1] + "===")) if len(parts) == 3 and all(parts) else None
+    except (ValueError, RecursionError):
+        claims = None
+    if not isinstance(claims, dict):
+        raise BadPrivateKey(
+            _("This is no JWT: it has three parts between dots. Copy it whole, as the provider shows it.")
+        )
+    ends = claims.get("exp")
+    return datetime.fromtimestamp(min(ends, FAR), UTC) if isinstance(ends, int) and ends >= 0 else None
 
 
 def lives_for_s(facts: AssertionFacts) -> int:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 TIMEOUT_S = 15.0
 MAX_ANSWER_BYTES = 256 * 1024
 PROOF_LIFE_S = 300
+CLIENT_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 Send = Callable[..., Any]
@@ -81,6 +82,13 @@ def _bearer(client: OAuth2Client, token: Secret) -> ClientAuth:
 def _unsigned(app: Any, method: str, url: str, headers: dict[str, str], body: str) -> tuple[str, dict[str, str], str]:
     """Sign nothing: the assertion in the form says who asks."""
     return url, headers, body
+
+
+def _in_form(assertion: Secret, style: str) -> dict[str, str]:
+    """Return the fields that carry a JWT: what it grants, or who asks (section 2.2)."""
+    if style == "client":
+        return {"client_assertion_type": CLIENT_ASSERTION, "client_assertion": assertion.expose()}
+    return {"assertion": assertion.expose()}
 
 
 @dataclass(frozen=True)
@@ -141,13 +149,13 @@ class AuthorizationServer:
     def for_itself(self, scopes: Iterable[str], *, now: datetime) -> Grant:
         """Return a grant for the OAuth app itself (RFC 6749 section 4.4). Raises GrantRefused."""
         own, client = self.facts.client_credentials, self._client(now)
-        scope = self.facts.scope_separator.join(scopes)
+        scope = self.facts.scope_separator.join(scopes) if own.sends_scope else ""
         form = {**self.facts.token_params, **own.params} | ({"scope": scope} if scope else {})
         url = own.url or self.facts.token_url
         return self._asked(client, lambda: client.fetch_token(url, grant_type=own.word, **form), now=now)
 
     def for_assertion(self, assertion: Secret, *, url: str, scopes: Iterable[str], now: datetime) -> Grant:
-        """Return the grant that a signed JWT brings (RFC 7523 section 2.1). Raises GrantRefused.
+        """Return the grant that a signed JWT brings (RFC 7523 sections 2.1 and 2.2). Raises GrantRefused.
 
         An assertion that is refused while the server's clock is far from ours is a matter of the clock.
         """
@@ -155,12 +163,13 @@ class AuthorizationServer:
         client = self._client(now, is_bare=facts.style == "bearer")
         scope = self.facts.scope_separator.join(scopes) if facts.scope_in == "form" else ""
         form = dict(self.facts.token_params) | ({"scope": scope} if scope else {})
+        word = "client_credentials" if facts.style == "client" else JWT_BEARER
         if facts.style == "bearer":
             auth = _bearer(client, assertion)
         else:
-            form["assertion"] = assertion.expose()
+            form |= _in_form(assertion, facts.style)
             auth = None if facts.needs_app else client.client_auth(_unsigned)
-        ask = lambda: client.fetch_token(url, grant_type=JWT_BEARER, auth=auth, **form)  # noqa: E731
+        ask = lambda: client.fetch_token(url, grant_type=word, auth=auth, **form)  # noqa: E731
         return self._asked(client, ask, now=now, token_at=facts.token_at, is_dated=True)
 
     def revoke(self, token: Secret, *, hint: str, now: datetime) -> None:

@@ -37,7 +37,7 @@ def check_urls(provider: Provider) -> None:
     for at, url in own:
         if templates.host(url) not in provider.allowed_hosts:
             raise ValueError(f"allowed_hosts: must hold the host of {at}")
-    if unknown := set(provider.base_urls) - set(provider.injections):
+    if unknown := set(provider.base_urls) - set(provider.kinds):
         raise ValueError(f"base_urls: no credential is of kind {', '.join(sorted(unknown))}")
     _check_discovery(provider)
     _check_outside(provider)
@@ -95,8 +95,11 @@ def check_injections(provider: Provider) -> None:
             raise ValueError(f"injections: {kind} is not one of {', '.join(KINDS)}")
         _check_fields(provider, kind, injection)
         taken = {slot[7:] for slot in injection.slots if slot.startswith("header:")}
-        if double := sorted(taken & {name.lower() for name in provider.static_headers}):
+        fixed = {**provider.static_headers, **provider.kind_headers.get(kind, {})}
+        if double := sorted(taken & {name.lower() for name in fixed}):
             raise ValueError(f"static_headers: {double[0]} carries the credential")
+    if unknown := set(provider.kind_headers) - set(provider.kinds):
+        raise ValueError(f"kind_headers: no credential is of kind {min(unknown)}")
     granted = {KIND_OF_GRANT[grant] for grant in provider.oauth.grants} if provider.oauth else set()
     for kind in KIND_OF_GRANT.values():
         if kind in provider.injections and kind not in granted:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -14,8 +14,17 @@ from django.utils.translation import gettext
 
 from integrations.errors import IntegrationError
 from integrations.providers import templates
-from integrations.providers.checks import OAUTH_URLS, check_injections, check_unconfirmed, check_urls, oauth_urls
+from integrations.providers.checks import check_injections, check_unconfirmed, check_urls, oauth_urls
 from integrations.providers.discovery_facts import Discovery
+from integrations.providers.filling import BadVariable as BadVariable
+from integrations.providers.filling import (
+    checked_values,
+    fill,
+    filled_headers,
+    filled_oauth,
+    filled_probe,
+    filled_scopes,
+)
 from integrations.providers.injection import OWN_FIELDS, OWN_WORDS, CredentialField, Injection
 from integrations.providers.oauth_facts import OAuthFacts
 from integrations.providers.parts import (
@@ -48,17 +57,12 @@ class KindNotOffered(IntegrationError):
     code = "kind_not_offered"
 
 
-class BadVariable(IntegrationError):
-    """A URL variable is missing, or its value could change more than its own slot."""
-
-    code = "bad_variable"
-
-
 @dataclass(frozen=True)
 class Provider:
     """Facts of one provider.
 
-    `base_urls` holds another base URL for the kinds that have one (Jira's tokens go to the site itself).
+    `base_urls` holds another base URL for the kinds that have one (Jira's tokens go to the site itself), `kind_headers`
+    the static headers that only a kind sends (Snowflake is told what kind of token comes).
     `confidence` says who confirms the addresses and where a credential goes: the vendor's own pages or SDK, several
     other sources that agree, one of them, or none. `unconfirmed` names the facts that are weaker than that; they
     are shown as such. `not_yet` says which ways in the provider has and Keylodge does not offer.
@@ -80,6 +84,7 @@ class Provider:
     identity: Identity = field(default_factory=Identity)
     variables: tuple[Variable, ...] = ()
     static_headers: Mapping[str, str] = NOTHING
+    kind_headers: Mapping[str, Mapping[str, str]] = NOTHING
     key_formats: tuple[KeyFormat, ...] = ()
     oauth: OAuthFacts | None = None
     scope_words: Mapping[str, str] = NOTHING
@@ -162,13 +167,15 @@ class Provider:
     def of_kind(self, kind: str) -> Provider:
         """Return the provider as connections of a kind know it: its base URL, and the variables that they have."""
         kept = tuple(one for one in self.variables if not one.kinds or kind in one.kinds)
-        if kept == self.variables and kind not in self.base_urls:
+        if kept == self.variables and kind not in self.base_urls and not self.kind_headers:
             return self
         gone = {one.name for one in self.variables} - {one.name for one in kept}
         return replace(
             self,
             base_url=self.base_urls.get(kind, self.base_url),
             base_urls=NOTHING,
+            static_headers=MappingProxyType({**self.static_headers, **self.kind_headers.get(kind, {})}),
+            kind_headers=NOTHING,
             variables=kept,
             discovery=self.discovery if any(one.source == "discovery" for one in kept) else None,
             allowed_hosts=tuple(host for host in self.allowed_hosts if not gone & set(templates.names(host))),
@@ -205,74 +212,18 @@ class Provider:
         absent: its slots stay, `missing_variables` names them, and no host check lets such a URL pass.
         Raises BadVariable.
         """
-        values = _checked_values(self, variables)
+        values = checked_values(self.variables, variables)
         return replace(
             self,
-            base_url=_fill(self.base_url, values),
-            allowed_hosts=tuple(_fill(host, values) for host in self.allowed_hosts),
-            injections=_filled_scopes(self.injections, values),
-            static_headers=_filled_headers(self.static_headers, values),
-            probe=self.probe and _filled_probe(self.probe, values),
-            discovery=self.discovery and replace(self.discovery, url=_fill(self.discovery.url, values)),
+            base_url=fill(self.base_url, values),
+            allowed_hosts=tuple(fill(host, values) for host in self.allowed_hosts),
+            injections=filled_scopes(self.injections, values),
+            static_headers=filled_headers(self.static_headers, values),
+            probe=self.probe and filled_probe(self.probe, values),
+            discovery=self.discovery and replace(self.discovery, url=fill(self.discovery.url, values)),
             base_urls=NOTHING,
-            oauth=self.oauth and _filled_oauth(self.oauth, values),
+            oauth=self.oauth and filled_oauth(self.oauth, values),
         )
-
-
-def _checked_values(provider: Provider, given: Mapping[str, str]) -> dict[str, str]:
-    values = {}
-    for variable in provider.variables:
-        raw = given.get(variable.name) or variable.default
-        if not raw:
-            if variable.source == "form" and not variable.is_optional:
-                raise BadVariable(f"{variable.label or variable.name} is missing")
-            continue
-        try:
-            values[variable.name] = variable.read(raw)
-        except ValueError as error:
-            raise BadVariable(str(error)) from None
-    return values
-
-
-def _fill(text: str, values: Mapping[str, str], *, put: Callable[..., str] = templates.fill) -> str:
-    try:
-        return put(text, values)
-    except ValueError as error:
-        raise BadVariable(str(error)) from None
-
-
-def _filled_oauth(oauth: OAuthFacts, values: Mapping[str, str]) -> OAuthFacts:
-    urls: dict[str, Any] = {name: _fill(getattr(oauth, name), values) for name in (*OAUTH_URLS, "issuer")}
-    own, signed, refresh = oauth.client_credentials, oauth.assertion, oauth.refresh
-    return replace(
-        oauth,
-        **urls,
-        token_params=_filled_form(oauth.token_params, values),
-        refresh=replace(refresh, url=_fill(refresh.url, values)),
-        client_credentials=replace(own, url=_fill(own.url, values), params=_filled_form(own.params, values)),
-        assertion=replace(signed, url=_fill(signed.url, values), audience=_fill(signed.audience, values)),
-    )
-
-
-def _filled_form(form: Mapping[str, str], values: Mapping[str, str]) -> Mapping[str, str]:
-    return MappingProxyType({name: _fill(text, values, put=templates.fill_header) for name, text in form.items()})
-
-
-def _filled_probe(probe: Probe, values: Mapping[str, str]) -> Probe:
-    path, _, query = probe.path.partition("?")
-    path = _fill(f"https://x{path}", values).removeprefix("https://x") + (f"?{query}" if query else "")
-    return replace(probe, path=path, url=_fill(probe.url, values) if probe.url else "")
-
-
-def _filled_scopes(injections: Mapping[str, Injection], values: Mapping[str, str]) -> Mapping[str, Injection]:
-    """Return the injections with service and region of those that sign."""
-    if not any(injection.in_ == "sigv4" for injection in injections.values()):
-        return injections
-    signed = {
-        kind: replace(one, service=_fill(one.service, values), region=_fill(one.region, values))
-        for kind, one in injections.items()
-    }
-    return MappingProxyType(signed)
 
 
 def _with_version(provider: Provider) -> Provider:
@@ -285,9 +236,3 @@ def _with_version(provider: Provider) -> Provider:
     if provider.versions.header.lower() not in {name.lower() for name in headers}:
         headers |= provider.versions.in_header()
     return replace(provider, variables=variables, static_headers=MappingProxyType(headers))
-
-
-def _filled_headers(headers: Mapping[str, str], values: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the headers whose variables are all known; the others are not sent."""
-    known = {name: text for name, text in headers.items() if set(templates.names(text)) <= set(values)}
-    return MappingProxyType({name: _fill(text, values, put=templates.fill_header) for name, text in known.items()})

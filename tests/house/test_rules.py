@@ -68,7 +68,8 @@ EXPOSE_DOORS = (
     "integrations/sandbox_control/webhooks.py",  # the sandbox's own secret, on its way back to the sandbox
     "integrations/webhooks/making.py",  # an address to hand on to, read for its host before it is sealed
     "integrations/connections/credential.py",  # a pasted value, looked at before it is stored
-    "integrations/connections/granting.py",  # a pasted private key or token, likewise
+    "integrations/connections/granting.py",
+    "integrations/connections/pasted_key.py",  # a pasted private key or token, likewise
     "integrations/handover/views.py",  # what a one-time link holds, on its way into the page that it was made for
     "integrations/handover/making.py",  # a text to share, measured before it is sealed
     "integrations/links/nudging.py",  # a link's token, on its way into the mail that reminds of it

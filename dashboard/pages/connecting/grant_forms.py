@@ -12,7 +12,7 @@ from dashboard.forms import PageForm
 from dashboard.pages.connecting.app_form import read_scopes
 from dashboard.pages.connecting.forms import NewConnection, OAuthConnection
 from dashboard.pages.vault.forms import AgeFields, SecretInput, SecretText, owner_field, rule_field
-from integrations.connections.granting import MOST_KEY_LENGTH
+from integrations.connections.pasted_key import MOST_KEY_LENGTH
 from secrets_vault.secret import Secret
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ KEY = {
     "pem": gettext_lazy("Private key"),
     "hex": gettext_lazy("Signing secret"),
     "text": gettext_lazy("Signing secret"),
+    "jwt": gettext_lazy("JWT credential"),
 }
 
 
@@ -80,24 +81,26 @@ class KeyFields(PageForm):
         key.label = KEY[facts.key_encoding]
         if facts.key_encoding == "pem":
             key.help_text = _("A PEM file, or the JSON key of a service account. It is never shown again.")
-        else:
+        elif facts.is_ready_made:
+            key.help_text = _("The JWT as the provider made and signed it. It is never shown again.")
+        if facts.key_encoding != "pem":
             del self.fields["key_file"]
         for claim in facts.claims:
             self.fields[f"claim_{claim.name}"] = forms.CharField(
                 label=_(claim.words),
                 required=False,
                 max_length=500,
-                initial=(known or {}).get(claim.name, ""),
+                initial=(known or {}).get(claim.name, claim.default),
                 help_text=self._hint(claim.name, claim.example, is_optional=claim.is_optional),
                 widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
             )
         return [name for name in self.fields if name in ("private_key", "key_file") or name.startswith("claim_")]
 
     def _hint(self, name: str, example: str, *, is_optional: bool) -> str:
+        if name in self.assertion.file and self.assertion.key_encoding == "pem":
+            return _("May be left empty when the JSON key names it.")
         if example:
             return _("For example {example}.").format(example=example)
-        if name == "iss" and self.assertion.key_encoding == "pem":
-            return _("May be left empty when the JSON key names it.")
         return _("May be left empty.") if is_optional else ""
 
     def read_key(self) -> Secret | None:
@@ -136,7 +139,8 @@ class KeyConnection(KeyFields, AgeFields, NewConnection):
         self.app = app
         names = self.ask_for(provider.oauth.assertion)
         self.fields["owner_name"].initial = user.name
-        self.fields["scopes_text"].initial = " ".join(provider.oauth.default_scopes)
+        scopes = provider.oauth.assertion.default_scopes or provider.oauth.default_scopes
+        self.fields["scopes_text"].initial = " ".join(scopes)
         if provider.oauth.assertion.scope_in == "none":
             del self.fields["scopes_text"]
         parts = [f"var_{variable.name}" for variable in self.asked]

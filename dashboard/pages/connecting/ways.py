@@ -31,17 +31,36 @@ def grant_ways(provider: Provider, *, has_app: bool) -> list[Way]:
     """Return the ways that this provider has."""
     ways = []
     if APP in provider.kinds:
-        text = _("With client credentials: nobody has to consent. What the app may do is set at {name}.")
-        ways.append(Way(APP, _("Let the OAuth app in by itself"), text.format(name=provider.name), is_ready=has_app))
+        ways.append(_by_itself(provider, has_app=has_app))
     if KEY in provider.kinds:
-        assert provider.oauth is not None  # noqa: S101 - for the type checker: the kind needs it
-        text = _("A service account or an app with a private key. Each token is asked for with a signed JWT.")
-        is_ready = has_app or not provider.oauth.assertion.needs_app
-        ways.append(Way(KEY, _("Sign in with a private key"), text, is_ready=is_ready))
+        ways.append(_by_key(provider, has_app=has_app))
     if "oauth2" in provider.kinds:
         text = _("A refresh token that was given to the same OAuth app elsewhere. It is proven by being used once.")
         ways.append(Way(IMPORT, _("Take over tokens I have"), text, is_ready=has_app))
     return ways
+
+
+def _by_itself(provider: Provider, *, has_app: bool) -> Way:
+    assert provider.oauth is not None  # noqa: S101 - for the type checker: the kind needs it
+    text = _("With client credentials: nobody has to consent. What the app may do is set at {name}.")
+    told = _with_needs(text.format(name=provider.name), provider.oauth.client_credentials.needs)
+    return Way(APP, _("Let the OAuth app in by itself"), told, is_ready=has_app)
+
+
+def _by_key(provider: Provider, *, has_app: bool) -> Way:
+    assert provider.oauth is not None  # noqa: S101 - for the type checker: the kind needs it
+    facts = provider.oauth.assertion
+    title = _("Sign in with a private key")
+    text = _("A service account or an app with a private key. Each token is asked for with a signed JWT.")
+    if facts.is_ready_made:
+        title = _("Paste a JWT that {name} made").format(name=provider.name)
+        text = _("{name} signs it, for one person and app. Each token is asked for with it.").format(name=provider.name)
+    return Way(KEY, title, _with_needs(text, facts.needs), is_ready=has_app or not facts.needs_app)
+
+
+def _with_needs(text: str, needs: str) -> str:
+    """Return the text and who may go this way, where not everybody may."""
+    return f"{text} {_(needs)}" if needs else text
 
 
 def kind_of(way: str) -> str:
