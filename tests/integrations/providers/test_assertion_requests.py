@@ -27,7 +27,7 @@ pytestmark = pytest.mark.matrix  # no database: one engine is enough
 GOLDEN = Path(__file__).parent / "golden"
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 FILES = {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted(GOLDEN.glob("*.toml"))}
-WANTED = [pytest.param(key, tables["assertion"], id=key) for key, tables in FILES.items() if "assertion" in tables]
+WANTED = [pytest.param(key, tables["jwt_bearer"], id=key) for key, tables in FILES.items() if "jwt_bearer" in tables]
 
 
 class Stopped(Exception):
