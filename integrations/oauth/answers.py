@@ -17,6 +17,7 @@ from typing import Any, TypeGuard
 
 from integrations.oauth.errors import AppWrong, BadMinute, GrantDead, GrantRefused
 from integrations.providers.oauth_facts import OAuthFacts
+from integrations.providers.spelling_facts import Spelling
 from secrets_vault.secret import Secret
 
 MAX_TTL_S = 10 * 365 * 86_400
@@ -71,6 +72,7 @@ class Answer:
     status_code: int
     headers: Iterable[tuple[Any, Any]] = field(repr=False)
     body: bytes = field(repr=False)
+    spelling: Spelling = field(default_factory=Spelling, repr=False)
 
     def json(self) -> dict[str, Any]:
         """Return the cleaned JSON object. Raises UnreadableAnswer."""
@@ -80,7 +82,8 @@ class Answer:
             table = None
         if not isinstance(table, dict):
             raise UnreadableAnswer
-        return _cleaned(table, failed=self.status_code >= 400 or table.get("ok") is False)
+        failed = self.status_code >= 400 or table.get("ok") is False or not _succeeded(table, self.spelling)
+        return _cleaned(_read_as(self.spelling, table, failed=failed), failed=failed)
 
     def raise_for_status(self) -> None:
         """Raise for a failure that Authlib will not look into. Without the body, unlike other clients."""
@@ -97,6 +100,20 @@ class Answer:
 
 def _text(raw: Any) -> str:
     return raw.decode("latin-1") if isinstance(raw, bytes) else str(raw)
+
+
+def _succeeded(table: dict[str, Any], spelling: Spelling) -> bool:
+    """Tell whether an answer says of itself that it is no refusal, where a provider puts that into the body."""
+    return not spelling.success_at or str(dig(table, spelling.success_at)) == spelling.success_is
+
+
+def _read_as(spelling: Spelling, table: dict[str, Any], *, failed: bool) -> dict[str, Any]:
+    """Return the table with the token, or a refusal with its code where RFC 6749 has it."""
+    if failed:
+        code = dig(table, spelling.error_at)
+        return table | {"error": str(code)} if isinstance(code, str | int) else table
+    inner = dig(table, spelling.answer_at)
+    return dict(inner) if isinstance(inner, dict) else table
 
 
 def _cleaned(table: dict[str, Any], *, failed: bool) -> dict[str, Any]:
@@ -120,7 +137,8 @@ def says_no(answer: Answer) -> bool:
     if not 200 <= answer.status_code < 300:
         return True
     try:
-        return answer.json().get("ok") is False
+        told = answer.json()
+        return told.get("ok") is False or ("error" in told and bool(answer.spelling.success_at))
     except UnreadableAnswer:
         return False  # what a confirmed revocation answers is of no account (RFC 7009 section 2.2)
 

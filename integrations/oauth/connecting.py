@@ -19,7 +19,7 @@ from integrations.oauth.account import Account
 from integrations.oauth.answers import Grant
 from integrations.oauth.deaths import ends_of
 from integrations.oauth.errors import ConsentRefused
-from integrations.oauth.keeping import provider_of, store_tokens, times, token_policy
+from integrations.oauth.keeping import is_renewed, provider_of, store_tokens, times, token_policy
 from integrations.oauth.revoke import Revocation, give_back
 from integrations.oauth.scopes import excess, missing
 from integrations.oauth.session import Send
@@ -100,7 +100,8 @@ def facts_of(
         "refreshed_at": None,
         "refresh_failures": 0,
         **times(grant, now=now),
-        **({} if grant.refresh_token else {"refresh_due_at": None}),  # nothing to renew it with: used to its end
+        # Where there is nothing to renew it with it is used to its end.
+        **({} if grant.refresh_token or is_renewed(connection) else {"refresh_due_at": None}),
         **ends_of(connection, grant, connected_at=now, now=now, kept=False),
         **lease.RELEASED,
     }

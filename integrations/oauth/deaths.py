@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from integrations.models import Connection
 from integrations.oauth.answers import Grant
-from integrations.oauth.keeping import provider_of
+from integrations.oauth.keeping import is_renewed, provider_of
 from integrations.providers.oauth_facts import RefreshFacts
 from integrations.status import Status
 
@@ -38,14 +38,15 @@ def deaths(
     told_at: datetime | None = None,
     access_ends_at: datetime | None = None,
     has_refresh_token: bool = True,
+    is_renewed: bool = False,
     is_in_testing: bool = False,
 ) -> list[Death]:
-    """Return every end that is known, the nearest first."""
+    """Return every end that is known, the nearest first. `is_renewed`: before its end the access token gets another."""
     found = list(_known(facts, connected_at, used_at, is_in_testing=is_in_testing)) if has_refresh_token else []
     if told_at is not None and has_refresh_token:
         found.append(Death(told_at, "told"))
     if not has_refresh_token and access_ends_at is not None:
-        found.append(Death(access_ends_at, "no_refresh"))
+        found.append(Death(access_ends_at, "idle" if is_renewed else "no_refresh"))
     return sorted(found, key=lambda death: death.at)
 
 
@@ -74,14 +75,15 @@ def ends_of(
     told_at = now + timedelta(seconds=grant.refresh_expires_in_s) if grant.refresh_expires_in_s else None
     if told_at is None and kept and connection.refresh_ends_by in ("", "told"):
         told_at = connection.refresh_expires_at
-    facts = provider_of(connection).oauth
+    facts, renewed = provider_of(connection).oauth, is_renewed(connection)
     found = deaths(
         facts.refresh if facts else RefreshFacts(),
         connected_at=connected_at,
         used_at=now,
         told_at=told_at,
         access_ends_at=now + timedelta(seconds=grant.expires_in_s) if grant.expires_in_s else None,
-        has_refresh_token=kept or grant.refresh_token is not None,
+        has_refresh_token=not renewed and (kept or grant.refresh_token is not None),
+        is_renewed=renewed,
         is_in_testing=bool(connection.oauth_app and connection.oauth_app.is_in_testing),
     )
     nearest = found[0] if found else None

@@ -58,6 +58,10 @@ class Callback:
     browser_secret: str = ""
     other: Mapping[str, str] | None = None
 
+    def named(self, parameter: str) -> str:
+        """Return the code, under the name that this provider has for it."""
+        return self.code if parameter == "code" else (self.other or {}).get(parameter, "")
+
 
 def new_browser_secret() -> str:
     """Return the value of the oauth cookie: what binds a consent to one browser."""
@@ -185,11 +189,12 @@ def _finish(flow: OAuthFlow, callback: Callback, *, now: datetime, send: Send) -
     server = _server_of(flow, connection, send=send)
     _check_issuer(flow, callback, server.facts)
     if callback.error:
-        code = read_code(callback.error)
-        raise ConsentRefused("access_denied" if code == "access_denied" else "provider_error", details={"code": code})
-    if not callback.code:
+        said = read_code(callback.error)
+        raise ConsentRefused("access_denied" if said == "access_denied" else "provider_error", details={"code": said})
+    code = callback.named(server.facts.spelling.code_at)
+    if not code:
         raise ConsentRefused("code_missing")
-    grant = _exchange(flow, connection, server, code=callback.code, now=now)
+    grant = _exchange(flow, connection, server, code=code, now=now)
     proven(connection.oauth_app, actor=SYSTEM, now=now)
     identity = _verified(flow, connection, grant, server=server, now=now)
     account = _account(connection, grant, callback, identity=identity, send=send)

@@ -45,6 +45,12 @@ def oauth_facts(provider: Provider) -> OAuthFacts:
     return provider.oauth
 
 
+def is_renewed(connection: Connection) -> bool:
+    """Tell whether the access token itself is what the next one is asked for with."""
+    facts = provider_of(connection).oauth
+    return connection.kind == Connection.Kind.OAUTH2 and facts is not None and bool(facts.renewal.url)
+
+
 def authorization_server(connection: Connection, *, send: Send, redirect_uri: str = "") -> AuthorizationServer:
     """Return the authorization server as this connection's OAuth app sees it. Raises CannotStart."""
     if connection.oauth_app is None:
@@ -66,11 +72,15 @@ def _app_fields(app: OAuthApp, facts: OAuthFacts) -> dict[str, Secret]:
     if app.secret is None:
         return {}
     vault.check_policy(app.secret, host=bound_host(facts.token_url), slot=app_slot(facts))
+    for slot in facts.long_lived.secret_slots if facts.long_lived.url else ():
+        vault.check_policy(app.secret, host=bound_host(facts.long_lived.url), slot=slot)
     return vault.use(app.secret, actor=SYSTEM, purpose="oauth")
 
 
 def app_slot(facts: OAuthFacts) -> str:
     """Return where an OAuth app's own proof goes in a token request."""
+    if facts.spelling.token_method == "GET":  # noqa: S105 - a method's name
+        return "query:client_secret"
     return SECRET_SLOTS.get(facts.token_auth_method, "body:client_secret")
 
 
@@ -111,9 +121,11 @@ def bound_host(url: str) -> str:
 def token_policy(provider: Provider, kind: str = "oauth2") -> Policy:
     """Return where this connection's tokens may go: the provider's API, and its own token endpoints."""
     facts = oauth_facts(provider)
-    endpoints = [url for url in (facts.token_url, facts.revoke_url) if url]
+    swaps = [swap for swap in (facts.long_lived, facts.renewal) if swap.url]
+    endpoints = [url for url in (facts.token_url, facts.revoke_url, *(swap.url for swap in swaps)) if url]
     hosts = dict.fromkeys([*provider.allowed_hosts, *map(bound_host, endpoints)])
-    return Policy(hosts=tuple(hosts), slots=(*provider.injection_for(kind).slots, REFRESH_SLOT, REVOKE_SLOT))
+    slots = (*provider.injection_for(kind).slots, REFRESH_SLOT, REVOKE_SLOT, *(swap.token_slot for swap in swaps))
+    return Policy(hosts=tuple(hosts), slots=slots)
 
 
 def app_policy(provider: Provider) -> Policy:
@@ -123,9 +135,12 @@ def app_policy(provider: Provider) -> Policy:
     hosts that the facts list for it; else by its usual value.
     """
     facts = oauth_facts(provider)
-    urls = (facts.token_url, facts.client_credentials.url, facts.revoke_url, facts.introspect_url)
+    longer = facts.long_lived
+    urls = [facts.token_url, facts.client_credentials.url, facts.revoke_url, facts.introspect_url]
+    urls += [longer.url] if longer.secret_slots else []
     hosts = dict.fromkeys(host for url in urls if url for host in _hosts_of(url, provider))
-    return Policy(hosts=tuple(hosts), slots=(app_slot(facts),))
+    slots = dict.fromkeys([app_slot(facts), *(longer.secret_slots if longer.url else ())])
+    return Policy(hosts=tuple(hosts), slots=tuple(slots))
 
 
 def _hosts_of(url: str, provider: Provider) -> list[str]:

@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from integrations.models import Connection
-from integrations.oauth.session import TIMEOUT_S
+from integrations.oauth.wire import TIMEOUT_S
 from integrations.wall_clock import SKEW
 
 # Longer than the token call's own deadline (15 s) and the commit after it, on a machine that is busy.

@@ -33,6 +33,7 @@ from integrations.oauth.keeping import (
     REFRESH_SLOT,
     authorization_server,
     bound_host,
+    is_renewed,
     provider_of,
     store_tokens,
     times,
@@ -187,7 +188,9 @@ def _as_holder(row: Connection, lease: Lease, world: _World) -> RefreshResult:
 
 
 def _spendable(row: Connection, world: _World) -> Secret:
-    spent = vault.use(stored_of(row), actor=SYSTEM, purpose="refresh").get("refresh_token")
+    """Return what a fresh token is asked for with: the refresh token, or the access token where that is renewed."""
+    held = vault.use(stored_of(row), actor=SYSTEM, purpose="refresh")
+    spent = held.get("access_token" if is_renewed(row) else "refresh_token")
     if spent is None:
         give_up(row, "no_refresh_token", now=world.clock())
         raise NeedsReconnecting("the provider gave no refresh token")
@@ -196,9 +199,11 @@ def _spendable(row: Connection, world: _World) -> Secret:
 
 def _ask(row: Connection, lease: Lease, spent: Secret, world: _World) -> Grant:
     server = authorization_server(row, send=world.send)
-    vault.check_policy(stored_of(row), host=bound_host(server.facts.token_url), slot=REFRESH_SLOT)
+    renewal = server.facts.renewal
+    url, slot = (renewal.url, renewal.token_slot) if renewal.url else (server.facts.token_url, REFRESH_SLOT)
+    vault.check_policy(stored_of(row), host=bound_host(url), slot=slot)
     _check_time_left(lease, world)
-    return server.refresh(spent, now=world.clock())
+    return server.swap(renewal, spent, now=world.clock()) if renewal.url else server.refresh(spent, now=world.clock())
 
 
 def _ask_anew(row: Connection, lease: Lease, world: _World) -> Grant:
@@ -235,7 +240,7 @@ def _keep(row: Connection, grant: Grant, *, spent: Secret | None, world: _World)
                 swap(row, **changes)
                 vault.replace(
                     row.secret,
-                    grant.fields(kept_refresh_token=spent),
+                    grant.fields(kept_refresh_token=None if is_renewed(row) else spent),
                     actor=SYSTEM,
                     made_on=now.date(),
                     expires_at=changes["access_expires_at"],

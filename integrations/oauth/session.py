@@ -7,13 +7,12 @@ cap. PKCE needs `code_challenge_method="S256"` or Authlib sends none; its `cache
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from authlib.oauth2.auth import TokenAuth
 from authlib.oauth2.client import OAuth2Client
@@ -33,44 +32,18 @@ from integrations.oauth.answers import (
 )
 from integrations.oauth.errors import AppWrong, BadMinute
 from integrations.oauth.private_keys import BACKDATED_S, AnyKey, BadPrivateKey, alg_of, read_app_key
+from integrations.oauth.wire import OutboundSession, consent_url
+from integrations.oauth.wire import Send as Send
 from integrations.providers.oauth_facts import OAuthFacts
+from integrations.providers.spelling_facts import Swap
 from secrets_vault.secret import Secret
 
 if TYPE_CHECKING:
     from authlib.oauth2.auth import ClientAuth
 
-TIMEOUT_S = 15.0
-MAX_ANSWER_BYTES = 256 * 1024
 PROOF_LIFE_S = 300
 CLIENT_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-
-Send = Callable[..., Any]
-
-
-class OutboundSession:
-    """What Authlib calls a session: it signs a request as the OAuth app and sends it through our one door.
-
-    `is_bare`: the address and a header say it all, and a form would be refused.
-    """
-
-    def __init__(self, facts: OAuthFacts, *, send: Send, is_bare: bool = False) -> None:
-        self._facts = facts
-        self._send = send
-        self._is_bare = is_bare
-        self.answer: Answer | None = None
-
-    def post(self, url: str, data: Mapping[str, str], headers: Mapping[str, str], auth: ClientAuth) -> Answer:
-        """Send one form to an OAuth endpoint and keep the answer. Raises OutboundError; follows no redirect."""
-        url, signed, body = auth.prepare("POST", url, dict(headers), "" if self._is_bare else urlencode(data))
-        if self._facts.token_body == "json" and not self._is_bare:  # noqa: S105 - an encoding's name
-            signed["Content-Type"] = "application/json"
-            body = json.dumps(dict(parse_qsl(body, keep_blank_values=True)))
-        got = self._send(
-            "POST", url, headers=signed, body=body.encode(), deadline_s=TIMEOUT_S, max_bytes=MAX_ANSWER_BYTES
-        )
-        self.answer = Answer(got.status, got.headers, got.body)
-        return self.answer
 
 
 def _bearer(client: OAuth2Client, token: Secret) -> ClientAuth:
@@ -113,10 +86,11 @@ class AuthorizationServer:
         if self.facts.optional_scope_param and optional:
             extra[self.facts.optional_scope_param] = self.facts.scope_separator.join(optional)
         scope = self.facts.scope_separator.join(required) or None
+        page = self.facts.authorize_url
         url, _ = self._client().create_authorization_url(
-            self.facts.authorize_url, state=state, code_verifier=verifier, scope=scope, **extra
+            page.partition("#")[0], state=state, code_verifier=verifier, scope=scope, **extra
         )
-        return str(url)
+        return consent_url(str(url), self.facts, verifier=verifier, page=page)
 
     def exchange(self, code: str, verifier: Secret, *, now: datetime) -> Grant:
         """Return the grant behind an authorization code. Raises GrantRefused."""
@@ -124,10 +98,11 @@ class AuthorizationServer:
         if self.facts.sends_pkce:
             extra["code_verifier"] = verifier.expose()
         client = self._client(now)
-        return self._asked(
+        grant = self._asked(
             client,
             lambda: client.fetch_token(
                 self.facts.token_url,
+                method=self.facts.spelling.token_method,
                 grant_type="authorization_code",
                 code=code,
                 redirect_uri=self.redirect_uri,
@@ -135,6 +110,33 @@ class AuthorizationServer:
             ),
             now=now,
         )
+        return self._longer(grant, now=now) if self.facts.long_lived.url else grant
+
+    def _longer(self, grant: Grant, *, now: datetime) -> Grant:
+        """Return what a consent gave with the token of weeks that its short one brings."""
+        found = self.swap(self.facts.long_lived, grant.access_token, now=now)
+        return replace(grant, access_token=found.access_token, expires_in_s=found.expires_in_s)
+
+    def swap(self, facts: Swap, access_token: Secret, *, now: datetime) -> Grant:
+        """Return the grant that an access token is turned into. Raises GrantRefused."""
+        client = self._client(now)
+        form = {**facts.params, facts.token_param: access_token.expose()}
+        auth = client.client_auth(self._as_app(facts))
+        ask = lambda: client.fetch_token(  # noqa: E731
+            facts.url, method=facts.method, grant_type=facts.word, auth=auth, **form
+        )
+        return self._asked(client, ask, now=now)
+
+    def _as_app(self, facts: Swap) -> Callable[..., tuple[str, dict[str, str], str]]:
+        """Return what signs with that much of the OAuth app as the provider wants here."""
+        secret = self.client_secret.expose() if self.client_secret is not None else ""
+        own = {"client_id": self.client_id, "client_secret": secret}
+        chosen = urlencode({name: own[name] for name in facts.app})
+
+        def sign(app: Any, method: str, url: str, headers: dict[str, str], body: str) -> tuple[str, Any, str]:
+            return url, headers, "&".join(filter(None, (body, chosen)))
+
+        return sign
 
     def refresh(self, refresh_token: Secret, *, now: datetime) -> Grant:
         """Return a fresh grant (RFC 6749 section 6). Its refresh token is None unless the provider sent one."""

@@ -127,7 +127,8 @@ def _callback_of(request: HttpRequest) -> Callback:
     if len(request.META.get("QUERY_STRING", "")) > MAX_QUERY or any(len(request.GET.getlist(n)) > 1 for n in OURS):
         raise ConsentRefused("state_unknown")
     ours = {name: request.GET.get(name, "") for name in OURS}
-    other = {name: str(value) for name, value in request.GET.items() if name not in OURS}
+    once = (name for name in request.GET if name not in OURS and len(request.GET.getlist(name)) == 1)
+    other = {name: str(request.GET[name]) for name in once}
     return Callback(**ours, browser_secret=request.COOKIES.get(settings.OAUTH_COOKIE_NAME, ""), other=other)
 
 

@@ -11,6 +11,7 @@ from integrations.providers.injection import OWN_FIELDS, Injection
 from integrations.providers.parts import KIND_OF_GRANT, KINDS, OUTSIDE
 
 if TYPE_CHECKING:
+    from integrations.providers.oauth_facts import OAuthFacts
     from integrations.providers.shape import Provider
 
 OAUTH_URLS = ("authorize_url", "token_url", "revoke_url", "introspect_url", "jwks_url")
@@ -28,8 +29,9 @@ def check_urls(provider: Provider) -> None:
     names = _variables(provider)
     own = [("base_url", provider.base_url), *(("base_urls", url) for url in provider.base_urls.values())]
     discovery = [("discovery.url", provider.discovery.url)] if provider.discovery else []
+    consent = provider.oauth.authorize_url if provider.oauth else ""
     for at, url in [*own, *discovery, *(("oauth", url) for url in oauth_urls(provider))]:
-        if problem := templates.url_problem(url):
+        if problem := templates.consent_problem(url) if url == consent else templates.url_problem(url):
             raise ValueError(f"{at}: {problem}: {url}")
         if unknown := set(templates.names(url)) - names:
             raise ValueError(f"{at}: uses a variable that is not listed: {', '.join(sorted(unknown))}")
@@ -37,8 +39,9 @@ def check_urls(provider: Provider) -> None:
     for at, url in own:
         if templates.host(url) not in provider.allowed_hosts:
             raise ValueError(f"allowed_hosts: must hold the host of {at}")
-    if unknown := set(provider.base_urls) - set(provider.kinds):
-        raise ValueError(f"base_urls: no credential is of kind {', '.join(sorted(unknown))}")
+    for at, named in (("base_urls", provider.base_urls), ("probes", provider.probes)):
+        if unknown := set(named) - set(provider.kinds):
+            raise ValueError(f"{at}: no credential is of kind {', '.join(sorted(unknown))}")
     _check_discovery(provider)
     _check_outside(provider)
 
@@ -51,12 +54,26 @@ def _check_grant_urls(provider: Provider, names: set[str]) -> None:
     for at, url, known in (
         ("oauth.client_credentials.url", own.url, names),
         ("oauth.refresh.url", provider.oauth.refresh.url, names),
+        ("oauth.long_lived.url", provider.oauth.long_lived.url, names),
+        ("oauth.renewal.url", provider.oauth.renewal.url, names),
         ("oauth.assertion.url", signed.url, names | {claim.name for claim in signed.claims}),
     ):
         if url and (problem := templates.url_problem(url)):
             raise ValueError(f"{at}: {problem}: {url}")
         if unknown := set(templates.names(url)) - known:
             raise ValueError(f"{at}: uses a variable that is not listed: {', '.join(sorted(unknown))}")
+    _check_swaps(provider, provider.oauth)
+    for name, text in provider.oauth.authorize_params.items():
+        if unknown := set(templates.names(text)) - names:
+            raise ValueError(f"oauth.authorize_params.{name}: uses a variable that is not listed: {min(unknown)}")
+
+
+def _check_swaps(provider: Provider, oauth: OAuthFacts) -> None:
+    """A token is turned into another only where it goes anyway, or where the OAuth app's secret does."""
+    known = {*provider.allowed_hosts, templates.host(oauth.token_url)}
+    for at, swap in (("long_lived", oauth.long_lived), ("renewal", oauth.renewal)):
+        if swap.url and templates.host(swap.url) not in known:
+            raise ValueError(f"oauth.{at}.url: its host must be one of allowed_hosts, or the token endpoint's")
 
 
 def _variables(provider: Provider) -> set[str]:

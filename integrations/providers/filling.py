@@ -49,11 +49,15 @@ def filled_oauth(oauth: OAuthFacts, values: Mapping[str, str]) -> OAuthFacts:
     """Return the OAuth facts with every address and form filled in."""
     urls: dict[str, Any] = {name: fill(getattr(oauth, name), values) for name in (*OAUTH_URLS, "issuer")}
     own, signed, refresh = oauth.client_credentials, oauth.assertion, oauth.refresh
+    longer, renewal = oauth.long_lived, oauth.renewal
     return replace(
         oauth,
         **urls,
         token_params=_filled_form(oauth.token_params, values),
+        authorize_params=filled_headers(oauth.authorize_params, values),
         refresh=replace(refresh, url=fill(refresh.url, values)),
+        long_lived=replace(longer, url=fill(longer.url, values)),
+        renewal=replace(renewal, url=fill(renewal.url, values)),
         client_credentials=replace(own, url=fill(own.url, values), params=_filled_form(own.params, values)),
         assertion=replace(signed, url=fill(signed.url, values), audience=fill(signed.audience, values)),
     )
@@ -82,6 +86,6 @@ def filled_scopes(injections: Mapping[str, Injection], values: Mapping[str, str]
 
 
 def filled_headers(headers: Mapping[str, str], values: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the headers whose variables are all known; the others are not sent."""
+    """Return the headers, or parameters, whose variables are all known; the others are not sent."""
     known = {name: text for name, text in headers.items() if set(templates.names(text)) <= set(values)}
     return MappingProxyType({name: fill(text, values, put=templates.fill_header) for name, text in known.items()})

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from integrations.providers import templates
 from integrations.providers.grant_facts import AssertionFacts, ClientCredentialsFacts
 from integrations.providers.parts import KIND_OF_GRANT, NOTHING, one_of
+from integrations.providers.spelling_facts import Spelling, Swap
 
 # Signatures by a key that only the provider has (RFC 7518 section 3.1): no "none", and nothing keyed by a secret.
 ID_TOKEN_ALGS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
@@ -45,6 +46,8 @@ class OAuthFacts:
     `issuer` with `jwks_url` is where an id_token's keys come from, `id_token_algs` how it may be signed, and
     `identity_scopes` are asked for in every consent, to know whose account it is. `requires_iss`: the server
     has said that every callback names it (RFC 9207). `grants` are the ways to a token that this provider has.
+    `long_lived` follows at once on the exchange of a code, `renewal` takes the place of a refresh where a consent
+    brings no refresh token.
     """
 
     authorize_url: str = ""
@@ -72,6 +75,9 @@ class OAuthFacts:
     token_params: Mapping[str, str] = NOTHING
     access_token_ttl_s: int | None = None
     refresh: RefreshFacts = field(default_factory=RefreshFacts)
+    spelling: Spelling = field(default_factory=Spelling)
+    long_lived: Swap = field(default_factory=Swap)
+    renewal: Swap = field(default_factory=Swap)
     app_url: str = ""
     app_steps: tuple[str, ...] = ()
     redirect_rule: str = ""
@@ -88,6 +94,10 @@ class OAuthFacts:
             raise ValueError("id_token_algs: at least one is needed")
         if self.refresh.url and templates.host(self.refresh.url) != templates.host(self.token_url):
             raise ValueError("refresh.url: must be on the host of token_url, to which the OAuth app is bound")
+        if self.spelling.token_method == "GET" and (  # noqa: S105 - a method's name
+            self.token_body == "json" or self.token_auth_method not in ("client_secret_post", "none")  # noqa: S105
+        ):
+            raise ValueError("spelling.token_method: GET goes with a form and client_secret_post")
         if self.requires_iss and not self.issuer:
             raise ValueError("issuer: is missing; requires_iss needs it")
         if self.pkce == "refused" and not self.pkce_source:

@@ -26,6 +26,7 @@ from integrations.providers.filling import (
     filled_scopes,
 )
 from integrations.providers.injection import OWN_FIELDS, OWN_WORDS, CredentialField, Injection
+from integrations.providers.narrowing import without_oauth
 from integrations.providers.oauth_facts import OAuthFacts
 from integrations.providers.parts import (
     KIND_OF_GRANT,
@@ -45,7 +46,7 @@ from integrations.providers.parts import (
 )
 from integrations.providers.reach import Reach, check_scope_paths
 from integrations.providers.reading import read
-from integrations.providers.versions import Versions
+from integrations.providers.versions import Versions, with_version
 
 KEY = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*")
 CONFIDENCE = ("vendor", "several", "single", "memory")
@@ -61,8 +62,9 @@ class KindNotOffered(IntegrationError):
 class Provider:
     """Facts of one provider.
 
-    `base_urls` holds another base URL for the kinds that have one (Jira's tokens go to the site itself), `kind_headers`
-    the static headers that only a kind sends (Snowflake is told what kind of token comes).
+    `base_urls` holds another base URL for the kinds that have one (Jira's tokens go to the site itself), `probes`
+    another call to prove them with, `kind_headers` the static headers that only a kind sends (Snowflake is told what
+    kind of token comes).
     `confidence` says who confirms the addresses and where a credential goes: the vendor's own pages or SDK, several
     other sources that agree, one of them, or none. `unconfirmed` names the facts that are weaker than that; they
     are shown as such. `not_yet` says which ways in the provider has and Keylodge does not offer.
@@ -81,6 +83,7 @@ class Provider:
     versions: Versions | None = None
     discovery: Discovery | None = None
     probe: Probe | None = None
+    probes: Mapping[str, Probe] = NOTHING
     identity: Identity = field(default_factory=Identity)
     variables: tuple[Variable, ...] = ()
     static_headers: Mapping[str, str] = NOTHING
@@ -122,7 +125,7 @@ class Provider:
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any], *, where: str) -> Provider:
         """Return the provider that a file or a CustomProvider row describes. Raises BadFacts."""
-        return _with_version(read(cls, facts, where=where))
+        return with_version(read(cls, facts, where=where))
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -167,15 +170,20 @@ class Provider:
     def of_kind(self, kind: str) -> Provider:
         """Return the provider as connections of a kind know it: its base URL, and the variables that they have."""
         kept = tuple(one for one in self.variables if not one.kinds or kind in one.kinds)
-        if kept == self.variables and kind not in self.base_urls and not self.kind_headers:
+        is_same = kept == self.variables and not self.kind_headers
+        if is_same and kind not in self.base_urls and kind not in self.probes:
             return self
         gone = {one.name for one in self.variables} - {one.name for one in kept}
+        if gone & {name for url in oauth_urls(self) for name in templates.names(url)}:
+            return without_oauth(self).of_kind(kind)
         return replace(
             self,
             base_url=self.base_urls.get(kind, self.base_url),
             base_urls=NOTHING,
             static_headers=MappingProxyType({**self.static_headers, **self.kind_headers.get(kind, {})}),
             kind_headers=NOTHING,
+            probe=self.probes.get(kind, self.probe),
+            probes=NOTHING,
             variables=kept,
             discovery=self.discovery if any(one.source == "discovery" for one in kept) else None,
             allowed_hosts=tuple(host for host in self.allowed_hosts if not gone & set(templates.names(host))),
@@ -222,17 +230,6 @@ class Provider:
             probe=self.probe and filled_probe(self.probe, values),
             discovery=self.discovery and replace(self.discovery, url=fill(self.discovery.url, values)),
             base_urls=NOTHING,
+            probes=NOTHING,
             oauth=self.oauth and filled_oauth(self.oauth, values),
         )
-
-
-def _with_version(provider: Provider) -> Provider:
-    """Return the provider with its API version as a variable, and the header that carries it."""
-    if provider.versions is None:
-        return provider
-    variables, headers = provider.variables, dict(provider.static_headers)
-    if provider.variable(provider.versions.variable) is None:
-        variables = (*variables, provider.versions.as_variable)
-    if provider.versions.header.lower() not in {name.lower() for name in headers}:
-        headers |= provider.versions.in_header()
-    return replace(provider, variables=variables, static_headers=MappingProxyType(headers))

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 SLOT = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 HOST_VALUE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*")
 PATH_VALUE = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
+FRAGMENT = re.compile(r"/[A-Za-z0-9/_-]+")
 HEADER_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 
 
@@ -67,3 +68,11 @@ def url_problem(url: str) -> str:
     if parts.fragment or parts.query:
         return "must not hold a query or fragment"
     return ""
+
+
+def consent_problem(url: str) -> str:
+    """Return what is wrong with the address of a consent page, which may be a place in a page (Apollo), or ""."""
+    page, mark, fragment = url.partition("#")
+    if mark and not FRAGMENT.fullmatch(fragment):
+        return "must not hold a fragment but the path of a page"
+    return url_problem(page)

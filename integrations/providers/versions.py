@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -75,3 +75,15 @@ def pinned(provider: Provider) -> dict[str, str]:
     """Return the variables of a new connection: the version of today, so that newer facts do not move it."""
     facts = provider.versions
     return {facts.variable: facts.default} if facts is not None and facts.default else {}
+
+
+def with_version(provider: Provider) -> Provider:
+    """Return the provider with its API version as a variable, and the header that carries it."""
+    if provider.versions is None:
+        return provider
+    variables, headers = provider.variables, dict(provider.static_headers)
+    if provider.variable(provider.versions.variable) is None:
+        variables = (*variables, provider.versions.as_variable)
+    if provider.versions.header.lower() not in {name.lower() for name in headers}:
+        headers |= provider.versions.in_header()
+    return replace(provider, variables=variables, static_headers=MappingProxyType(headers))
