@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -46,11 +46,11 @@ def check(wanted: dict[str, Any], sent: Recorded) -> None:
 def test_the_consents_address_is_the_vendors(key: str, wanted: dict[str, Any]) -> None:
     at = server(key, wanted)
     scopes = list(at.facts.default_scopes)
-    sent = urlsplit(at.authorize_url(state="STATE", verifier=VERIFIER, required=scopes, optional=[]))
-    query = dict(parse_qsl(sent.query))
+    address, _, text = at.authorize_url(state="STATE", verifier=VERIFIER, required=scopes, optional=[]).partition("?")
+    query = dict(parse_qsl(text))
     if "code_challenge" in wanted["query"]:
         query["code_challenge"] = "CHALLENGE"
-    assert sent._replace(query="").geturl() == wanted["url"]
+    assert address == wanted["url"]
     also = set(wanted.get("also_sent", [])) - set(wanted["query"])
     assert {name: query[name] for name in query if name not in also} == wanted["query"]
 
