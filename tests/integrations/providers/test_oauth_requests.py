@@ -90,7 +90,6 @@ def test_an_app_asks_for_its_own_token_as_the_vendor_shows_it(
     ("key", "url", "more"),
     [
         ("figma", "https://api.figma.com/v1/oauth/refresh", {}),
-        ("basecamp", "https://launchpad.37signals.com/authorization/token", {"type": "refresh"}),
         ("zendesk", "https://acme.zendesk.com/oauth/tokens", {"expires_in": "1800"}),
     ],
 )
