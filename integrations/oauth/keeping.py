@@ -84,6 +84,11 @@ def app_slot(facts: OAuthFacts) -> str:
     return SECRET_SLOTS.get(facts.token_auth_method, "body:client_secret")
 
 
+def revoking_slots(facts: OAuthFacts) -> tuple[str, ...]:
+    """Return where an OAuth app's secret goes in a revocation, as a policy names it, if elsewhere than for a token."""
+    return ("body:client_secret",) if facts.revoke_url and facts.revoke_style == "form" else ()
+
+
 def assertion_slot(facts: OAuthFacts) -> str:
     """Return where a JWT goes. The key that signs it goes nowhere."""
     return ASSERTION_SLOTS.get(facts.assertion.style, "header:authorization")
@@ -139,7 +144,7 @@ def app_policy(provider: Provider) -> Policy:
     urls = [facts.token_url, facts.client_credentials.url, facts.revoke_url, facts.introspect_url]
     urls += [longer.url] if longer.secret_slots else []
     hosts = dict.fromkeys(host for url in urls if url for host in _hosts_of(url, provider))
-    slots = dict.fromkeys([app_slot(facts), *(longer.secret_slots if longer.url else ())])
+    slots = dict.fromkeys([app_slot(facts), *revoking_slots(facts), *(longer.secret_slots if longer.url else ())])
     return Policy(hosts=tuple(hosts), slots=tuple(slots))
 
 

@@ -16,8 +16,9 @@ from integrations.errors import IntegrationError
 from integrations.models import Connection
 from integrations.oauth import lease
 from integrations.oauth.errors import AppWrong, BadMinute, GrantDead, GrantRefused
-from integrations.oauth.keeping import REVOKE_SLOT, authorization_server, bound_host
+from integrations.oauth.keeping import REVOKE_SLOT, authorization_server, bound_host, revoking_slots
 from integrations.oauth.session import Send
+from integrations.providers.oauth_facts import OAuthFacts
 from integrations.providers.parts import TOKEN_KINDS
 from integrations.status import Status, record, swap
 from secrets_vault import vault
@@ -72,6 +73,14 @@ def revoke(
     )
 
 
+def _check_app(connection: Connection, facts: OAuthFacts) -> None:
+    """Raise PolicyRefused where the app's secret may not go as a revocation sends it."""
+    app = connection.oauth_app
+    for slot in revoking_slots(facts):
+        if app is not None and app.secret is not None:
+            vault.check_policy(app.secret, host=bound_host(facts.revoke_url), slot=slot)
+
+
 def give_back(
     connection: Connection,
     access_token: Secret | None,
@@ -88,6 +97,7 @@ def give_back(
     """
     try:
         server = authorization_server(connection, send=send)
+        _check_app(connection, server.facts)
     except (IntegrationError, VaultError) as error:  # the app, the secret or the provider's description is gone
         return Revocation(False, error.code)
     if not server.facts.revoke_url:

@@ -189,10 +189,10 @@ class AuthorizationServer:
         )
 
     def _revoking_auth(self, client: OAuth2Client, token: Secret) -> ClientAuth | None:
-        """Return None for RFC 7009 (the app signs); some providers want the token itself as the credential."""
-        if self.facts.revoke_style != "bearer":
-            return None
-        return _bearer(client, token)
+        """Return None for RFC 7009 (the app signs as ever); others want the token itself, or the app in the form."""
+        if self.facts.revoke_style == "form":
+            return client.client_auth("client_secret_post")
+        return _bearer(client, token) if self.facts.revoke_style == "bearer" else None
 
     def introspect(self, token: Secret, *, hint: str, now: datetime) -> Mapping[str, Any]:
         """Return what the provider knows about a token (RFC 7662), without the token it may echo."""

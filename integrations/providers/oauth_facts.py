@@ -48,6 +48,8 @@ class OAuthFacts:
     has said that every callback names it (RFC 9207). `grants` are the ways to a token that this provider has.
     `long_lived` follows at once on the exchange of a code, `renewal` takes the place of a refresh where a consent
     brings no refresh token.
+    `revoke_style`: the app signs as at the token endpoint (rfc7009), or always in the form (form: Calendly), or the
+    token itself is the credential (bearer).
     """
 
     authorize_url: str = ""
@@ -87,7 +89,7 @@ class OAuthFacts:
         one_of("pkce", self.pkce, ("required", "supported", "unknown", "refused"))
         one_of("token_auth_method", self.token_auth_method, TOKEN_AUTH_METHODS)
         one_of("token_body", self.token_body, ("form", "json"))
-        one_of("revoke_style", self.revoke_style, ("rfc7009", "bearer"))
+        one_of("revoke_style", self.revoke_style, ("rfc7009", "bearer", "form"))
         for alg in self.id_token_algs:
             one_of("id_token_algs", alg, ID_TOKEN_ALGS)
         if not self.id_token_algs:

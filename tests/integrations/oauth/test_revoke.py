@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from urllib.parse import parse_qsl
+
 import pytest
 
 from integrations import connections, outbound
 from integrations.models import Connection
 from integrations.oauth.held import read
+from integrations.oauth.keeping import app_policy, provider_of
 from integrations.oauth.revoke import revoke
 from secrets_vault import vault
 from secrets_vault.actor import SYSTEM, Actor
@@ -86,6 +90,40 @@ def test_a_providers_own_way_signs_with_the_token_itself(reachable, ada):
     assert revoke(read(connection.pk), now=NOW, send=send).done
     tokens = vault.use(connection.secret, actor=SYSTEM, purpose="test")
     assert sent == [f"Bearer {tokens[name].expose()}" for name in ("access_token", "refresh_token")]
+
+
+def in_form(reachable, ada):
+    return make_connection(
+        reachable.line, user=ada, oauth={"revoke_style": "form", "token_auth_method": "client_secret_basic"}
+    )
+
+
+def test_an_app_that_signs_in_a_header_is_named_in_the_form_where_a_revocation_wants_it_there(reachable, ada):
+    connection = in_form(reachable, ada)
+    connected(reachable, connection, ada)
+    sent = []
+
+    def send(method, url, *, headers, body, **more):
+        sent.append(({name.lower() for name, _ in dict(headers).items()}, dict(parse_qsl(body.decode()))))
+        return outbound.Answer(200, (), b"{}")
+
+    assert revoke(read(connection.pk), now=NOW, send=send).done
+    assert all("authorization" not in names for names, _ in sent)
+    assert all({"client_id", "client_secret", "token"} <= set(form) for _, form in sent)
+
+
+def test_a_secret_bound_to_the_header_does_not_go_into_a_form(reachable, ada):
+    connection = in_form(reachable, ada)
+    connected(reachable, connection, ada)
+    app = connection.oauth_app
+    bound = replace(app_policy(provider_of(connection)), slots=("header:authorization",))
+    vault.bind_policy(app.secret, bound, actor=SYSTEM)
+    outcome = revoke(read(connection.pk), now=NOW, send=refuse_to_send)
+    assert (outcome.done, outcome.code) == (False, "host_refused")
+
+
+def refuse_to_send(*args, **more):
+    raise AssertionError("nothing may be sent")
 
 
 @pytest.mark.parametrize("error", ["not_allowed_token_type", "token_revoked"])
