@@ -6,14 +6,15 @@ import io
 import logging
 import logging.config
 from collections.abc import Iterator
-from importlib import import_module
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from config.log_lines import logging_config
 from secrets_vault import keys
+from tests.emptying import empty_after_each_test
+
+empty_after_each_test()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -52,8 +53,6 @@ def vault(request: pytest.FixtureRequest, _django_db_marker: None) -> Iterator[N
     keys.initialise()
     yield
     keys.forget()
-    if _is_committed(request, mark):
-        empty_the_book()
 
 
 @pytest.fixture(autouse=True)
@@ -63,17 +62,3 @@ def quick_passwords(settings: Any) -> None:
 
 
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_reset_sequences", "django_db_serialized_rollback"}
-
-
-def _is_committed(request: pytest.FixtureRequest, mark: pytest.Mark | None) -> bool:
-    names = {"transactional_db", "live_server", "django_db_reset_sequences"}
-    return bool(mark and mark.kwargs.get("transaction")) or bool(names & set(request.fixturenames))
-
-
-def empty_the_book() -> None:
-    """Remove the events of a test that committed: the triggers would refuse Django's flush."""
-    migration = import_module("secrets_vault.migrations.0002_audit_append_only")
-    with connection.schema_editor() as editor:
-        migration.allow_changes(None, editor)
-        editor.execute("DELETE FROM secrets_vault_auditevent")
-        migration.refuse_changes(None, editor)

