@@ -140,7 +140,8 @@ class AuthorizationServer:
 
     def refresh(self, refresh_token: Secret, *, now: datetime) -> Grant:
         """Return a fresh grant (RFC 6749 section 6). Its refresh token is None unless the provider sent one."""
-        client, own = self._client(now), self.facts.refresh
+        own = self.facts.refresh
+        client = self._client(now, method=own.auth_method)
         form = {**self.facts.token_params, **own.params}
         return self._asked(
             client,
@@ -204,13 +205,14 @@ class AuthorizationServer:
         )
         return {name: value for name, value in answer.json().items() if name not in ("token", "access_token")}
 
-    def _client(self, now: datetime | None = None, *, is_bare: bool = False) -> OAuth2Client:
-        method: str = "none"
+    def _client(self, now: datetime | None = None, *, is_bare: bool = False, method: str = "") -> OAuth2Client:
         credential: Any = None
         if self.private_key is not None and now is not None:
             method, credential = "private_key_jwt", self._app_key(self.private_key)
         elif self.client_secret is not None:
-            method, credential = self.facts.token_auth_method, self.client_secret.expose()
+            method, credential = method or self.facts.token_auth_method, self.client_secret.expose()
+        else:
+            method = "none"
         client = OAuth2Client(
             OutboundSession(self.facts, send=self.send, is_bare=is_bare),
             client_id=self.client_id,

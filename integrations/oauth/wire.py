@@ -32,7 +32,8 @@ class OutboundSession:
 
     def post(self, url: str, data: Mapping[str, str], headers: Mapping[str, str], auth: Any) -> Answer:
         """Send one form to an OAuth endpoint and keep the answer. Raises OutboundError; follows no redirect."""
-        url, signed, body = auth.prepare("POST", url, dict(headers), "" if self._is_bare else urlencode(data))
+        headers = {**headers, **self._facts.token_headers}
+        url, signed, body = auth.prepare("POST", url, headers, "" if self._is_bare else urlencode(data))
         if not self._is_bare:
             pairs = named(parse_qsl(body, keep_blank_values=True), self._facts.spelling.token)
             body = urlencode(pairs)

@@ -14,6 +14,7 @@ from integrations.providers.spelling_facts import Spelling, Swap
 ID_TOKEN_ALGS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 
 
+SIGNING = {"authorization", "content-type", "content-length", "host"}
 TOKEN_AUTH_METHODS = ("client_secret_post", "client_secret_basic", "private_key_jwt", "none")
 
 
@@ -22,8 +23,8 @@ class RefreshFacts:
     """How refresh tokens behave. Unknown is None. Codes are the `error` (or older status) words of an answer.
 
     `grace_s`: how long a rotated token is still taken. `testing_ttl_s`: how long one lives that an app gave that is
-    still in testing at the provider (Google: seven days). `url` and `params`: where a refresh goes and what its form
-    says, where that differs from the exchange of a code (Figma, Basecamp).
+    still in testing at the provider (Google: seven days). `url`, `params` and `auth_method`: where a refresh goes, what
+    its form says and how the app signs it, where that differs from the exchange of a code (Figma, Basecamp, Keap).
     """
 
     issued: bool | None = None
@@ -36,6 +37,7 @@ class RefreshFacts:
     transient_codes: tuple[str, ...] = ()
     url: str = ""
     params: Mapping[str, str] = NOTHING
+    auth_method: str = ""
     note: str = ""
 
 
@@ -47,7 +49,7 @@ class OAuthFacts:
     `identity_scopes` are asked for in every consent, to know whose account it is. `requires_iss`: the server
     has said that every callback names it (RFC 9207). `grants` are the ways to a token that this provider has.
     `long_lived` follows at once on the exchange of a code, `renewal` takes the place of a refresh where a consent
-    brings no refresh token.
+    brings no refresh token. `token_headers` go with each request to the token endpoint (HighLevel's version).
     `revoke_style`: the app signs as at the token endpoint (rfc7009), or always in the form (form: Calendly), or the
     token itself is the credential (bearer).
     """
@@ -75,6 +77,7 @@ class OAuthFacts:
     token_body: str = "form"  # noqa: S105 - an encoding's name
     authorize_params: Mapping[str, str] = NOTHING
     token_params: Mapping[str, str] = NOTHING
+    token_headers: Mapping[str, str] = NOTHING
     access_token_ttl_s: int | None = None
     refresh: RefreshFacts = field(default_factory=RefreshFacts)
     spelling: Spelling = field(default_factory=Spelling)
@@ -88,7 +91,10 @@ class OAuthFacts:
         self._check_grants()
         one_of("pkce", self.pkce, ("required", "supported", "unknown", "refused"))
         one_of("token_auth_method", self.token_auth_method, TOKEN_AUTH_METHODS)
+        one_of("refresh.auth_method", self.refresh.auth_method, ("", *TOKEN_AUTH_METHODS))
         one_of("token_body", self.token_body, ("form", "json"))
+        if SIGNING & {name.lower() for name in self.token_headers}:
+            raise ValueError("token_headers: the app's signature and the form's kind are no part of them")
         one_of("revoke_style", self.revoke_style, ("rfc7009", "bearer", "form"))
         for alg in self.id_token_algs:
             one_of("id_token_algs", alg, ID_TOKEN_ALGS)

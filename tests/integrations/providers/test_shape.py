@@ -87,6 +87,8 @@ def provider(**more: Any) -> Provider:
         ({"variables": [REGION | {"pattern": "[a-z]+", "example": "EU"}]}, "variables[0].example", "match"),
         ({"limits": [{"bucket": "b", "limit": 0, "window_s": 1, "per": "key"}]}, "limits[0].limit", "above 0"),
         ({"key_formats": [{"kind": "api_key", "pattern": "sk_", "words": ""}]}, "key_formats[0].pattern", "anchored"),
+        ({"oauth": OAUTH | {"token_headers": {"Authorization": "x"}}}, "oauth.token_headers", "no part of them"),
+        ({"oauth": OAUTH | {"refresh": {"auth_method": "magic"}}}, "oauth.refresh.auth_method", "must be one of"),
         ({"oauth": OAUTH | {"pkce": "refused"}}, "oauth.pkce_source", "page that says so"),
         (
             {"oauth": OAUTH | {"refresh": {"url": "https://evil.test/refresh"}}},
