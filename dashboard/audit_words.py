@@ -20,6 +20,8 @@ WORDS = {
     "client.environment_added": gettext_lazy("Added an environment"),
     "client.shredded": gettext_lazy("Destroyed the client's keys"),
     "client.unarchived": gettext_lazy("Brought the client back"),
+    "connection.account_confirmed": gettext_lazy("Confirmed whose account a connection is"),
+    "connection.account_unconfirmed": gettext_lazy("Connected without hearing whose account it is"),
     "connection.account_chosen": gettext_lazy("Chose which account it is for"),
     "connection.app_chosen": gettext_lazy("Chose the OAuth app"),
     "connection.changed": gettext_lazy("Changed the slow-down line"),

@@ -67,6 +67,7 @@ class LightConnection:
     status: str
     status_since: datetime | None
     refresh_expires_at: datetime | None
+    account_unconfirmed: bool
     client: LightClient
     environment: LightEnvironment
     provider_name: str = ""
@@ -77,7 +78,7 @@ class LightConnection:
 
 
 COLUMNS = (
-    "pk", "client_id", "slug", "provider_key", "status", "status_since", "refresh_expires_at",
+    "pk", "client_id", "slug", "provider_key", "status", "status_since", "refresh_expires_at", "account_unconfirmed",
     "client__slug", "client__name", "environment__slug", "environment__is_production",
 )  # fmt: skip
 
@@ -94,8 +95,8 @@ def light_connections(rows: QuerySet[Connection]) -> list[LightConnection]:
 
 def light_connection(row: Sequence[Any]) -> LightConnection:
     """Make one of its `COLUMNS`."""
-    pk, client_id, slug, provider_key, status, since, expires_at, *client, env_slug, is_production = row
+    pk, client_id, slug, provider_key, status, since, expires_at, unconfirmed, *client, env_slug, is_production = row
     environment = LightEnvironment(env_slug, is_production)
     return LightConnection(
-        pk, client_id, slug, provider_key, status, since, expires_at, LightClient(*client), environment
+        pk, client_id, slug, provider_key, status, since, expires_at, unconfirmed, LightClient(*client), environment
     )

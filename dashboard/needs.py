@@ -27,6 +27,8 @@ from integrations.models import ClientLink, Connection, ErrorGroup
 from integrations.oauth.deaths import is_dying
 
 if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
     from dashboard.tightest import Tight
     from secrets_vault.models import User
     from secrets_vault.rotation import BoardRow
@@ -60,19 +62,25 @@ def needs_of(
 
 
 def connection_needs(user: User, *, now: datetime) -> Iterator[Waiting]:
-    """Yield the connections that do not work, never worked, or whose consent ends soon."""
-    dying = is_dying(now)
-    rows = Connection.objects.visible_to(user).filter(Q(status__in=CONNECTION_WORDS) | dying, client__archived_at=None)
+    """Yield the connections that do not work, never worked, may be another account's, or whose consent ends soon."""
+    pressing = Q(status__in=CONNECTION_WORDS) | Q(account_unconfirmed=True) | is_dying(now)
+    rows = Connection.objects.visible_to(user).filter(pressing, client__archived_at=None)
     for connection in name_providers(light_connections(rows.order_by("status_since")[:MOST])):
-        harm, *_words = CONNECTION_WORDS.get(connection.status, DYING_WORDS)
-        yield Waiting(harm, partial(_connection_need, connection, now=now))
+        yield Waiting(_words_for(connection)[0], partial(_connection_need, connection, now=now))
+
+
+def _words_for(connection: LightConnection) -> tuple[int, str, StrOrPromise, StrOrPromise, StrOrPromise]:
+    """Return what is said of a connection: how it is, else whose it is, else that it ends."""
+    otherwise = UNCONFIRMED_WORDS if connection.account_unconfirmed else DYING_WORDS
+    return CONNECTION_WORDS.get(connection.status, otherwise)
 
 
 def _connection_need(connection: LightConnection, *, now: datetime) -> Need:
-    _harm, tone, title, text, action = CONNECTION_WORDS.get(connection.status, DYING_WORDS)
-    at = connection.status_since if connection.status in CONNECTION_WORDS else connection.refresh_expires_at
+    words = _words_for(connection)
+    _harm, tone, title, text, action = words
+    at = connection.refresh_expires_at if words is DYING_WORDS else connection.status_since
     return _need_of(
-        connection, tone, title.format(connection.provider_name), str(text), connection_routes(connection),
+        connection, tone, str(title).format(connection.provider_name), str(text), connection_routes(connection),
         str(action), ago_words(at, now=now) if at else "",
     )  # fmt: skip
 
@@ -107,6 +115,13 @@ CONNECTION_WORDS = {
         gettext_lazy("Test it"),
     ),
 }
+UNCONFIRMED_WORDS = (
+    4,
+    "warn",
+    gettext_lazy("The account of {} is not confirmed"),
+    gettext_lazy("A certain account was expected, and the provider does not say whose this is."),
+    gettext_lazy("Look"),
+)
 DYING_WORDS = (
     5,
     "warn",

@@ -113,6 +113,7 @@ urlpatterns = [
     path("connections/<slug:slug>/account/look/", account.look, name="connection_look"),
     path("connections/<slug:slug>/version/", account.version, name="connection_version"),
     path("connections/<slug:slug>/version/back/", account.version_back, name="connection_version_back"),
+    path("connections/<slug:slug>/account/confirm/", acts.confirm_account, name="connection_confirm_account"),
     path("connections/<slug:slug>/pause/", acts.pause, name="connection_pause"),
     path("connections/<slug:slug>/resume/", acts.resume, name="connection_resume"),
     path("connections/<slug:slug>/probe/", acts.probe, name="connection_probe"),

@@ -1,6 +1,6 @@
 """Connections: made, given a credential, tried, paused, disconnected."""
 
-from integrations.connections.changing import StillUsed, delete, living_tokens, rename
+from integrations.connections.changing import StillUsed, confirm_account, delete, living_tokens, rename
 from integrations.connections.choosing import NoSuchChoice, choose, look
 from integrations.connections.credential import BadValue, check_values, connect_key, secret_policy, use_stored
 from integrations.connections.making import create_connection, free_slug
@@ -19,6 +19,7 @@ __all__ = [
     "VersionRefused",
     "check_values",
     "choose",
+    "confirm_account",
     "connect_key",
     "create_connection",
     "delete",

@@ -1,4 +1,4 @@
-"""Renaming a connection, and removing it for good."""
+"""Renaming a connection, taking a person's word for its account, and removing it for good."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from integrations.errors import IntegrationError
 from integrations.models import Connection, GatewayToken
 from integrations.oauth.revoke import Revocation, disconnect
 from integrations.oauth.session import Send
-from integrations.status import record
+from integrations.status import record, swap
 from secrets_vault import generation
 from secrets_vault.actor import Actor
 
@@ -37,6 +37,16 @@ def rename(connection: Connection, label: str, *, actor: Actor) -> None:
         Connection.objects.filter(pk=connection.pk).update(label=label)
         record(connection, "connection.renamed", actor=actor)
     connection.label = label
+
+
+def confirm_account(connection: Connection, *, actor: Actor) -> bool:
+    """Take a person's word that it is the wanted account; tell whether that was open. Raises ConnectionChanged."""
+    if not connection.account_unconfirmed:
+        return False
+    with transaction.atomic():
+        swap(connection, account_unconfirmed=False)
+        record(connection, "connection.account_confirmed", actor=actor, account=connection.wanted_account_id)
+    return True
 
 
 def living_tokens(connection: Connection, *, now: datetime) -> QuerySet[GatewayToken]:

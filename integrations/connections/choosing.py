@@ -91,7 +91,7 @@ def _take(connection: Connection, found: Mapping[str, Any], choices: list[Any], 
     provider = get_provider(connection.provider_key).of_kind(connection.kind).render(variables)
     changes: dict[str, Any] = {"variables": variables, "choices": choices, "probe_due_at": now}
     if provider.discovery is not None and provider.discovery.id_at:
-        changes |= {"account_id": found["id"], "account_name": found["name"]}
+        changes |= {"account_id": found["id"], "account_name": found["name"], "account_unconfirmed": False}
     if connection.status_code == CHOICE_NEEDED:
         changes |= {"status": Status.UNTESTED, "status_code": "", "status_since": now}
     swap(connection, **changes)

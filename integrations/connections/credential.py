@@ -177,5 +177,7 @@ def _untested(connection: Connection, stored: StoredSecret, *, actor: Actor, now
     state: dict[str, Any] = {"status": Status.UNTESTED, "status_code": "", "status_since": now}
     if connection.status == Status.PAUSED:
         state = {"status_before_pause": Status.UNTESTED}
+    # Until a call with it names the account: where one is wanted, nobody has said yet that it is this one.
+    state["account_unconfirmed"] = bool(connection.wanted_account_id)
     swap(connection, secret=stored, connected_at=now, connected_by=actor.label[:160], probe_due_at=now, **state)
     record(connection, "connection.credential_stored", actor=actor)

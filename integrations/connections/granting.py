@@ -125,6 +125,7 @@ def _untested(connection: Connection, *, actor: Actor, now: datetime, **changes:
     state: dict[str, Any] = {"status": Status.UNTESTED, "status_code": "", "status_since": now}
     if connection.status == Status.PAUSED:
         state = {"status_before_pause": Status.UNTESTED}
+    state["account_unconfirmed"] = bool(connection.wanted_account_id)
     about = {"connected_at": now, "connected_by": actor.label[:160], "probe_due_at": now, "refresh_failures": 0}
     swap(connection, **(about | state | changes))
     record(connection, "connection.credential_stored", actor=actor)

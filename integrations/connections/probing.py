@@ -202,8 +202,10 @@ def _follow(row: Connection, result: ProbeResult, *, actor: Actor, now: datetime
         return  # only a person's choice ends that
     if result.outcome == "works":
         with transaction.atomic():
-            if result.account_id and (row.account_id, row.account_name) != (result.account_id, result.account_name):
-                swap(row, account_id=result.account_id, account_name=result.account_name or row.account_name)
+            named = {"account_id": result.account_id, "account_name": result.account_name or row.account_name}
+            told = named | {"account_unconfirmed": False}
+            if result.account_id and any(getattr(row, name) != value for name, value in told.items()):
+                swap(row, **told)
             set_status(row, Status.CONNECTED, actor=actor, now=now)
     elif result.outcome in ("refused", "other_account", "unreadable"):
         codes = {"refused": "credential_refused", "unreadable": "credential_unreadable"}

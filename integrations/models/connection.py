@@ -74,6 +74,9 @@ class Connection(models.Model):
     `version_before` is the API version before the one that is pinned now: "-" the provider's own choice, "" never
     changed.
 
+    `account_unconfirmed`: a credential arrived for which the provider named no account, while one is wanted; a test
+    call that names it, or a person, ends that.
+
     `secret` is what a call carries. Where that is a token that a longer-lived secret is spent for, `grant_secret`
     is that one (the private key of a service account), and `claims` is what its JWT says beside its times.
     """
@@ -128,6 +131,7 @@ class Connection(models.Model):
     account_id = models.CharField(max_length=200, blank=True)
     account_name = models.CharField(max_length=200, blank=True)
     expected_account_id = models.CharField(max_length=200, blank=True)
+    account_unconfirmed = models.BooleanField(default=False)
     requested_scopes = models.JSONField(default=list)
     granted_scopes = models.JSONField(default=list)
     connected_at = models.DateTimeField(null=True, blank=True)

@@ -91,6 +91,7 @@ def facts_of(
         # Where a consent names no account, the next test holds it against the one that was known.
         "account_id": account.id or connection.account_id,
         "account_name": account.name if account.id else account.name or connection.account_name,
+        "account_unconfirmed": bool(connection.wanted_account_id and not account.id),
         "variables": dict(account.variables),
         "choices": [one.as_json() for one in account.choices],
         "requested_scopes": requested,
@@ -128,6 +129,8 @@ def _use_up(flow: OAuthFlow, connection: Connection, *, now: datetime) -> None:
 def _record(connection: Connection, requested: list[str], granted: tuple[str, ...] | None, *, actor: Actor) -> None:
     lacking, beyond = list(missing(requested, granted)), list(excess(requested, granted))
     record(connection, "connection.connected", actor=actor, account=connection.account_id, missing_scopes=lacking)
+    if connection.account_unconfirmed:
+        record(connection, "connection.account_unconfirmed", actor=actor, account=connection.wanted_account_id)
     if beyond:
         record(connection, "connection.excess_scopes", actor=actor, scopes=beyond)
 

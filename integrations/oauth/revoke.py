@@ -149,6 +149,7 @@ def disconnect(connection: Connection, *, actor: Actor, now: datetime, send: Sen
             status_code="" if outcome.done else "not_revoked",
             status_since=now,
             status_before_pause="",
+            account_unconfirmed=False,
             granted_scopes=[],
             access_expires_at=None,
             refresh_expires_at=None,

@@ -219,6 +219,7 @@ ROWS: dict[str, Row] = {
     "dashboard:connection_look": act("connection"),
     "dashboard:connection_version": act("connection"),
     "dashboard:connection_version_back": act("connection"),
+    "dashboard:connection_confirm_account": act("connection"),
     "dashboard:connection_pause": act("connection"),
     "dashboard:connection_resume": act("connection"),
     "dashboard:connection_probe": act("connection"),

@@ -65,6 +65,15 @@ def choose_oauth_app(request: PageRequest, slug: str) -> HttpResponse:
 
 @login_required
 @require_POST
+def confirm_account(request: PageRequest, slug: str) -> HttpResponse:
+    """Say that it is the account that was wanted, where the provider does not."""
+    connection = manageable_connection(request, slug)
+    words = _("Confirmed: {account}.").format(account=connection.wanted_account_id)
+    return _do(request, connection, words, lambda: connections.confirm_account(connection, actor=actor_of(request)))
+
+
+@login_required
+@require_POST
 def pause(request: PageRequest, slug: str) -> HttpResponse:
     """Refuse every call until it is resumed."""
     connection = manageable_connection(request, slug)
@@ -186,7 +195,7 @@ def credential(request: PageRequest, slug: str) -> HttpResponse:
     return render_page(request, "dashboard/connection/credential.html", context, status=422 if form.is_bound else 200)
 
 
-def _do(request: PageRequest, connection: Connection, words: str, act: Callable[[], None]) -> HttpResponse:
+def _do(request: PageRequest, connection: Connection, words: str, act: Callable[[], object]) -> HttpResponse:
     try:
         act()
     except ConnectionChanged:

@@ -220,11 +220,17 @@ def test_a_consent_that_names_no_account_forgets_none(reachable, connection, ada
     connected(reachable, connection, ada)
     before = connection.secret.current_id
     came_back = consent_at(reachable, begin(connection, ada))
-    monkeypatch.setattr(flow, "find_account", lambda connection, *_, **__: Account(variables=connection.variables))
-    flow.finish(came_back.callback(), user=ada, now=NOW)
+    with monkeypatch.context() as quiet:
+        quiet.setattr(flow, "find_account", lambda connection, *_, **__: Account(variables=connection.variables))
+        flow.finish(came_back.callback(), user=ada, now=NOW)
     connection = Connection.objects.get()
     assert connection.secret.current_id != before
     assert (connection.account_id, connection.account_name) == (PORTAL, "Acme Ltd (sandbox)")
+    assert connection.account_unconfirmed is True
+    event = AuditEvent.objects.get(action="connection.account_unconfirmed")
+    assert event.details["account"] == PORTAL
+    connected(reachable, connection, ada)
+    assert Connection.objects.get().account_unconfirmed is False
 
 
 def test_another_account_can_be_accepted(reachable, connection, ada):
