@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date, datetime
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 
@@ -24,11 +23,6 @@ from secrets_vault.secret import Secret
 
 APP_BROKEN = "oauth_app_broken"
 MAY_BE_EMPTY = ["secret", "required_scopes", "optional_scopes"]
-
-
-def redirect_uri() -> str:
-    """Return the one redirect URI of this installation, exactly as it must be registered at every provider."""
-    return f"{settings.KEYLODGE_PUBLIC_URL}/oauth/callback"
 
 
 def make_app(

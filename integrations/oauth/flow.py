@@ -24,7 +24,7 @@ from integrations.models import ClientLink, Connection, OAuthApp, OAuthFlow
 from integrations.oauth import scopes as scope_rules
 from integrations.oauth.account import Account, both_named, find_account, is_other
 from integrations.oauth.answers import Grant, read_code
-from integrations.oauth.app import mark_broken, proven, redirect_uri
+from integrations.oauth.app import mark_broken, proven
 from integrations.oauth.connecting import Finished, connect, hold_for_decision
 from integrations.oauth.errors import AppWrong, BadMinute, CannotStart, ConsentRefused, GrantRefused
 from integrations.oauth.id_token import Expected, Identity, IdTokenRefused, nonce_hash, verify
@@ -88,7 +88,7 @@ def start(
     app = _usable_app(connection)
     if is_gone(shown_provider(connection)):
         raise CannotStart("provider_gone")
-    server = authorization_server(connection, send=outbound.send, redirect_uri=redirect_uri())
+    server = authorization_server(connection, send=outbound.send)
     wanted = scope_rules.to_ask_for(connection, app, server.facts, chosen=scopes)
     state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64)
     nonce = secrets.token_urlsafe(32) if scope_rules.OPENID in wanted.all else ""

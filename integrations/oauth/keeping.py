@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
+
 from integrations.models import Connection, OAuthApp
 from integrations.oauth.answers import Grant
 from integrations.oauth.errors import CannotStart
@@ -51,8 +53,16 @@ def is_renewed(connection: Connection) -> bool:
     return connection.kind == Connection.Kind.OAUTH2 and facts is not None and bool(facts.renewal.url)
 
 
+def own_redirect_uri() -> str:
+    """Return the one redirect URI of this installation, exactly as it must be registered at every provider."""
+    return f"{settings.KEYLODGE_PUBLIC_URL}/oauth/callback"
+
+
 def authorization_server(connection: Connection, *, send: Send, redirect_uri: str = "") -> AuthorizationServer:
-    """Return the authorization server as this connection's OAuth app sees it. Raises CannotStart."""
+    """Return the authorization server as this connection's OAuth app sees it. Raises CannotStart.
+
+    `redirect_uri` is the one of a consent that has begun; without one it is today's.
+    """
     if connection.oauth_app is None:
         raise CannotStart("no_oauth_app")
     facts = oauth_facts(provider_of(connection))
@@ -62,7 +72,7 @@ def authorization_server(connection: Connection, *, send: Send, redirect_uri: st
         facts,
         app.client_id,
         fields.get("client_secret"),
-        redirect_uri=redirect_uri,
+        redirect_uri=redirect_uri or own_redirect_uri(),
         send=send,
         private_key=fields.get("private_key"),
     )

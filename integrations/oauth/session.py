@@ -142,7 +142,8 @@ class AuthorizationServer:
         """Return a fresh grant (RFC 6749 section 6). Its refresh token is None unless the provider sent one."""
         own = self.facts.refresh
         client = self._client(now, method=own.auth_method)
-        form = {**self.facts.token_params, **own.params}
+        more = {name: text.replace("{redirect_uri}", self.redirect_uri) for name, text in own.params.items()}
+        form = {**self.facts.token_params, **more}
         return self._asked(
             client,
             lambda: client.refresh_token(own.url or self.facts.token_url, refresh_token=refresh_token.expose(), **form),

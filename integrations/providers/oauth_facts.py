@@ -24,7 +24,8 @@ class RefreshFacts:
 
     `grace_s`: how long a rotated token is still taken. `testing_ttl_s`: how long one lives that an app gave that is
     still in testing at the provider (Google: seven days). `url`, `params` and `auth_method`: where a refresh goes, what
-    its form says and how the app signs it, where that differs from the exchange of a code (Figma, Basecamp, Keap).
+    its form says and how the app signs it, where that differs from the exchange of a code (Figma, Basecamp, Keap);
+    `{redirect_uri}` in `params` stands for the one that the consent named (FreshBooks).
     """
 
     issued: bool | None = None

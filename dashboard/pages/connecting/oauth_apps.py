@@ -25,7 +25,8 @@ from dashboard.paging import page_of
 from dashboard.render import PageRequest, actor_of, render_page
 from integrations.errors import IntegrationError
 from integrations.models import Connection, CustomProvider, OAuthApp
-from integrations.oauth.app import change_app, make_app, redirect_uri, replace_client_secret
+from integrations.oauth.app import change_app, make_app, replace_client_secret
+from integrations.oauth.keeping import own_redirect_uri
 from integrations.providers.gone import stand_in
 from integrations.providers.registry import ProviderNotFound, all_providers, get_provider
 from integrations.providers.shape import Provider
@@ -162,7 +163,7 @@ def _page(request: PageRequest, form: OAuthAppForm, provider: Provider, *, app: 
         "app": app,
         "provider": provider,
         "tab": "apps",
-        "redirect_uri": redirect_uri(),
+        "redirect_uri": own_redirect_uri(),
         "is_https": settings.IS_HTTPS,
         "masked": _masked(app),
         "uses": _uses(request, app),

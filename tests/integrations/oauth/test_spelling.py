@@ -186,6 +186,17 @@ def test_a_code_that_comes_twice_under_the_vendors_name_is_no_code(browser_of, a
     assert connection.secret is None
 
 
+def test_freshbooks_hears_the_redirect_uri_in_a_refresh_too(ada):
+    connection = connection_to("freshbooks", ada)
+    answer = {"access_token": SHORT, "refresh_token": "rt-1", "expires_in": 43_200}
+    vendor = Vendor(**{"/auth/oauth/token": answer})
+    finished(connection, ada, vendor, code="the-code")
+    vendor.answers["/auth/oauth/token"] = answer | {"access_token": NEWER, "refresh_token": "rt-2"}
+    refresh(connection, now=NOW + DAY, send=vendor)
+    sent = vendor.sent("/auth/oauth/token")
+    assert (sent["grant_type"], sent["refresh_token"], sent["redirect_uri"]) == ("refresh_token", "rt-1", CALLBACK)
+
+
 # The token of weeks right after the code's
 
 
