@@ -48,7 +48,7 @@ def apply_connection(run: Run, client: Client, spec: ConnectionSpec) -> Connecti
     connection = existing or _make(run, client, spec, provider_key=provider.key, environment=environment)
     _set_variables(run, connection, spec)
     if spec.kind in TOKEN_KINDS:
-        if spec.kind != Connection.Kind.JWT_BEARER or spec.app is not None:
+        if spec.kind not in Connection.KEEPER_KINDS or spec.app is not None:
             _apply_app(run, connection, spec, rendered)
         apply_grant(run, connection, spec)
     else:

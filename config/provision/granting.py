@@ -7,13 +7,15 @@ from typing import Any
 from config.provision.reading import ConnectionSpec
 from config.provision.run import Run
 from integrations.connections.credential import BadValue
-from integrations.connections.granting import connect_jwt
+from integrations.connections.granting import connect_exchange, connect_jwt
 from integrations.connections.pasted_key import check_claims, read_pasted
 from integrations.models import Connection
 from integrations.oauth.keeping import oauth_facts, provider_of
 from integrations.status import Status, swap
 from secrets_vault import vault
 from secrets_vault.errors import Unreadable
+from secrets_vault.models import StoredSecret
+from secrets_vault.secret import Secret
 
 REASON = "provisioned from a file"
 
@@ -24,6 +26,8 @@ def apply_grant(run: Run, connection: Connection, spec: ConnectionSpec) -> None:
         return
     if connection.kind == Connection.Kind.JWT_BEARER:
         _apply_key(run, connection, spec)
+    elif connection.kind == Connection.Kind.KEY_EXCHANGE:
+        _apply_exchanged(run, connection, spec)
     elif connection.status == Status.NOT_CONNECTED and connection.oauth_app_id is not None:
         swap(connection, status=Status.UNTESTED, status_code="", status_since=run.now)
 
@@ -61,6 +65,34 @@ def _apply_key(run: Run, connection: Connection, spec: ConnectionSpec) -> None:
     for name, is_new in (("claims", before[0] != connection.claims), ("key", before[1] != kept.current_id)):
         if is_new:
             run.note(connection.client.slug, "connections", connection.slug, name)
+
+
+def _apply_exchanged(run: Run, connection: Connection, spec: ConnectionSpec) -> None:
+    """Keep the key that is exchanged for tokens; nothing is called."""
+    stored = connection.grant_secret
+    if not spec.fields:
+        if stored is None:
+            run.document.refuse((*spec.path, "secret"), "is missing")
+        return
+    if stored is not None and _holds(stored, spec.fields):
+        return
+    about: dict[str, Any] = {"made_on": spec.made_on, "reason": REASON, "rotate_after_days": spec.rotate_after_days}
+    try:
+        connect_exchange(connection, spec.fields, actor=run.actor, now=run.now, **about)
+    except BadValue as error:
+        at = ("secret",) if error.field in ("api_key", "password") else ("fields", error.field)
+        run.document.refuse((*spec.path, *at), str(error))
+        return
+    swap(connection, probe_due_at=None)  # nothing is called unless that was asked for
+    if stored is not None:
+        run.note(connection.client.slug, "connections", connection.slug, "secret")
+
+
+def _holds(stored: StoredSecret, fields: dict[str, Secret]) -> bool:
+    try:
+        return vault.holds(stored, fields)
+    except Unreadable:
+        return False
 
 
 def _is_same(connection: Connection, spec: ConnectionSpec) -> bool:

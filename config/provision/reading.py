@@ -17,10 +17,10 @@ from config.provision.sources import Sources, take_secret
 from config.provision.table import Table
 from config.provision.written import SLUG, take_each, take_networks, take_slug
 from integrations import tokens
-from integrations.providers.parts import TOKEN_KINDS
 from secrets_vault.secret import Secret
 
-KINDS = ("api_key", "bearer", "basic", "oauth2", "client_credentials", "jwt_bearer")
+KINDS = ("api_key", "bearer", "basic", "oauth2", "client_credentials", "jwt_bearer", "key_exchange")
+PASTED_KINDS = ("api_key", "bearer", "basic", "key_exchange")
 METHOD = re.compile(r"[A-Z][A-Z-]{0,15}")
 CUSTOM = "custom"
 NO_SECRET = {
@@ -28,6 +28,7 @@ NO_SECRET = {
     "client_credentials": "a client_credentials connection has its secret in oauth_app; leave it out",
     "jwt_bearer": "a jwt_bearer connection has a key and claims; leave it out",
 }
+APP_KINDS = tuple(NO_SECRET)
 
 
 @dataclass(frozen=True)
@@ -170,13 +171,15 @@ def _kind(table: Table) -> str | None:
 def _fields(table: Table, kind: str | None, sources: Sources) -> dict[str, Secret]:
     """Return the values of the credential by their field names."""
     username = table.take_text("username")
-    if kind in TOKEN_KINDS and table.has("secret"):
+    if kind in NO_SECRET and table.has("secret"):
         table.refuse("secret", NO_SECRET[kind])
     secret = take_secret(table, "secret", sources)
+    if kind == "key_exchange" and username is not None:
+        return {"username": Secret(username)} | ({"password": secret} if secret else {})
     if kind != "basic":
         if username is not None:
             table.refuse("username", "belongs to kind basic")
-        name = {"api_key": "api_key", "bearer": "token"}.get(kind or "")
+        name = {"api_key": "api_key", "bearer": "token", "key_exchange": "api_key"}.get(kind or "")
         return {name: secret} if name and secret else {}
     if (username is None) != (not table.has("secret")):
         table.refuse("username" if username is None else "secret", "is missing; basic needs both")
@@ -188,16 +191,16 @@ def _further(table: Table, kind: str | None, sources: Sources) -> dict[str, Secr
     given = table.take_table("fields")
     if given is None:
         return {}
-    if kind not in ("api_key", "bearer", "basic", None):
-        table.refuse("fields", "belongs to kinds api_key, bearer and basic")
+    if kind not in (*PASTED_KINDS, None):
+        table.refuse("fields", "belongs to kinds api_key, bearer, basic and key_exchange")
     return {name: value for name in list(given.values) if (value := take_secret(given, name, sources)) is not None}
 
 
 def _app(table: Table, kind: str | None, sources: Sources) -> AppSpec | None:
     named = table.take_text("app", longest=120)
     inline = table.take_table("oauth_app")
-    if kind not in (*TOKEN_KINDS, None) and (named or inline):
-        table.refuse("oauth_app" if inline else "app", f"belongs to kinds {', '.join(TOKEN_KINDS)}")
+    if kind not in (*APP_KINDS, None) and (named or inline):
+        table.refuse("oauth_app" if inline else "app", f"belongs to kinds {', '.join(APP_KINDS)}")
     if named and inline:
         table.refuse("app", "give either oauth_app or app, not both")
     if inline is None:

@@ -12,8 +12,9 @@ from django.utils.translation import gettext as _
 from integrations.errors import IntegrationError
 from integrations.injecting import IncompleteCredential, injected
 from integrations.models import Connection
-from integrations.oauth.keeping import provider_of, token_policy
+from integrations.oauth.keeping import oauth_facts, provider_of, token_policy
 from integrations.outside import AnswerRefused, told_by_credential
+from integrations.providers import templates
 from integrations.providers.injection import OWN_FIELDS
 from integrations.providers.shape import Provider
 from integrations.status import Status, record, swap
@@ -62,6 +63,23 @@ def check_values(provider: Provider, kind: str, fields: Mapping[str, Secret]) ->
     if kind == "basic" and ":" in fields["username"].expose():
         raise BadValue("username", _("a user name cannot hold a colon (RFC 7617)"))
     _check_sent(provider, kind, fields)
+
+
+def check_exchanged(provider: Provider, fields: Mapping[str, Secret]) -> None:
+    """Raise BadValue for what could not stand in the request that exchanges a key for a token."""
+    facts = oauth_facts(provider).exchange
+    wanted = {field.name: field for field in facts.asked}
+    if lacking := [name for name, field in wanted.items() if name not in fields and not field.is_optional]:
+        raise BadValue(lacking[0], _("nothing was entered"))
+    if unknown := set(fields) - set(wanted):
+        raise BadValue(min(unknown), _("{name} takes no such value").format(name=provider.name))
+    in_headers = {name for text in facts.headers.values() for name in templates.names(text)}
+    for name, value in fields.items():
+        _check(name, value.expose(), may_be_empty=name == "password")
+        if name in in_headers and not templates.HEADER_VALUE.fullmatch(value.expose()):
+            raise BadValue(name, _("this holds a character that cannot stand in a header"))
+    if facts.basic and ":" in fields["username"].expose():
+        raise BadValue("username", _("a user name cannot hold a colon (RFC 7617)"))
 
 
 def _check(name: str, value: str, *, may_be_empty: bool) -> None:

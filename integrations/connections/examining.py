@@ -14,9 +14,9 @@ IN_USE = (Status.CONNECTED, Status.UNTESTED, Status.FAILING)
 
 
 def credentials_are_whole() -> Finding:
-    """Name connections whose credential, or whose private key, was deleted from under them."""
+    """Name connections whose credential, or whose key for tokens, was deleted from under them."""
     rows = Connection.objects.filter(status__in=IN_USE, client__archived_at=None)
-    bad = [*_without(rows, "secret", "the credential"), *_without(rows, "grant_secret", "the private key")]
+    bad = [*_without(rows, "secret", "the credential"), *_without(rows, "grant_secret", "the key")]
     if not bad:
         return Finding("connections", True, f"{rows.count()} have what they send")
     todo = "Open each connection's page and give it its credential again, or bring it back under Vault."

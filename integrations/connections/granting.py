@@ -1,26 +1,28 @@
-"""A connection whose access tokens are asked for here: for an OAuth app, by a private key, or from earlier tokens."""
+"""A connection whose access tokens are asked for here: for an OAuth app, by a key, or from earlier tokens."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from integrations.connections.credential import MAX_LENGTH, BadValue
+from integrations.connections.credential import MAX_LENGTH, BadValue, check_exchanged
 from integrations.connections.pasted_key import check_claims, check_key, read_pasted
 from integrations.models import Connection
 from integrations.oauth import lease
 from integrations.oauth.answers import Grant
 from integrations.oauth.errors import CannotStart
-from integrations.oauth.keeping import key_policy, oauth_facts, provider_of, store_tokens, times
+from integrations.oauth.keeping import exchange_policy, key_policy, oauth_facts, provider_of, store_tokens, times
 from integrations.status import Status, record, swap
 from secrets_vault import vault
 from secrets_vault.actor import Actor
 from secrets_vault.models import StoredSecret
 from secrets_vault.secret import Secret
+from secrets_vault.vault import Policy
 
 
 def connect_jwt(
@@ -51,29 +53,71 @@ def connect_jwt(
         raise BadValue("claims", _("a claim that stands in the address holds other characters")) from error
     finally:
         connection.claims = before
+    found = _Kept(StoredSecret.Kind.PRIVATE_KEY, fields, policy, owner_name, where_used, rotate_after_days)
     with transaction.atomic():
-        stored = connection.grant_secret
-        if stored is not None:
-            vault.bind_policy(stored, policy, actor=actor)
-            if not vault.holds(stored, fields):
-                vault.replace(stored, fields, actor=actor, **about)
-        else:
-            stored = vault.store(
-                actor=actor,
-                client=connection.client,
-                environment=connection.environment,
-                kind=StoredSecret.Kind.PRIVATE_KEY,
-                label=connection.label or f"{provider.name} {connection.environment.slug}",
-                fields=fields,
-                provider_key=connection.provider_key,
-                owner_name=owner_name,
-                where_used=where_used,
-                policy=policy,
-                rotate_after_days=rotate_after_days,
-                **about,
-            )
+        stored = _keep(connection, found, name=provider.name, actor=actor, about=about)
         _untested(connection, actor=actor, now=now, grant_secret=stored, claims=kept)
     return stored
+
+
+def connect_exchange(
+    connection: Connection,
+    fields: Mapping[str, Secret],
+    *,
+    actor: Actor,
+    now: datetime,
+    made_on: date | None = None,
+    owner_name: str = "",
+    where_used: str = "",
+    rotate_after_days: int | None = None,
+    reason: str = "",
+) -> StoredSecret:
+    """Keep the key that is exchanged for this connection's tokens, or a new one. Not tried yet. Raises BadValue."""
+    provider = provider_of(connection)
+    check_exchanged(provider, fields)
+    kind = StoredSecret.Kind.API_KEY if "api_key" in fields else StoredSecret.Kind.BASIC
+    found = _Kept(kind, fields, exchange_policy(provider), owner_name, where_used, rotate_after_days)
+    with transaction.atomic():
+        about: dict[str, Any] = {"made_on": made_on, "reason": reason}
+        stored = _keep(connection, found, name=provider.name, actor=actor, about=about)
+        _untested(connection, actor=actor, now=now, grant_secret=stored)
+    return stored
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What tokens are asked for with, as the vault takes it."""
+
+    kind: str
+    fields: Mapping[str, Secret]
+    policy: Policy
+    owner_name: str
+    where_used: str
+    rotate_after_days: int | None
+
+
+def _keep(connection: Connection, found: _Kept, *, name: str, actor: Actor, about: Mapping[str, Any]) -> StoredSecret:
+    """Store it, or a new version where it is another than the one that is there. Needs a transaction."""
+    stored = connection.grant_secret
+    if stored is not None:
+        vault.bind_policy(stored, found.policy, actor=actor)
+        if not vault.holds(stored, found.fields):
+            vault.replace(stored, found.fields, actor=actor, **about)
+        return stored
+    return vault.store(
+        actor=actor,
+        client=connection.client,
+        environment=connection.environment,
+        kind=found.kind,
+        label=connection.label or f"{name} {connection.environment.slug}",
+        fields=found.fields,
+        provider_key=connection.provider_key,
+        owner_name=found.owner_name,
+        where_used=found.where_used,
+        policy=found.policy,
+        rotate_after_days=found.rotate_after_days,
+        **about,
+    )
 
 
 def connect_app(connection: Connection, *, actor: Actor, now: datetime) -> None:

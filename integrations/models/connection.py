@@ -78,7 +78,8 @@ class Connection(models.Model):
     call that names it, or a person, ends that.
 
     `secret` is what a call carries. Where that is a token that a longer-lived secret is spent for, `grant_secret`
-    is that one (the private key of a service account), and `claims` is what its JWT says beside its times.
+    is that one (the private key of a service account, a key that is exchanged), and `claims` is what its JWT says
+    beside its times.
     """
 
     class Kind(models.TextChoices):
@@ -88,8 +89,10 @@ class Connection(models.Model):
         OAUTH2 = "oauth2", "OAuth 2"
         CLIENT_CREDENTIALS = "client_credentials", gettext_lazy("OAuth 2, the app itself")
         JWT_BEARER = "jwt_bearer", gettext_lazy("Signed JWT (service account)")
+        KEY_EXCHANGE = "key_exchange", gettext_lazy("Key that is exchanged for a token")
 
-    MACHINE_KINDS = (Kind.CLIENT_CREDENTIALS, Kind.JWT_BEARER)
+    MACHINE_KINDS = (Kind.CLIENT_CREDENTIALS, Kind.JWT_BEARER, Kind.KEY_EXCHANGE)
+    KEEPER_KINDS = (Kind.JWT_BEARER, Kind.KEY_EXCHANGE)
 
     class ProbeEvery(models.TextChoices):
         DAY = "day", gettext_lazy("Once a day")
@@ -178,6 +181,11 @@ class Connection(models.Model):
     def is_machine(self) -> bool:
         """Tell whether its tokens are asked for without anybody's consent."""
         return self.kind in self.MACHINE_KINDS
+
+    @property
+    def keeps_a_key(self) -> bool:
+        """Tell whether what its tokens are asked for with is kept beside them."""
+        return self.kind in self.KEEPER_KINDS
 
     @property
     def wanted_account_id(self) -> str:

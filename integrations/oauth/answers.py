@@ -202,7 +202,7 @@ def read_grant(table: Mapping[str, Any], facts: OAuthFacts, *, now: datetime, to
     return Grant(
         access_token=Secret(access),
         refresh_token=Secret(refresh) if _is_token(refresh) else None,
-        expires_in_s=table.get("expires_in") or _seconds_until(table.get(ENDS_AT), now) or facts.access_token_ttl_s,
+        expires_in_s=table.get("expires_in") or seconds_until(table.get(ENDS_AT), now) or facts.access_token_ttl_s,
         refresh_expires_in_s=table.get("refresh_token_expires_in") or table.get("refresh_expires_in"),
         id_token=Secret(id_token) if _is_token(id_token) else None,
         scopes=read_scopes(dig(table, facts.granted_scopes_at), facts.scope_separator),
@@ -210,7 +210,8 @@ def read_grant(table: Mapping[str, Any], facts: OAuthFacts, *, now: datetime, to
     )
 
 
-def _seconds_until(moment: Any, now: datetime) -> int | None:
+def seconds_until(moment: Any, now: datetime) -> int | None:
+    """Return how long it is until a moment in writing (RFC 3339); None where it is none."""
     try:
         ends_at = datetime.fromisoformat(moment) if isinstance(moment, str) else None
     except ValueError:

@@ -117,6 +117,12 @@ def grant_url(connection: Connection, facts: OAuthFacts) -> str:
     return url
 
 
+def exchange_policy(provider: Provider) -> Policy:
+    """Return where a key that is exchanged for tokens may go: to the address that answers them, nowhere else."""
+    facts = oauth_facts(provider)
+    return Policy(hosts=(bound_host(facts.token_url),), slots=facts.exchange.slots)
+
+
 def key_policy(connection: Connection, provider: Provider) -> Policy:
     """Return where a JWT signed with this connection's private key may go."""
     facts = oauth_facts(provider)

@@ -21,6 +21,7 @@ from integrations.oauth.keeping import (
     oauth_facts,
     provider_of,
 )
+from integrations.oauth.key_exchange import token_for
 from integrations.oauth.private_keys import BadPrivateKey, fingerprint, lives_for_s, signed
 from integrations.oauth.session import AuthorizationServer, Send
 from integrations.providers.grant_facts import OF_THE_APP, OF_THE_KEY, AssertionFacts
@@ -39,7 +40,7 @@ def is_machine(row: Connection) -> bool:
 
 def can_ask(row: Connection) -> bool:
     """Tell whether what a token is asked for with is there."""
-    if row.kind == Connection.Kind.JWT_BEARER:
+    if row.keeps_a_key:
         return row.grant_secret is not None and row.grant_secret.current_id is not None
     return row.oauth_app_id is not None
 
@@ -54,6 +55,8 @@ def ask(row: Connection, *, now: datetime, send: Send) -> Grant:
     try:
         if row.kind == Connection.Kind.CLIENT_CREDENTIALS:
             return authorization_server(row, send=send).for_itself(_scopes(row), now=now)
+        if row.kind == Connection.Kind.KEY_EXCHANGE:
+            return _by_key(row, now=now, send=send)
         return _by_assertion(row, now=now, send=send)
     except BadPrivateKey as error:
         raise GrantDead(error.code) from None
@@ -66,6 +69,15 @@ def ask(row: Connection, *, now: datetime, send: Send) -> Grant:
 def _scopes(row: Connection) -> list[str]:
     app = row.oauth_app
     return list(row.requested_scopes or (app.required_scopes if app else ()))
+
+
+def _by_key(row: Connection, *, now: datetime, send: Send) -> Grant:
+    facts, stored = oauth_facts(provider_of(row)), row.grant_secret
+    if stored is None:
+        raise CannotStart("no_key")
+    for slot in facts.exchange.slots:
+        vault.check_policy(stored, host=bound_host(facts.token_url), slot=slot)
+    return token_for(facts, vault.use(stored, actor=SYSTEM, purpose="exchange"), now=now, send=send)
 
 
 def _by_assertion(row: Connection, *, now: datetime, send: Send) -> Grant:

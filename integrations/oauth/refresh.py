@@ -144,7 +144,7 @@ def _refuse_if_hopeless(row: Connection, *, now: datetime) -> None:
 
 
 def _lacks_app(row: Connection) -> bool:
-    if row.kind == Connection.Kind.JWT_BEARER and row.oauth_app is None:
+    if row.keeps_a_key and row.oauth_app is None:
         return False  # whether one is needed says the provider's answer
     return row.oauth_app is None or row.oauth_app.is_broken
 

@@ -30,6 +30,7 @@ from secrets_vault.secret import Secret
 ATTEMPTS = 3
 MAX_WAIT_S = 2.0
 KEY_LIVES = "key_lives"
+PASTED_KEY_LIVES = "pasted_key_lives"
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,11 @@ class Revocation:
                 "The last access token ends by itself. The private key is put aside in the vault and still works at "
                 "the provider until you delete it there."
             )
+        if self.code == PASTED_KEY_LIVES:
+            return _(
+                "The last access token ends by itself. The key is put aside in the vault and still works at the "
+                "provider until you delete it there."
+            )
         return _(
             "The provider did not confirm that the access has ended: remove the app in the provider's own settings."
         )
@@ -60,8 +66,8 @@ def revoke(
     connection: Connection, *, now: datetime, send: Send = outbound.send, sleep: Callable[[float], None] = time.sleep
 ) -> Revocation:
     """Give the stored grant back. Never raises for what the provider does: the answer says it."""
-    if connection.kind == Connection.Kind.JWT_BEARER:
-        return Revocation(False, KEY_LIVES)
+    if connection.keeps_a_key:
+        return Revocation(False, KEY_LIVES if connection.kind == Connection.Kind.JWT_BEARER else PASTED_KEY_LIVES)
     if connection.secret is None:
         return Revocation(True)
     try:

@@ -12,7 +12,7 @@ from integrations.providers.parts import KIND_OF_GRANT
 from integrations.providers.reading import BadFacts
 from integrations.providers.shape import Provider
 
-FIELDS = ("base_url", "authorize_url", "token_url", "revoke_url", "issuer", "inject")
+FIELDS = ("base_url", "authorize_url", "token_url", "revoke_url", "issuer", "inject", "exchange")
 BEARER = {"in": "header", "name": "Authorization", "template": "Bearer {token}"}
 BASIC = {"in": "header", "name": "Authorization", "template": "Basic {basic}"}
 
@@ -22,8 +22,9 @@ def custom_from(
 ) -> dict[str, Any]:
     """Return the facts (JSON) of a described provider, checked. Raises BadFacts with field and reason.
 
-    `table` has base_url and perhaps authorize_url with token_url, revoke_url, issuer and inject = {in,
-    name, template}. `more` is any other fact of the shape, for callers that know it (the sandbox does).
+    `table` has base_url and perhaps authorize_url with token_url, revoke_url, issuer, inject = {in, name, template},
+    and exchange = {url, body, …} where a key is exchanged for a token. `more` is any other fact of the shape, for
+    callers that know it (the sandbox does).
     """
     for field in table:
         if field not in FIELDS:
@@ -85,6 +86,8 @@ def _oauth(table: Mapping[str, Any], *, where: str) -> dict[str, Any]:
     A token_url without an authorize_url gives the grants that nobody has to consent to.
     """
     given = [field for field in ("authorize_url", "token_url", "revoke_url") if table.get(field)]
+    if "exchange" in table:
+        return _exchange(table, given, where=where)
     if not given:
         return {}
     if "token_url" not in given:
@@ -93,3 +96,19 @@ def _oauth(table: Mapping[str, Any], *, where: str) -> dict[str, Any]:
     oauth |= {"issuer": table["issuer"]} if table.get("issuer") else {}
     grants = ["authorization_code"] if "authorize_url" in given else []
     return oauth | {"grants": [*grants, "client_credentials", "jwt_bearer"], "assertion": {"alg": "key"}}
+
+
+def _exchange(table: Mapping[str, Any], given: list[str], *, where: str) -> dict[str, Any]:
+    """Return the oauth table of an API whose key is exchanged for a token, at an address of its own."""
+    exchange = table["exchange"]
+    if not isinstance(exchange, Mapping):
+        raise BadFacts(where, "exchange", "must be a table with url and body, headers or basic")
+    if given:
+        raise BadFacts(where, "exchange", f"and {given[0]} are two ways to a token: describe each on its own")
+    try:
+        url = _url(exchange, "url", where=where)
+    except BadFacts as bad:
+        raise BadFacts(where, "exchange.url", bad.reason) from None
+    facts = {name: value for name, value in exchange.items() if name not in ("url", "ttl_s")}
+    oauth: dict[str, Any] = {"token_url": url, "grants": ["key_exchange"], "exchange": facts}
+    return oauth | ({"access_token_ttl_s": exchange["ttl_s"]} if "ttl_s" in exchange else {})

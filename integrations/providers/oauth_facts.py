@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from integrations.providers import templates
+from integrations.providers.exchange_facts import ExchangeFacts
 from integrations.providers.grant_facts import AssertionFacts, ClientCredentialsFacts
 from integrations.providers.parts import KIND_OF_GRANT, NOTHING, one_of
 from integrations.providers.spelling_facts import Spelling, Swap
@@ -60,6 +61,7 @@ class OAuthFacts:
     grants: tuple[str, ...] = ("authorization_code",)
     client_credentials: ClientCredentialsFacts = field(default_factory=ClientCredentialsFacts)
     assertion: AssertionFacts = field(default_factory=AssertionFacts)
+    exchange: ExchangeFacts = field(default_factory=ExchangeFacts)
     revoke_url: str = ""
     revoke_style: str = "rfc7009"
     introspect_url: str = ""
@@ -121,6 +123,8 @@ class OAuthFacts:
             raise ValueError("grants: at least one is needed")
         if "authorization_code" in self.grants and not self.authorize_url:
             raise ValueError("authorize_url: is missing")
+        if ("key_exchange" in self.grants) != bool(self.exchange.sent):
+            raise ValueError("exchange: the grant key_exchange and the table that says what is sent belong together")
         is_needed = self.grants != ("jwt_bearer",) or not (self.assertion.url or self.assertion.style == "token")
         if is_needed and not self.token_url:
             raise ValueError("token_url: is missing")

@@ -13,15 +13,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
-KINDS = ("api_key", "bearer", "basic", "oauth2", "client_credentials", "jwt_bearer")
+KINDS = ("api_key", "bearer", "basic", "oauth2", "client_credentials", "jwt_bearer", "key_exchange")
 # Which kind of connection a grant of RFC 6749 (or RFC 7523) makes.
 KIND_OF_GRANT = {
     "authorization_code": "oauth2",
     "client_credentials": "client_credentials",
     "jwt_bearer": "jwt_bearer",
+    "key_exchange": "key_exchange",
 }
 TOKEN_KINDS = tuple(KIND_OF_GRANT.values())  # a call carries an access token that ends and is replaced here
-MACHINE_KINDS = ("client_credentials", "jwt_bearer")  # and nobody has to consent to the next one
+MACHINE_KINDS = ("client_credentials", "jwt_bearer", "key_exchange")  # and nobody has to consent to the next one
+KEEPER_KINDS = ("jwt_bearer", "key_exchange")  # what a token is asked for with is kept with the connection
 TCHAR = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 QUERY_NAME = re.compile(r"[A-Za-z0-9._~-]+")
 # Who else than a person can tell a variable.

@@ -159,6 +159,8 @@ class Provider:
 
     def fields_of(self, kind: str) -> tuple[CredentialField, ...]:
         """Return what a person enters for a kind, its own values first; nothing where none is pasted."""
+        if kind == "key_exchange" and self.oauth is not None:
+            return self.oauth.exchange.asked
         told = {field.name: field for field in self.credential_fields if not field.kinds or kind in field.kinds}
         own = OWN_FIELDS.get(kind, ())
         if not own:

@@ -9,8 +9,8 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from dashboard.forms import PageForm
 from dashboard.pages.connecting.app_form import AGENCY, read_scopes
+from dashboard.pages.connecting.exchange_form import ExchangeFields, initial_of_exchange
 from integrations.providers import templates
 from secrets_vault.models import Client
 
@@ -35,6 +35,8 @@ FIELD_OF = {
     "issuer": "issuer",
     "jwks_url": "jwks_url",
     "id_token_algs": "jwks_url",
+    "exchange": "exchange_url",
+    "body": "exchange_body",
 }
 # Facts that the form asks for, or that are made from it. A description keeps its others when it is edited.
 ASKED = (
@@ -60,7 +62,7 @@ METHODS = [
 HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?")
 
 
-class DescribedForm(PageForm):
+class DescribedForm(ExchangeFields):
     """Everything Keylodge has to know to call an API."""
 
     name = forms.CharField(max_length=120)
@@ -177,7 +179,8 @@ class DescribedForm(PageForm):
         inject = {"in": data["inject_in"], "name": data["inject_name"], "template": data["inject_template"]}
         if inject["in"] == "query" and inject["template"] == "Bearer {token}":
             inject["template"] = "{token}"  # nobody writes Bearer into a query; it is what stood there
-        return {"base_url": data["base_url"], "inject": inject} | urls
+        exchange = self.exchange(kept=self.row.facts if self.row else {})
+        return {"base_url": data["base_url"], "inject": inject} | urls | ({"exchange": exchange} if exchange else {})
 
     def more(self) -> dict[str, Any]:
         """Return the other facts."""
@@ -219,6 +222,7 @@ def initial_of(provider: Provider) -> dict[str, Any]:
     if oauth is not None:
         found |= {name: getattr(oauth, name) for name in (*OAUTH_URLS, "issuer", *OAUTH_MORE)}
         found |= {"default_scopes": " ".join(oauth.default_scopes), "id_token_algs": " ".join(oauth.id_token_algs)}
+        found |= initial_of_exchange(oauth)
     return found
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from dashboard.forms import PageForm
 from dashboard.pages.connecting.app_form import read_scopes
 from dashboard.pages.connecting.forms import NewConnection, OAuthConnection
-from dashboard.pages.vault.forms import AgeFields, SecretInput, SecretText, owner_field, rule_field
+from dashboard.pages.vault.forms import AgeFields, SecretInput, SecretText, credential_inputs, owner_field, rule_field
 from integrations.connections.pasted_key import MOST_KEY_LENGTH
 from secrets_vault.secret import Secret
 
@@ -162,6 +162,31 @@ class KeyConnection(KeyFields, AgeFields, NewConnection):
     def requested(self) -> list[str]:
         """Return the scopes that the JWT asks for."""
         return list(self.cleaned_data.get("scopes_text") or [])
+
+    def about(self) -> dict[str, Any]:
+        """Return what is known about the key."""
+        return {name: self.cleaned_data[name] for name in ("made_on", "owner_name", "where_used", "rotate_after_days")}
+
+
+class ExchangedConnection(AgeFields, NewConnection):
+    """A key that is posted to the provider for a token (two-step API keys)."""
+
+    owner_name = owner_field()
+    where_used = forms.CharField(max_length=300, required=False, label=gettext_lazy("Where it is used already"))
+    rotate_after_days = rule_field()
+
+    def __init__(self, *args: Any, user: User, kind: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        inputs = credential_inputs(self.provider.fields_of(kind))
+        self.fields.update(inputs)
+        self.fields["owner_name"].initial = user.name
+        parts = [f"var_{variable.name}" for variable in self.asked]
+        self.order_fields([*parts, *inputs, "made_on", "is_age_unknown", "owner_name", "where_used", "label"])
+
+    def values(self) -> dict[str, Secret]:
+        """Return what was pasted. What may be left out and was is not among it."""
+        given = {name.removeprefix("value_"): text for name, text in self.cleaned_data.items() if name[:6] == "value_"}
+        return {name: Secret(text) for name, text in given.items() if text}
 
     def about(self) -> dict[str, Any]:
         """Return what is known about the key."""

@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dashboard.pages.connecting.forms import NewConnection, form_for
-from dashboard.pages.connecting.grant_forms import AppConnection, ImportedConnection, KeyConnection
-from dashboard.pages.connecting.ways import APP, IMPORT, KEY
+from dashboard.pages.connecting.grant_forms import (
+    AppConnection,
+    ExchangedConnection,
+    ImportedConnection,
+    KeyConnection,
+)
+from dashboard.pages.connecting.ways import APP, EXCHANGE, IMPORT, KEY
 from integrations.connections import granting
 
 if TYPE_CHECKING:
@@ -15,7 +20,12 @@ if TYPE_CHECKING:
     from integrations.models import Connection
     from secrets_vault.actor import Actor
 
-FORMS: dict[str, type[NewConnection]] = {APP: AppConnection, KEY: KeyConnection, IMPORT: ImportedConnection}
+FORMS: dict[str, type[NewConnection]] = {
+    APP: AppConnection,
+    KEY: KeyConnection,
+    EXCHANGE: ExchangedConnection,
+    IMPORT: ImportedConnection,
+}
 
 
 def form_of(way: str) -> type[NewConnection]:
@@ -34,6 +44,8 @@ def store(connection: Connection, form: NewConnection, *, actor: Actor, now: dat
         key = form.read_key()
         assert key is not None  # noqa: S101 - for the type checker: the form has asked for it
         granting.connect_jwt(connection, key, form.claims(), actor=actor, now=now, **form.about())
+    elif isinstance(form, ExchangedConnection):
+        granting.connect_exchange(connection, form.values(), actor=actor, now=now, **form.about())
     elif isinstance(form, ImportedConnection):
         tokens = form.tokens()
         granting.import_tokens(

@@ -30,6 +30,7 @@ BADGES = {
     "oauth2": "OAuth",
     "client_credentials": "OAuth",
     "jwt_bearer": "JWT",
+    "key_exchange": gettext_lazy("key"),
     "api_key": gettext_lazy("key"),
     "bearer": gettext_lazy("key"),
     "basic": "Basic",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 NOW, LINK = "now", "link"
 ASK = "ask-"
 """Begins a way in on which the client hands the credential over; the kind follows."""
-APP, KEY, IMPORT = "client_credentials", "jwt_bearer", "import"
+APP, KEY, EXCHANGE, IMPORT = "client_credentials", "jwt_bearer", "key_exchange", "import"
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,9 @@ def grant_ways(provider: Provider, *, has_app: bool) -> list[Way]:
         ways.append(_by_itself(provider, has_app=has_app))
     if KEY in provider.kinds:
         ways.append(_by_key(provider, has_app=has_app))
+    if EXCHANGE in provider.kinds:
+        text = _("It is posted to {name}, which answers a token for a while. Calls carry the token, never the key.")
+        ways.append(Way(EXCHANGE, _("Paste a key that is exchanged for a token"), text.format(name=provider.name)))
     if "oauth2" in provider.kinds:
         text = _("A refresh token that was given to the same OAuth app elsewhere. It is proven by being used once.")
         ways.append(Way(IMPORT, _("Take over tokens I have"), text, is_ready=has_app))

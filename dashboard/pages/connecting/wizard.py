@@ -30,7 +30,7 @@ from dashboard.pages.connecting.forms import (
     OAuthConnection,
     PastedConnection,
 )
-from dashboard.pages.connecting.grant_forms import KeyConnection
+from dashboard.pages.connecting.grant_forms import ExchangedConnection, KeyConnection
 from dashboard.pages.connecting.known import known_of
 from dashboard.pages.connecting.links import hand_out, send_fresh
 from dashboard.pages.connecting.ways import Way, kind_of
@@ -142,7 +142,9 @@ def _last_step(
             except (BadVariable, IntegrationError, VaultError) as refused:
                 form.add_error(None, str(refused))
     context = _context(place, 3, provider=provider, way=way, app=app, apps=apps, form=form, draft=secrets.token_hex(8))
-    context["steps"] = picker.steps(3, is_pasted=isinstance(form, PastedConnection | KeyConnection))
+    context["steps"] = picker.steps(
+        3, is_pasted=isinstance(form, PastedConnection | KeyConnection | ExchangedConnection)
+    )
     context["can_edit_app"] = app is not None and can_manage(request.user, app.for_client)
     context |= _same(place, provider) | _seen_by_the_client(request, form)
     return render_page(request, "dashboard/connecting/details.html", context, status=422 if form.is_bound else 200)

@@ -22,7 +22,7 @@ from dashboard.render import PageRequest, actor_of, render_page
 from integrations import connections
 from integrations.connections import BadValue, ConnectionChanged, StillUsed
 from integrations.connections.credential import FIELDS
-from integrations.connections.granting import connect_app
+from integrations.connections.granting import connect_app, connect_exchange
 from integrations.models import Connection
 from integrations.oauth.app import choose_app, usable_apps
 from integrations.providers.gone import shown_provider
@@ -171,12 +171,14 @@ def credential(request: PageRequest, slug: str) -> HttpResponse:
     connection = manageable_connection(request, slug)
     if connection.kind == Connection.Kind.JWT_BEARER:
         return key_page(request, connection)
-    if connection.kind not in FIELDS:
+    is_exchanged = connection.kind == Connection.Kind.KEY_EXCHANGE
+    if connection.kind not in FIELDS and not is_exchanged:
         raise Http404
+    keep: Callable[..., object] = connect_exchange if is_exchanged else connections.connect_key
     form = CredentialForm(request.POST or None, wanted=shown_provider(connection).fields_of(connection.kind))
     if request.method == "POST" and form.is_valid():
         try:
-            connections.connect_key(
+            keep(
                 connection,
                 form.values(),
                 actor=actor_of(request),

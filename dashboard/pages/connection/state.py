@@ -86,7 +86,7 @@ def _of_the_app(connection: Connection, provider: Provider) -> State | None:
     if not connection.has_tokens or connection.status == Status.PAUSED:
         return None
     app = connection.oauth_app
-    if app is None and connection.kind == Connection.Kind.JWT_BEARER:
+    if app is None and connection.keeps_a_key:
         return None
     if app is None and connection.status in (Status.NOT_CONNECTED, Status.NEEDS_RECONNECTING):
         text = _("{name} gives access through an OAuth app, and none is chosen for this connection yet.").format(

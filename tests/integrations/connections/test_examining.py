@@ -36,7 +36,7 @@ def test_a_connection_that_has_everything_is_well(signing):
 
 
 @pytest.mark.parametrize(
-    ("column", "words"), [("grant_secret", "the private key of acme-vendor"), ("secret", "the credential of acme-v")]
+    ("column", "words"), [("grant_secret", "the key of acme-vendor"), ("secret", "the credential of acme-v")]
 )
 def test_one_whose_private_key_or_token_was_deleted_is_named(signing, column, words):
     vault.delete(getattr(signing, column), actor=COMMAND)
