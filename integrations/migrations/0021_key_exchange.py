@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("integrations", "0019_offboarding_kinds"),
+        ("integrations", "0020_account_unconfirmed"),
     ]
 
     operations = [
