@@ -20,9 +20,11 @@ from secrets_vault.models import AuditEvent, Client, Environment, StoredSecret
 BATCH = 1000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+CALLER_COLUMNS = ("jwt_issuer", "jwt_subject", "agent")
 CALL_COLUMNS = (
     *("id", "at", "client", "environment", "connection", "token_name", "method", "host", "path", "status", "outcome"),
     *("attempts", "total_ms", "upstream_ms", "request_bytes", "response_bytes", "request_id"),
+    *CALLER_COLUMNS,
     *("cause", "request_head", "response_head"),
 )
 AUDIT_COLUMNS = (
@@ -73,7 +75,7 @@ def _call_row(call: Call, names: Names) -> Row:
         "client": of(names.clients, call.client_id),
         "environment": of(names.environments, call.environment_id),
         "connection": of(names.connections, call.connection_id),
-        **{name: getattr(call, name) for name in CALL_COLUMNS[5:16]},
+        **{name: getattr(call, name) for name in (*CALL_COLUMNS[5:16], *CALLER_COLUMNS)},
         "request_id": str(call.pk),
     }
     if call.outcome in FAILED_OUTCOMES:

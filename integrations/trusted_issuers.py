@@ -70,6 +70,12 @@ def change(row: TrustedIssuer, terms: Terms, *, actor: Actor) -> None:
         _record("token.issuer_changed", row, actor=actor)
 
 
+def is_as_wanted(row: TrustedIssuer, terms: Terms) -> bool:
+    """Tell whether a row says exactly this already. Raises BadIssuer for terms that could not be kept."""
+    wanted = _columns(terms, _checked(terms, kept_keys=row.keys))
+    return all(getattr(row, name) == value for name, value in wanted.items())
+
+
 def end(row: TrustedIssuer, *, actor: Actor) -> None:
     """Trust an issuer no longer: its JWTs open nothing from the next call on."""
     with transaction.atomic():

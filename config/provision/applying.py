@@ -14,6 +14,7 @@ from config.provision.connecting import apply_connection
 from config.provision.reading import ClientSpec, TokenSpec, read
 from config.provision.receiving import apply_endpoint
 from config.provision.run import Run
+from config.provision.trusting import apply_issuers
 from integrations import tokens
 from integrations.links import make_link
 from integrations.models import ClientLink, Connection, GatewayToken, WebhookEndpoint
@@ -126,6 +127,7 @@ def _apply_token(run: Run, spec: TokenSpec, applied: Applied) -> None:
         run.document.refuse(spec.path, str(error))
         return
     applied.tokens.append(token)
+    apply_issuers(run, token, spec.issuers)
 
 
 def _token_connections(run: Run, spec: TokenSpec, client: Client) -> list[Connection] | None:

@@ -15,8 +15,10 @@ from config.provision.lines import Path, places
 from config.provision.problems import BadFile, Document
 from config.provision.sources import Sources, take_secret
 from config.provision.table import Table
+from config.provision.trusting import read_issuer
 from config.provision.written import SLUG, take_each, take_networks, take_slug
 from integrations import tokens
+from integrations.trusted_issuers import Terms
 from secrets_vault.secret import Secret
 
 KINDS = ("api_key", "bearer", "basic", "oauth2", "client_credentials", "jwt_bearer", "key_exchange")
@@ -69,6 +71,7 @@ class TokenSpec:
     name: str
     connections: tuple[str, ...]
     limits: dict[str, Any]
+    issuers: tuple[tuple[Table, Terms], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -252,10 +255,12 @@ def _token(table: Table) -> TokenSpec | None:
         "expires_at": table.take_moment("expires_at"),
         "min_gap_s": table.take_seconds("min_gap_s", least=tokens.SHORTEST_GAP_S, most=tokens.LONGEST_GAP_S),
     } | {key: table.take_count(key) for key in ("per_minute", "per_day", "max_uses")}
+    issuers = tuple(read_issuer(row) for row in table.take_tables("trusted_issuer"))
     table.finish()
     if name is None or not connections:
         return None
-    return TokenSpec(table.path, name, tuple(connections), {k: v for k, v in limits.items() if v is not None})
+    named = {key: value for key, value in limits.items() if value is not None}
+    return TokenSpec(table.path, name, tuple(connections), named, issuers)
 
 
 def _is_pattern(text: str) -> bool:

@@ -48,6 +48,8 @@ class CallRecord:
     secret_version: int | None = None
     secret_made_at: datetime | None = None
     caller_ip: str = ""
+    jwt_issuer: str = ""
+    jwt_subject: str = ""
     known: tuple[str, ...] = field(default=(), repr=False)
 
     @property

@@ -14,6 +14,7 @@ from secrets_vault.masking import WITHHELD, Masker, mask_head, mask_path, mask_t
 from secrets_vault.masking.known import KnownValues, Together
 
 MAX_PATH = 4_000
+MAX_AGENT = 80
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,6 +51,9 @@ class CallRow:
     secret_version: int | None = None
     secret_age_s: float | None = None
     caller_ip: str = ""
+    jwt_issuer: str = ""
+    jwt_subject: str = ""
+    agent: str = ""
 
 
 def masked_row(record: CallRecord, client_values: KnownValues | None = None) -> CallRow:
@@ -83,6 +87,9 @@ def masked_row(record: CallRecord, client_values: KnownValues | None = None) -> 
         secret_version=record.secret_version,
         secret_age_s=age_s,
         caller_ip=record.caller_ip,
+        jwt_issuer=storable(record.jwt_issuer),
+        jwt_subject=storable(record.jwt_subject),
+        agent=masked_agent(_header(record.request_headers, b"user-agent") or "", masker),
     )
     if record.attempts > 1 or record.has_failed:
         row.timeline = list(record.timeline)
@@ -107,6 +114,14 @@ def masked_path(target: bytes, masker: Masker) -> str:
     if len(target) > MAX_PATH * 4:
         return WITHHELD
     return storable(mask_path(target.decode("latin-1"), masker))[:MAX_PATH]
+
+
+@lru_cache(maxsize=4096)
+def masked_agent(agent: str, masker: Masker) -> str:
+    """Return what a program calls itself, masked whole before it is cut."""
+    if len(agent) > MAX_AGENT * 4:
+        return WITHHELD
+    return storable(mask_text(agent, known=masker))[:MAX_AGENT]
 
 
 def masked_body(body: bytes, headers: Headers, masker: Masker) -> str:

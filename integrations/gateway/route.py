@@ -27,7 +27,6 @@ from secrets_vault.actor import Actor
 from secrets_vault.errors import NoValue, PolicyRefused, VaultError
 from secrets_vault.models import KeyTerm, SecretField, SecretVersion
 
-MOST_SHOWN = 120  # what a call's row holds
 _STATUS_PROBLEMS = {
     Connection.Status.PAUSED: "paused",
     Connection.Status.NEEDS_RECONNECTING: "needs_reconnecting",
@@ -50,12 +49,8 @@ class TokenFacts:
     max_uses: int | None
     expires_at: datetime | None
     networks: tuple[IPv4Network | IPv6Network, ...]
-    signed_in_as: str = ""
-
-    @property
-    def shown_name(self) -> str:
-        """Return the name for the call log, and by whose JWT it was opened where it was by one."""
-        return f"{self.name[:60]} (JWT {self.signed_in_as})"[:MOST_SHOWN] if self.signed_in_as else self.name
+    jwt_issuer: str = ""
+    jwt_subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ LONGEST_LIFE_S = 24 * 3600
 BELIEVED_S = 300.0
 MOST_BELIEVED = 5_000
 MOST_TEXT = 1_000
+MOST_SHOWN = 200  # what a call's row holds of an issuer or a subject
 # What changes how the rest is read, and that nobody here understands (RFC 7515 section 4.1.11, RFC 7797).
 REFUSED_HEADERS = ("crit", "b64", "zip", "cty")
 TYPES = ("jwt", "at+jwt", "application/jwt", "application/at+jwt")
@@ -41,12 +42,14 @@ class Bearer:
 
     token_hash: bytes = field(repr=False)
     until: datetime | None = None
+    issuer: str = ""
     subject: str = ""
 
     def bound(self, facts: TokenFacts) -> TokenFacts:
         """Return what the token allows as long as the JWT lasts."""
         ends = [at for at in (facts.expires_at, self.until) if at is not None]
-        return replace(facts, expires_at=min(ends, default=None), signed_in_as=self.subject)
+        until = min(ends, default=None)
+        return replace(facts, expires_at=until, jwt_issuer=self.issuer, jwt_subject=self.subject)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +98,8 @@ class JWTSignIn:
             raise Problem("token_invalid")
         if len(opened) > 1:
             raise Problem("token_ambiguous")
-        subject = token.claims.get("sub")
-        return Bearer(opened.pop(), datetime.fromtimestamp(ends + LEEWAY_S, UTC), _shown(subject))
+        until = datetime.fromtimestamp(ends + LEEWAY_S, UTC)
+        return Bearer(opened.pop(), until, issuer[:MOST_SHOWN], _shown(token.claims.get("sub")))
 
     async def _is_signed(self, token: UnverifiedJWT, text: str, trust: Trust) -> bool:
         """Tell whether the trusted issuer signed this; what was believed is believed for five minutes."""
@@ -198,4 +201,4 @@ def matches(pattern: str, value: Any) -> bool:
 def _shown(subject: Any) -> str:
     """Return a subject for the call log: one short line."""
     text = subject if isinstance(subject, str) else ""
-    return "".join(char for char in text if char.isprintable())[:80] or "without a subject"
+    return "".join(char for char in text if char.isprintable())[:MOST_SHOWN] or "without a subject"

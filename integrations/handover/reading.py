@@ -22,7 +22,7 @@ from integrations.handover.state import is_open
 from integrations.links.link import TOKEN, token_hash
 from integrations.models import Handover
 from secrets_vault import leftovers, vault
-from secrets_vault.actor import Actor
+from secrets_vault.actor import SYSTEM, Actor
 from secrets_vault.secret import Secret
 
 CODE_WORKS_FOR = timedelta(minutes=15)
@@ -90,9 +90,18 @@ def new_code(handover: Handover, *, now: datetime, actor: Actor) -> str:
         )
         if not made:
             raise Gone("no more codes")
+        handover.refresh_from_db(fields=["code_hash", "code_until", "codes_sent"])
         _note_opened(handover, now=now, actor=actor)
         record(handover, "handover.code_sent", actor=actor)
     return code
+
+
+def forget_code(handover: Handover) -> None:
+    """Take back a code that could not be mailed: the next one may be asked for at once."""
+    sent = Handover.objects.filter(pk=handover.pk, code_hash=handover.code_hash, codes_sent__gt=0)
+    with transaction.atomic():
+        if sent.update(code_hash=None, code_until=None, codes_sent=F("codes_sent") - 1):
+            record(handover, "handover.code_not_sent", actor=SYSTEM)
 
 
 def read(handover: Handover, token: str, proof: Proof, *, now: datetime, actor: Actor) -> dict[str, Secret]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from http import HTTPStatus
-from smtplib import SMTPException
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
@@ -20,9 +19,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
-from integrations import mail
-from integrations.handover import reading
+from integrations.handover import mailing, reading
 from integrations.handover.making import TEXT
+from integrations.links.later import says_later
 from integrations.links.views import is_from_our_page, notice
 from integrations.links.words import catalogues, language_of, words_in
 from integrations.models import Handover
@@ -39,6 +38,7 @@ TEMPLATE = "links/handover.html"
 @login_not_required
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
+@says_later
 def handover(request: HttpRequest, token: str) -> HttpResponse:
     """Say who hands something over; on POST, show it."""
     now = timezone.now()
@@ -69,14 +69,14 @@ def _read(request: HttpRequest, found: Handover, token: str, *, now: datetime) -
 
 
 def _send_code(request: HttpRequest, found: Handover, *, now: datetime) -> HttpResponse:
-    """Mail a code. It is sent here and never queued: what is queued is stored."""
+    """Mail a code. It is never queued: what is queued is stored."""
     try:
         code = reading.new_code(found, now=now, actor=reading.actor_of(found, ip=address_of(request)))
         words = words_in(language_of(request, found.language), code=code, who=_who(found))
-        mail.deliver(found.confirm_email, words["handover_code_subject"], words["handover_code_body"])
+        mailing.mail_code(found, words["handover_code_subject"], words["handover_code_body"])
     except reading.Gone:
         return notice(request, "busy", status=HTTPStatus.TOO_MANY_REQUESTS, link=found)
-    except (OSError, SMTPException):
+    except mailing.NotMailed:
         return notice(request, "handover_no_mail", status=HTTPStatus.BAD_GATEWAY, link=found)
     found.refresh_from_db()
     return _page(request, found, now=now, is_sent=True)

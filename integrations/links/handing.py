@@ -23,6 +23,7 @@ from integrations.providers.shape import BadVariable
 from integrations.status import ConnectionChanged, swap
 from secrets_vault import vault
 from secrets_vault.actor import Actor
+from secrets_vault.errors import BadInput
 from secrets_vault.models import SecretVersion
 from secrets_vault.secret import Secret
 
@@ -64,6 +65,9 @@ def hand_over(item: LinkItem, given: Given, *, now: datetime, send: Send = outbo
     except NotTaken as refused:
         items.note_failure(item.link, connection, refused.code, now=now)
         raise
+    except BadInput:
+        items.note_failure(item.link, connection, "bad_value", now=now)
+        raise NotTaken("bad_value") from None
     return tried
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from django.utils import translation
@@ -12,34 +13,21 @@ from django.utils.translation import gettext
 
 from integrations.agency import Agency, agency
 from integrations.connections.credential import MAX_LENGTH
+from integrations.links import mending
 from integrations.links.handing import Given, NotTaken
+from integrations.links.mending import Field
 from integrations.links.naming import names_of
 from integrations.links.views import account_of, scopes_in_words
 from integrations.links.words import words_in
 from integrations.models import ClientLink, Connection, LinkItem
 from integrations.providers.gone import shown_provider
-from integrations.providers.registry import ProviderNotFound, get_provider
 from secrets_vault.people.language import code_of
 from secrets_vault.secret import Secret
 
 if TYPE_CHECKING:
-    from integrations.providers.parts import Variable
     from integrations.providers.shape import Provider
 
 NOT_NOW = ("busy", "failing", "unreachable")
-MAX_VARIABLE = 200
-
-
-@dataclass(frozen=True)
-class Field:
-    """One input. Nothing that was typed into a secret one is ever written back."""
-
-    name: str
-    label: str
-    hint: str = ""
-    is_secret: bool = True
-    is_optional: bool = False
-    has_error: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +48,7 @@ class ShownItem:
     make_language: str = ""
     errors: tuple[str, ...] = ()
     asks_if_sure: bool = False
+    made_today: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,21 +74,35 @@ def items_of(link: ClientLink) -> Iterator[LinkItem]:
         yield item
 
 
-def sheet(link: ClientLink, *, language: str, chosen: int = 0, refused: NotTaken | None = None) -> Sheet:
-    """Return the page in a language, with one open item unfolded."""
+def sheet(
+    link: ClientLink,
+    *,
+    language: str,
+    chosen: int = 0,
+    refused: NotTaken | None = None,
+    typed: Mapping[str, str] = MappingProxyType({}),
+) -> Sheet:
+    """Return the page in a language, with one open item unfolded; in it what was `typed`, but for what is secret."""
     rows = list(items_of(link))
     open_ones = [number for number, item in enumerate(rows, 1) if item.done_at is None]
     unfolded = chosen if chosen in open_ones else next(iter(open_ones), 0)
     filled = names_of(link) | {"done": str(len(rows) - len(open_ones)), "all": str(len(rows))}
     shown = tuple(
-        _shown(number, item, language, filled=filled, is_chosen=number == unfolded, refused=refused)
+        _shown(number, item, language, filled=filled, is_chosen=number == unfolded, refused=refused, typed=typed)
         for number, item in enumerate(rows, 1)
     )
     return Sheet(link, agency(), words_in(language, **filled), shown)
 
 
 def _shown(
-    number: int, item: LinkItem, language: str, *, filled: Mapping[str, str], is_chosen: bool, refused: NotTaken | None
+    number: int,
+    item: LinkItem,
+    language: str,
+    *,
+    filled: Mapping[str, str],
+    is_chosen: bool,
+    refused: NotTaken | None,
+    typed: Mapping[str, str],
 ) -> ShownItem:
     connection, provider = item.connection, shown_provider(item.connection)
     account = account_of(connection)
@@ -118,13 +121,14 @@ def _shown(
         is_chosen=True,
         words=words,
         # What may stay empty comes last: the client came to paste one thing.
-        fields=tuple(sorted(_fields(item, words, refused), key=lambda entered: entered.is_optional)),
+        fields=tuple(sorted(_fields(item, words, refused, typed), key=lambda entered: entered.is_optional)),
         account=account,
         scopes=tuple(scopes_in_words(connection, provider, language)) if item.takes == "consent" else (),
         make_step=step,
         make_language=step_language,
         errors=tuple(_sentences(refused, words)) if refused else (),
         asks_if_sure=bool(refused and refused.warned),
+        made_today=bool(typed.get("made_today")),
     )
 
 
@@ -144,39 +148,19 @@ def _make_step(connection: Connection, provider: Provider, words: Mapping[str, s
     return said, language if said != own or language == "en" else "en"
 
 
-def _fields(item: LinkItem, words: Mapping[str, str], refused: NotTaken | None) -> Iterator[Field]:
+def _fields(
+    item: LinkItem, words: Mapping[str, str], refused: NotTaken | None, typed: Mapping[str, str]
+) -> Iterator[Field]:
     bad = refused.field if refused else ""
-    for variable in _asked(item.connection):
-        hint = f"{words['example']}{variable.example}" if variable.example else ""  # the slot stands at the end
-        yield Field(
-            f"var_{variable.name}",
-            variable.label or variable.name,
-            hint=hint,
-            is_secret=False,
-            is_optional=variable.is_optional or bool(variable.default),
-            has_error=bad == f"var_{variable.name}",
-        )
+    yield from mending.fields(item.connection, words, refused, typed)
     if item.takes == LinkItem.Takes.CREDENTIAL:
         for entered in shown_provider(item.connection).fields_of(item.connection.kind):
             # Any refusal but a variable's is about what was pasted.
             has_error = bad == entered.name or (refused is not None and not bad)
             label = words.get(f"field_{entered.name}", entered.words)
             is_secret = entered.name != "username"
-            yield Field(f"value_{entered.name}", label, "", is_secret, entered.is_optional, has_error)
-
-
-def _asked(connection: Connection) -> list[Variable]:
-    """Return the parts of the URLs that only the client knows and that nobody has given yet.
-
-    Nothing once there is a credential: where it goes is settled, also where a usual value stands for what nobody gave.
-    """
-    if connection.secret_id is not None:
-        return []
-    try:
-        variables = get_provider(connection.provider_key).of_kind(connection.kind).variables
-    except ProviderNotFound:
-        return []
-    return [one for one in variables if one.source == "form" and not connection.variables.get(one.name)]
+            value = "" if is_secret else typed.get(f"value_{entered.name}", "")
+            yield Field(f"value_{entered.name}", label, "", is_secret, entered.is_optional, has_error, value)
 
 
 def _sentences(refused: NotTaken, words: Mapping[str, str]) -> Iterator[str]:
@@ -191,25 +175,12 @@ def _sentences(refused: NotTaken, words: Mapping[str, str]) -> Iterator[str]:
 
 def given(item: LinkItem, posted: Mapping[str, str], *, now: datetime) -> Given:
     """Return what was entered. Raises NotTaken for what is missing or could not be."""
-    variables = dict(_variables(item.connection, posted))
+    variables = mending.read(item.connection, posted)
     if item.takes == LinkItem.Takes.CONSENT:
         return Given({}, variables)
     fields = dict(_fields_in(item.connection, posted))
     made_on = now.date() if posted.get("made_today") else None
     return Given(fields, variables, is_sure=bool(posted.get("sure")), made_on=made_on)
-
-
-def _variables(connection: Connection, posted: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    for variable in _asked(connection):
-        raw = posted.get(f"var_{variable.name}", "").strip()
-        if not raw:
-            if variable.is_optional or variable.default:
-                continue
-            raise NotTaken("bad_variable", field=f"var_{variable.name}")
-        try:
-            yield variable.name, variable.read(raw[: MAX_VARIABLE + 1])
-        except ValueError:
-            raise NotTaken("bad_variable", field=f"var_{variable.name}") from None
 
 
 def _fields_in(connection: Connection, posted: Mapping[str, str]) -> Iterator[tuple[str, Secret]]:

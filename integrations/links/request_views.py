@@ -12,7 +12,6 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import render
@@ -21,18 +20,16 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from integrations.errors import IntegrationError
-from integrations.links import handing, items, paper
+from integrations.links import handing, items, mending, paper
 from integrations.links.handing import NotTaken
-from integrations.links.link import count_try, find_open, holder, note_opened
+from integrations.links.later import note_trouble, says_later
+from integrations.links.link import count_try, find_open, note_opened
 from integrations.links.views import account_of, is_from_our_page, notice
 from integrations.links.words import language_of, words_in
 from integrations.models import ClientLink, LinkItem
-from integrations.oauth import flow
+from integrations.oauth.errors import TROUBLE
 from integrations.oauth.views import COOKIE_S, bind_browser, browser_secret_of
 from integrations.providers.gone import shown_provider
-from integrations.status import ConnectionChanged, swap
-from secrets_vault.errors import VaultError
 
 MAX_BODY = 64 * 1024
 
@@ -40,6 +37,7 @@ MAX_BODY = 64 * 1024
 @csrf_exempt
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@says_later
 def request_page(request: HttpRequest, token: str) -> HttpResponse:
     """Show what is asked for; on POST, take one credential or lead to one provider."""
     now = timezone.now()
@@ -50,12 +48,17 @@ def request_page(request: HttpRequest, token: str) -> HttpResponse:
         return _page(request, link, chosen=_number(request.GET.get("item", "")))
     if not is_from_our_page(request):
         return notice(request, "elsewhere", status=HTTPStatus.FORBIDDEN, link=link)
-    if not count_try(link, now=now):
-        return notice(request, "busy", status=HTTPStatus.TOO_MANY_REQUESTS, link=link)
     if not _is_readable(request):
         return notice(request, "too_big", status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, link=link)
-    note_opened(link, now=now)
-    return _posted(request, link, token, now=now)
+    try:
+        if not count_try(link, now=now):
+            return notice(request, "busy", status=HTTPStatus.TOO_MANY_REQUESTS, link=link)
+        note_opened(link, now=now)
+        return _posted(request, link, token, now=now)
+    except TROUBLE as trouble:
+        note_trouble(trouble, link)
+        refused, chosen = NotTaken("not_stored"), _number(request.POST.get("item", ""))
+        return _page(request, link, chosen=chosen, refused=refused, status=HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def _is_readable(request: HttpRequest) -> bool:
@@ -82,7 +85,9 @@ def _posted(request: HttpRequest, link: ClientLink, token: str, *, now: datetime
             return _lead_on(request, item, token, given=given, now=now)
         tried = handing.hand_over(item, given, now=now)
     except NotTaken as refused:
-        return _page(request, link, chosen=number, refused=refused, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+        is_ours = refused.code == "not_stored"
+        status = HTTPStatus.SERVICE_UNAVAILABLE if is_ours else HTTPStatus.UNPROCESSABLE_ENTITY
+        return _page(request, link, chosen=number, refused=refused, status=status)
     if not items.has_more(link):
         thanks = reverse("integrations:thanks", args=[language_of(request, link.language)])
         return HttpResponseRedirect(f"{thanks}?request=done", status=HTTPStatus.SEE_OTHER)
@@ -92,15 +97,7 @@ def _posted(request: HttpRequest, link: ClientLink, token: str, *, now: datetime
 def _lead_on(request: HttpRequest, item: LinkItem, token: str, *, given: handing.Given, now: datetime) -> HttpResponse:
     """Answer with a plain link to the provider, bound to this browser, which remembers the way back to the list."""
     link, connection, secret = item.link, handing.read(item), browser_secret_of(request)
-    try:
-        with transaction.atomic():  # an address that the OAuth app is not for leaves nothing behind
-            if given.variables and connection.secret_id is None:
-                swap(connection, variables={**connection.variables, **given.variables})
-            url = flow.start(connection, link=link, actor=holder(link), browser_secret=secret, now=now)
-    except ConnectionChanged:
-        raise NotTaken("not_now") from None
-    except (IntegrationError, VaultError):
-        raise NotTaken("cannot") from None
+    url = mending.begin_consent(link, connection, given.variables, browser_secret=secret, now=now)
     language, provider = language_of(request, link.language), shown_provider(connection)
     words = words_in(language, provider=provider.name, account=account_of(connection))
     context = {"words": words, "page_language": language, "provider": provider, "url": url}
@@ -129,7 +126,9 @@ def _page(
     status: int = HTTPStatus.OK,
 ) -> HttpResponse:
     language = language_of(request, link.language)
-    sheet = paper.sheet(link, language=language, chosen=chosen, refused=refused)
+    # What was typed stays, but for what is secret, and for an address that nobody may be led to.
+    typed = request.POST if refused is not None and refused.code != "cannot" else {}
+    sheet = paper.sheet(link, language=language, chosen=chosen, refused=refused, typed=typed)
     context: dict[str, Any] = {"sheet": sheet, "words": sheet.words, "page_language": language}
     if done is not None:
         name = shown_provider(done.connection).name

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext_lazy
 
 from integrations import alerts
-from integrations.models import ClientLink, LinkItem
+from integrations.models import ClientLink, Connection, LinkItem
 from integrations.providers.gone import shown_provider
 
 if TYPE_CHECKING:
@@ -88,3 +88,21 @@ def all_done(link: ClientLink, *, now: datetime) -> None:
     }
     for user in alerts.recipients(client):
         alerts.tell(user, "link_done", context, key=str(link.pk), client=client, now=now, is_play=is_play)
+
+
+def address_mended(
+    link: ClientLink, connection: Connection, mended: list[tuple[str, str, str]], *, now: datetime
+) -> None:
+    """Tell everyone who manages the client that a part of the address was mended: once an hour, the book has each."""
+    client = connection.client
+    context = {
+        "link": link,
+        "connection": connection,
+        "client": client,
+        "mended": mended,
+        "url": alerts.page_url(f"/connections/{connection.slug}/"),
+    }
+    key = f"{link.pk}:{connection.pk}:{now:%Y%m%d%H}"
+    is_play = connection.is_sandbox or connection.is_demo
+    for user in alerts.recipients(client):
+        alerts.tell(user, "link_address_mended", context, key=key, client=client, now=now, is_play=is_play)

@@ -22,23 +22,24 @@ from django.views.decorators.http import require_http_methods
 
 from integrations.agency import agency
 from integrations.errors import IntegrationError
-from integrations.links import items
-from integrations.links.link import count_try, find_open, holder, note_opened
+from integrations.links import items, mending
+from integrations.links.handing import NotTaken
+from integrations.links.later import says_later
+from integrations.links.link import count_try, find_open, note_opened
 from integrations.links.naming import names_of
 from integrations.links.words import catalogues, language_of, words_in
 from integrations.models import ClientLink, Connection, Handover
-from integrations.oauth import flow
 from integrations.oauth.keeping import oauth_facts
 from integrations.oauth.scopes import to_ask_for
 from integrations.oauth.views import bind_browser, browser_secret_of
 from integrations.providers.gone import shown_provider
-from secrets_vault.errors import VaultError
 from secrets_vault.people.language import code_of
 
 
 @csrf_exempt
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@says_later
 def connect(request: HttpRequest, token: str) -> HttpResponse:
     """Show who asks for what; on POST, lead to the provider."""
     now = timezone.now()
@@ -65,11 +66,15 @@ def is_from_our_page(request: HttpRequest) -> bool:
 
 
 def _lead_on(request: HttpRequest, link: ClientLink, *, now: datetime) -> HttpResponse:
-    secret = browser_secret_of(request)
+    secret, connection = browser_secret_of(request), _connection(link)
     try:
-        url = flow.start(_connection(link), link=link, actor=holder(link), browser_secret=secret, now=now)
-    except (IntegrationError, VaultError):
-        return notice(request, "cannot", status=HTTPStatus.CONFLICT, link=link)
+        given = mending.read(connection, request.POST)
+        url = mending.begin_consent(link, connection, given, browser_secret=secret, now=now)
+    except NotTaken as refused:
+        if refused.code != "bad_variable":
+            return notice(request, "cannot", status=HTTPStatus.CONFLICT, link=link)
+        status = HTTPStatus.UNPROCESSABLE_ENTITY
+        return _page(request, link, "links/connect.html", status=status, refused=refused)
     note_opened(link, now=now)
     response = _page(request, link, "links/next.html", url=url)
     bind_browser(response, secret)
@@ -82,7 +87,15 @@ def _connection(link: ClientLink) -> Connection:
     return link.connection
 
 
-def _page(request: HttpRequest, link: ClientLink, template: str, **more: Any) -> HttpResponse:
+def _page(
+    request: HttpRequest,
+    link: ClientLink,
+    template: str,
+    *,
+    status: int = HTTPStatus.OK,
+    refused: NotTaken | None = None,
+    **more: Any,
+) -> HttpResponse:
     connection, language = _connection(link), language_of(request, link.language)
     provider = shown_provider(connection)
     words = words_in(language, provider=provider.name, account=account_of(connection), **names_of(link))
@@ -92,10 +105,12 @@ def _page(request: HttpRequest, link: ClientLink, template: str, **more: Any) ->
         "connection": connection,
         "agency": agency(),
         "provider": provider,
+        "fields": list(mending.fields(connection, words, refused, request.POST)),
+        "errors": [words["err_bad_variable"]] if refused else [],
         "scopes": scopes_in_words(connection, provider, language),
         "account": connection.expected_account_id or (connection.account_id and account_of(connection)),
     }
-    return render(request, template, context | more)
+    return render(request, template, context | more, status=status)
 
 
 def account_of(connection: Connection) -> str:

@@ -37,7 +37,11 @@ FAILED_OUTCOMES = tuple(o.value for o in Outcome if o not in (Outcome.OK, Outcom
 
 
 class Call(models.Model):
-    """One call through the gateway. `id` is also its request id."""
+    """One call through the gateway. `id` is also its request id.
+
+    `jwt_issuer` and `jwt_subject` say whose JWT opened the gateway token, where one did; `agent` is the program that
+    the caller named itself (User-Agent), masked.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     at = models.DateTimeField()
@@ -69,6 +73,9 @@ class Call(models.Model):
     secret_version = models.PositiveIntegerField(null=True)
     secret_age_s = models.FloatField(null=True)
     caller_ip = models.CharField(max_length=45, blank=True)
+    jwt_issuer = models.CharField(max_length=200, blank=True)
+    jwt_subject = models.CharField(max_length=200, blank=True)
+    agent = models.CharField(max_length=80, blank=True)
 
     objects = VisibleManager("client_id")
 

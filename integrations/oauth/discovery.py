@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -75,14 +76,32 @@ def discover(
 ) -> Metadata:
     """Return what the issuer says of itself. Raises DiscoveryFailed with the reason in a sentence."""
     world = _World(send, vet, deadline_s)
+    return _read(_own_page(issuer, world), issuer, world)
+
+
+def _own_page(issuer: str, world: _World) -> dict[str, Any]:
+    """Return the issuer's metadata, once they are its own."""
     if problem := _problem_with(issuer, world):
         raise DiscoveryFailed(_("The issuer {problem}.").format(problem=problem))
     for url in _addresses(issuer):
-        try:
-            return _read(_fetched(url, world), issuer, world)
-        except _NotThere:
-            continue
-    raise DiscoveryFailed(_("The issuer has no page that names its endpoints."))
+        with suppress(_NotThere):
+            table = _fetched(url, world)
+            break
+    else:
+        raise DiscoveryFailed(_("The issuer has no page that names its endpoints."))
+    # Compared as plain text, so that nobody's metadata is taken for another's (RFC 8414 section 3.3).
+    if table.get("issuer") != issuer:
+        raise DiscoveryFailed(_("The page names another issuer than the one that was asked. Nothing was taken over."))
+    return table
+
+
+def jwks_address(issuer: str, *, send: Send = outbound.send, vet: Callable[[str], None] = outbound.vet) -> str:
+    """Return where the issuer keeps its public keys, as it says itself. Raises DiscoveryFailed."""
+    world = _World(send, vet, DEADLINE_S)
+    table = _own_page(issuer, world)
+    if not (url := _endpoint(table, "jwks_uri", world)):
+        raise DiscoveryFailed(_("The issuer names no {what}.").format(what="jwks_uri"))
+    return url
 
 
 class _NotThere(Exception):
@@ -127,9 +146,6 @@ _WHY = {
 
 
 def _read(table: Mapping[str, Any], issuer: str, world: _World) -> Metadata:
-    # Compared as plain text, so that nobody's metadata is taken for another's (RFC 8414 section 3.3).
-    if table.get("issuer") != issuer:
-        raise DiscoveryFailed(_("The page names another issuer than the one that was asked. Nothing was taken over."))
     urls = {ours: _endpoint(table, theirs, world) for ours, theirs in ENDPOINTS.items()}
     if missing := [ENDPOINTS[name] for name in REQUIRED if not urls[name]]:
         raise DiscoveryFailed(_("The issuer names no {what}.").format(what=missing[0]))

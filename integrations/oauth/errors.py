@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+
+from django.db import DatabaseError
+
 from integrations.errors import IntegrationError
+from secrets_vault.errors import VaultError
+
+logger = logging.getLogger(__name__)
+
+TROUBLE = (VaultError, DatabaseError)
+"""What is our own trouble and passes: the vault is locked, the book or the disk is full, the database is away."""
 
 
 class ConsentRefused(IntegrationError):
@@ -17,6 +27,12 @@ class ConsentRefused(IntegrationError):
         self.by_link = False
         self.slug = ""
         super().__init__(f"consent refused: {code}")
+
+
+def not_stored(trouble: Exception) -> ConsentRefused:
+    """Return the refusal for our own trouble. Logged by its code: a database may quote what was to be written."""
+    logger.error("consent not stored", extra={"code": str(getattr(trouble, "code", "") or type(trouble).__name__)})
+    return ConsentRefused("not_stored")
 
 
 class CannotStart(IntegrationError):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from integrations import outbound
 from integrations.errors import IntegrationError
@@ -25,8 +25,17 @@ from integrations.oauth import scopes as scope_rules
 from integrations.oauth.account import Account, both_named, find_account, is_other
 from integrations.oauth.answers import Grant, read_code
 from integrations.oauth.app import mark_broken, proven
+from integrations.oauth.browsers import browser_hash, state_hash
 from integrations.oauth.connecting import Finished, connect, hold_for_decision
-from integrations.oauth.errors import AppWrong, BadMinute, CannotStart, ConsentRefused, GrantRefused
+from integrations.oauth.errors import (
+    TROUBLE,
+    AppWrong,
+    BadMinute,
+    CannotStart,
+    ConsentRefused,
+    GrantRefused,
+    not_stored,
+)
 from integrations.oauth.id_token import Expected, Identity, IdTokenRefused, nonce_hash, verify
 from integrations.oauth.keeping import authorization_server, provider_of
 from integrations.oauth.revoke import give_back
@@ -61,11 +70,6 @@ class Callback:
     def named(self, parameter: str) -> str:
         """Return the code, under the name that this provider has for it."""
         return self.code if parameter == "code" else (self.other or {}).get(parameter, "")
-
-
-def new_browser_secret() -> str:
-    """Return the value of the oauth cookie: what binds a consent to one browser."""
-    return secrets.token_urlsafe(32)
 
 
 def start(
@@ -124,16 +128,6 @@ def _usable_app(connection: Connection) -> OAuthApp:
     return app
 
 
-def state_hash(state: str) -> bytes:
-    """Return what stands for a state in the database."""
-    return vault.keyed_hash("oauth-state", state.encode("utf-8", "replace"))
-
-
-def browser_hash(browser_secret: str) -> bytes:
-    """Return what stands for a browser in the database."""
-    return vault.keyed_hash("oauth-browser", browser_secret.encode("utf-8", "replace"))
-
-
 def _sealed(verifier: str, state: str, connection: Connection) -> bytes:
     row_id = UUID(bytes=state_hash(state)[:16])
     return vault.seal_text(verifier, field=VERIFIER, row_id=row_id, client=connection.client)
@@ -150,15 +144,19 @@ def finish(callback: Callback, *, user: User | None, now: datetime, send: Send =
     `user` is who is signed in, or None. When another account was chosen than the connection had or
     expects, `Finished.other_account` names both and nothing changes until a person decides.
     """
-    flow = _claim(callback, user=user, now=now)
+    try:
+        flow = _claim(callback, user=user, now=now)
+    except TROUBLE as trouble:
+        raise not_stored(trouble) from None
     try:
         finished = _finish(flow, callback, now=now, send=send)
-    except ConsentRefused as refused:
+    except (ConsentRefused, *TROUBLE) as problem:
+        refused = problem if isinstance(problem, ConsentRefused) else not_stored(problem)
         _note(flow, refused.code, now=now)
         refused.by_link = flow.link is not None
         refused.language = flow.link.language if flow.link else ""
         refused.slug = flow.connection.slug if flow.user is not None and refused.code != "connection_gone" else ""
-        raise
+        raise refused from None
     _note(flow, "other_account" if finished.other_account else "connected", now=now)
     return finished
 
@@ -198,9 +196,14 @@ def _finish(flow: OAuthFlow, callback: Callback, *, now: datetime, send: Send) -
     proven(connection.oauth_app, actor=SYSTEM, now=now)
     identity = _verified(flow, connection, grant, server=server, now=now)
     account = _account(connection, grant, callback, identity=identity, send=send)
-    if is_other(connection, account):
-        return _ask_first(flow, connection, grant=grant, account=account, now=now, send=send)
-    return connect(flow, connection, grant=grant, account=account, actor=actor_of(flow), now=now)
+    try:
+        if is_other(connection, account):
+            return _ask_first(flow, connection, grant=grant, account=account, now=now, send=send)
+        return connect(flow, connection, grant=grant, account=account, actor=actor_of(flow), now=now)
+    except TROUBLE:
+        if connection.secret_id is None:  # else giving it back could end the access that works
+            give_back(connection, grant.access_token, grant.refresh_token, now=now, send=send)
+        raise
 
 
 def _account(
@@ -306,9 +309,12 @@ def actor_of(flow: OAuthFlow) -> Actor:
 
 
 def _note(flow: OAuthFlow, outcome: str, *, now: datetime) -> None:
-    OAuthFlow.objects.filter(pk=flow.pk).update(outcome=outcome)
-    if flow.link is not None and outcome != "connected":
-        items.note_failure(flow.link, flow.connection, outcome, now=now)
+    try:
+        OAuthFlow.objects.filter(pk=flow.pk).update(outcome=outcome)
+        if flow.link is not None and outcome != "connected":
+            items.note_failure(flow.link, flow.connection, outcome, now=now)
+    except DatabaseError:  # the same trouble once more: what the person reads says it already
+        logger.warning("outcome not noted", extra={"connection": str(flow.connection_id)})
     logger.info("consent finished", extra={"connection": str(flow.connection_id), "outcome": outcome})
 
 

@@ -21,6 +21,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from integrations.links.words import language_of, words_in
 from integrations.models import Connection
 from integrations.oauth import connecting, flow
+from integrations.oauth.browsers import new_browser_secret
 from integrations.oauth.errors import CannotStart, ConsentRefused
 from integrations.oauth.flow import Callback
 from integrations.oauth.scopes import excess, missing
@@ -55,7 +56,7 @@ SENTENCES = {
 def browser_secret_of(request: HttpRequest) -> str:
     """Return the oauth cookie of this browser, or a new value for it."""
     kept = request.COOKIES.get(settings.OAUTH_COOKIE_NAME, "")
-    return kept if 32 <= len(kept) <= 64 else flow.new_browser_secret()
+    return kept if 32 <= len(kept) <= 64 else new_browser_secret()
 
 
 def bind_browser(response: HttpResponse, browser_secret: str) -> None:
@@ -149,7 +150,8 @@ def _refusal(request: HttpRequest, refused: ConsentRefused) -> HttpResponse:
         "by_link": refused.by_link or user is None,
         "slug": "" if user is None else refused.slug,
     }
-    return render(request, "oauth/refused.html", context, status=HTTPStatus.BAD_REQUEST)
+    status = HTTPStatus.SERVICE_UNAVAILABLE if refused.code == "not_stored" else HTTPStatus.BAD_REQUEST
+    return render(request, "oauth/refused.html", context, status=status)
 
 
 @login_required

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django import forms
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -58,6 +59,7 @@ class CallFilter(FilterForm):
     )
     method = forms.ChoiceField(required=False, choices=[("", gettext_lazy("Every method")), *((m, m) for m in METHODS)])
     path = forms.CharField(label=gettext_lazy("Path contains"), required=False, max_length=200)
+    signer = forms.CharField(label=gettext_lazy("JWT issuer or subject"), required=False, max_length=200)
     id = forms.CharField(label=gettext_lazy("Request id"), required=False, max_length=40)
     group = forms.UUIDField(required=False, widget=forms.HiddenInput)
     live = forms.BooleanField(label=gettext_lazy("Live"), required=False)
@@ -136,6 +138,8 @@ def filtered(rows: VisibleQuerySet, chosen: Mapping[str, Any], known: Known, *, 
     for name, lookup in (("method", "method"), ("path", "path__icontains"), ("group", "group_id")):
         if name in chosen:
             rows = rows.filter(**{lookup: chosen[name]})
+    if signer := chosen.get("signer"):
+        rows = rows.filter(Q(jwt_subject__icontains=signer) | Q(jwt_issuer__icontains=signer))
     if (connections := known.connections_in(chosen)) is not None:
         rows = rows.filter(connection_id__in=connections)
     return _with_status(rows, chosen.get("status", ""))

@@ -25,11 +25,11 @@ MOST_COUNTED = 1_000
 MOST_EXPORTED = 10_000
 LIST_FIELDS = (
     "id", "at", "client_id", "connection_id", "token_id", "token_name", "provider_key", "method", "path", "status",
-    "outcome", "code", "attempts", "total_ms", "group_id", "caller_ip",
+    "outcome", "code", "attempts", "total_ms", "group_id", "caller_ip", "jwt_issuer", "jwt_subject", "agent",
 )  # fmt: skip
 CSV_HEADER = (
     "request id", "at", "client", "connection", "environment", "provider", "token", "caller", "method", "path",
-    "status", "outcome", "code", "attempts", "milliseconds",
+    "status", "outcome", "code", "attempts", "milliseconds", "jwt issuer", "jwt subject", "program",
 )  # fmt: skip
 
 
@@ -93,5 +93,5 @@ def _lines(rows: VisibleQuerySet, known: Known) -> Iterator[tuple[object, ...]]:
         yield (
             call.pk, call.at.isoformat(), known.clients.get(call.client_id, ""), slug, environment, call.provider_key,
             call.token_name, call.caller_ip, call.method, call.path, call.status, call.get_outcome_display(), call.code,
-            call.attempts, call.total_ms,
+            call.attempts, call.total_ms, call.jwt_issuer, call.jwt_subject, call.agent,
         )  # fmt: skip

@@ -60,6 +60,7 @@ FAILURES = {
     "warned": gettext_lazy("What was pasted looked wrong, and the client was asked to look again."),
     "same_value": gettext_lazy("The key that is in use already was pasted."),
     "old_value": gettext_lazy("A key that was replaced before was pasted."),
+    "not_stored": gettext_lazy("It could not be stored here just then: the vault was locked or the disk full."),
     "cannot": gettext_lazy("The connection cannot take it as it is set up."),
 }
 

@@ -111,6 +111,10 @@ def probe(request: PageRequest, slug: str) -> HttpResponse:
 def disconnect(request: PageRequest, slug: str) -> HttpResponse:
     """Give the access back, forget the credential, and say honestly whether the provider confirmed it."""
     connection = manageable_connection(request, slug)
+    if used_by := _used_untyped(request, connection):
+        said = _("Not disconnected: {names} called through it in the last 7 days. Type {slug} to do it all the same.")
+        messages.error(request, said.format(names=used_by, slug=connection.slug))
+        return back_to(connection)
     try:
         outcome = connections.disconnect(connection, actor=actor_of(request), now=timezone.now())
     except ConnectionChanged:
@@ -138,9 +142,9 @@ def delete(request: PageRequest, slug: str) -> HttpResponse:
     connection = manageable_connection(request, slug)
     client_slug, name = connection.client.slug, str(connection)
     even_if_used = request.POST.get("even_if_used") == "yes"
-    if (used_by := callers_lately(connection, now=timezone.now())) and request.POST.get("typed") != connection.slug:
+    if used_by := _used_untyped(request, connection):
         said = _("Not deleted: {names} called through it in the last 7 days. Type {slug} to delete it all the same.")
-        messages.error(request, said.format(names=", ".join(used_by[:5]), slug=connection.slug))
+        messages.error(request, said.format(names=used_by, slug=connection.slug))
         return back_to(connection)
     try:
         outcome = connections.delete(connection, actor=actor_of(request), now=timezone.now(), even_if_used=even_if_used)
@@ -160,6 +164,12 @@ def delete(request: PageRequest, slug: str) -> HttpResponse:
     said = _("{name} is deleted. Its calls and its history stay.").format(name=name)
     say(request, said if outcome.done else f"{said} {outcome.sentence}")
     return HttpResponseRedirect(reverse("dashboard:client_connections", args=[client_slug]))
+
+
+def _used_untyped(request: PageRequest, connection: Connection) -> str:
+    """Name who has called lately, unless the connection's name was typed in spite of it."""
+    used_by = callers_lately(connection, now=timezone.now())
+    return "" if request.POST.get("typed") == connection.slug else ", ".join(used_by[:5])
 
 
 @sensitive_post_parameters()

@@ -1,20 +1,24 @@
-"""Who calls a connection: what would stop if it changed. From the hourly counts, never from the calls themselves."""
+"""Who calls a connection: what would stop if it changed. Counted by the hour; what programs they are, by the newest."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Max, Min, Sum
 from django.utils.translation import gettext as _
 
 from dashboard.day import HOURS, Hours, first_hour
-from integrations.models import CallHour, Connection, GatewayToken
+from integrations.models import Call, CallHour, Connection, GatewayToken
 from integrations.models.call import NO_TOKEN
+from secrets_vault.ids import id_at
 
 DAYS = 7
+LOOKED_AT = 500
+MOST_PROGRAMS = 4
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Caller:
     failed: int
     seen_at: datetime | None
     a_day: int
+    programs: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -34,13 +39,27 @@ class Caller:
 
 
 def callers_of(connection: Connection, tokens: Sequence[GatewayToken], *, now: datetime) -> list[Caller]:
-    """Return everybody who called in the last seven days, the busiest first, in one query."""
+    """Return everybody who called in the last seven days, the busiest first, in two queries."""
     since = now - timedelta(days=DAYS)
     rows = CallHour.objects.filter(connection_id=connection.pk, hour__gte=since).order_by()
     counted = rows.values("token_id").annotate(n=Sum("calls"), bad=Sum("failed"), first=Min("hour"), last=Max("hour"))
     by_id = {token.pk: token for token in tokens}
     found = [_caller(by_id.get(row["token_id"]), row, now=now) for row in counted if _is_known(row, by_id)]
-    return sorted(found, key=lambda caller: -caller.calls)
+    programs = _programs_of(connection, since=since) if found else {}
+    told = [replace(each, programs=programs.get(each.token.pk if each.token else None, ())) for each in found]
+    return sorted(told, key=lambda caller: -caller.calls)
+
+
+def _programs_of(connection: Connection, *, since: datetime) -> dict[UUID | None, tuple[str, ...]]:
+    """Return by token what the programs of the newest calls name themselves, and whose JWT they showed."""
+    rows = Call.objects.filter(connection_id=connection.pk, pk__gte=id_at(since)).order_by("-pk")
+    said: dict[UUID | None, dict[str, None]] = {}
+    for token_id, agent, subject in rows.values_list("token_id", "agent", "jwt_subject")[:LOOKED_AT]:
+        names = said.setdefault(token_id, {})
+        signed = _("JWT of {subject}").format(subject=subject) if subject else ""
+        if (name := " · ".join(filter(None, (agent, signed)))) and len(names) < MOST_PROGRAMS:
+            names[name] = None
+    return {token_id: tuple(names) for token_id, names in said.items()}
 
 
 def _is_known(row: Mapping[str, Any], by_id: Mapping[Any, GatewayToken]) -> bool:

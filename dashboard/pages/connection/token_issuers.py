@@ -22,6 +22,7 @@ from dashboard.render import PageRequest, actor_of, render_page
 from integrations import trusted_issuers
 from integrations.jwt.keys import ASYMMETRIC
 from integrations.models import GatewayToken, TrustedIssuer
+from integrations.oauth.discovery import DiscoveryFailed, jwks_address
 from integrations.trusted_issuers import BadIssuer, Terms
 from secrets_vault.people.step_up import step_up_required
 
@@ -102,6 +103,8 @@ def new(request: PageRequest, pk: UUID) -> HttpResponse:
     if token.revoked_at is not None:
         messages.error(request, _("{name} is revoked and cannot be changed. Make a new token.").format(name=token.name))
         return back_to_tokens(token)
+    if request.method == "POST" and "discover" in request.POST:
+        return _discovered(request, token)
     form = IssuerForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -118,6 +121,8 @@ def new(request: PageRequest, pk: UUID) -> HttpResponse:
 def change(request: PageRequest, pk: UUID) -> HttpResponse:
     """Change what an issuer's JWTs must say."""
     row = _manageable(request, pk)
+    if request.method == "POST" and "discover" in request.POST:
+        return _discovered(request, row.token, issuer=row)
     form = IssuerForm(request.POST or None, initial=_as_it_is(row))
     if request.method == "POST" and form.is_valid():
         try:
@@ -141,6 +146,20 @@ def remove(request: PageRequest, pk: UUID) -> HttpResponse:
     return _done(request, token, _("Its JWTs are refused from now on."))
 
 
+def _discovered(request: PageRequest, token: GatewayToken, *, issuer: TrustedIssuer | None = None) -> HttpResponse:
+    """Show the form as it was typed, with the address of the keys as the issuer names it. Nothing is stored yet."""
+    typed: dict[str, Any] = {name: request.POST.get(name, "").strip() for name in IssuerForm.base_fields}
+    typed["algs"] = request.POST.getlist("algs")
+    found: dict[str, Any] = {}
+    try:
+        typed["jwks_url"] = jwks_address(typed["issuer"])
+    except DiscoveryFailed as failed:
+        found = {"discovery_failed": failed.reason}
+    else:
+        found = {"discovered": typed["issuer"]}
+    return _page(request, token, IssuerForm(None, initial=typed), issuer=issuer, **found)
+
+
 def _manageable(request: PageRequest, pk: UUID) -> TrustedIssuer:
     rows = TrustedIssuer.objects.manageable_by(request.user).select_related("token__client")
     row: TrustedIssuer = get_object_or_404(rows, pk=pk)
@@ -159,7 +178,8 @@ def _done(request: PageRequest, token: GatewayToken, words: str) -> HttpResponse
 
 
 def _page(
-    request: PageRequest, token: GatewayToken, form: IssuerForm, *, issuer: TrustedIssuer | None = None
+    request: PageRequest, token: GatewayToken, form: IssuerForm, *, issuer: TrustedIssuer | None = None, **found: Any
 ) -> HttpResponse:
     context = tabs_for(token.client, request.user, "client_tokens") | {"form": form, "token": token, "issuer": issuer}
+    context |= found
     return render_page(request, "dashboard/connection/token_issuer.html", context, status=422 if form.is_bound else 200)

@@ -76,6 +76,12 @@ def _callers(connections: list[Connection]) -> list[tuple[Connection, list[Calle
     return [(each, callers) for each, callers in found if callers]
 
 
+def _uses_of(stored: StoredSecret) -> list[str]:
+    """Name the connections that send it or sign with it, and the OAuth apps whose proof it is."""
+    slugs = [rows.values_list("slug", flat=True)[:5] for rows in (stored.connections, stored.granted_connections)]
+    return [*slugs[0], *slugs[1], *stored.oauth_apps.values_list("name", flat=True)[:5]]
+
+
 def _endpoints(stored: StoredSecret) -> list[tuple[WebhookEndpoint, str]]:
     """Return the webhook endpoints that verify with the secret, or sign with it what they hand on, with their pages."""
     if stored.kind != StoredSecret.Kind.WEBHOOK_SECRET:
@@ -157,7 +163,7 @@ def promote(request: PageRequest, pk: UUID, number: int) -> HttpResponse:
 def delete(request: PageRequest, pk: UUID) -> HttpResponse:
     """Put a secret aside. It is out of use at once and can be brought back."""
     stored = manageable_secret(request, pk)
-    used_by = ", ".join(stored.connections.values_list("slug", flat=True)[:5])
+    used_by = ", ".join(_uses_of(stored)[:5])
     endpoints = ", ".join(str(endpoint) for endpoint, _url in _endpoints(stored)[:5])
     if endpoints:
         said = _("{label} is used by the webhook endpoint {used_by}. Give it another secret first, or remove it there.")

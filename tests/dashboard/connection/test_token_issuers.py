@@ -9,6 +9,8 @@ import pytest
 from integrations import tokens
 from integrations.models import Connection, TrustedIssuer
 from secrets_vault.actor import SYSTEM
+from tests.fake_upstream import FakeUpstream
+from tests.integrations.gateway.test_behaviour import answered
 from tests.integrations.jwt.making import jwks
 from tests.proving import prove
 
@@ -76,3 +78,24 @@ def test_it_is_asked_who_it_is(browser_of, ada, token):
     answer = browser_of(ada).post(f"/tokens/{token.pk}/issuers/new/", TYPED)
     assert "reauthenticate" in answer.headers["Location"]
     assert not TrustedIssuer.objects.exists()
+
+
+def test_the_address_of_its_keys_is_found_shown_and_not_stored(browser, token, settings):
+    with FakeUpstream() as server:
+        settings.KEYLODGE_ALLOWED_PRIVATE_HOSTS = [server.host]
+        server.answers = [
+            answered(200, body=json.dumps({"issuer": server.url, "jwks_uri": f"{server.url}/k"}).encode())
+        ]
+        asked = TYPED | {"issuer": server.url, "keys_text": "", "discover": "yes"}
+        page = browser.post(f"/tokens/{token.pk}/issuers/new/", asked).content.decode()
+    assert f'value="{server.url}/k"' in page
+    assert "Filled in, not stored yet" in page
+    assert "repo:acme/site:*" in page, "what was typed stays"
+    assert not TrustedIssuer.objects.exists()
+
+
+def test_an_issuer_in_a_private_network_is_not_asked(browser, token):
+    asked = TYPED | {"issuer": "https://169.254.169.254", "discover": "yes"}
+    page = browser.post(f"/tokens/{token.pk}/issuers/new/", asked).content.decode()
+    assert "Nothing was filled in" in page
+    assert "private network" in page

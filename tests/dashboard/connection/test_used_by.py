@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from integrations import tokens
-from integrations.models import CallHour, Connection
+from integrations.models import Call, CallHour, Connection
 from secrets_vault.actor import SYSTEM
 from tests.dashboard.connection.test_health import make_connection
 from tests.proving import prove
@@ -66,3 +66,35 @@ def test_a_token_that_nobody_used_for_a_week_is_revoked_at_once(browser, used):
     browser.post(reverse("dashboard:token_revoke", args=[token.pk]))
     token.refresh_from_db()
     assert token.revoked_at is not None
+
+
+@pytest.mark.parametrize(("typed", "is_left"), [("", True), ("acme", True), ("acme-zendesk", False)])
+def test_a_connection_in_use_is_disconnected_only_by_its_typed_name(browser, used, typed, is_left):
+    connection, _token = used
+    page = browser.get(reverse("dashboard:connection", args=[connection.slug])).content.decode()
+    assert "disconnect-typed" in page
+    browser.post(reverse("dashboard:connection_disconnect", args=[connection.slug]), {"typed": typed})
+    connection.refresh_from_db()
+    assert (connection.secret is not None) is is_left
+
+
+def test_a_private_key_that_signs_and_the_proof_of_an_app_are_not_deleted_from_under_them(browser, acme):
+    signing = make_connection(acme, "acme-robot")
+    key = signing.secret
+    Connection.objects.filter(pk=signing.pk).update(secret=None, grant_secret=key)
+    page = browser.post(reverse("dashboard:secret_delete", args=[key.pk]), follow=True).content.decode()
+    assert "is used by acme-robot" in page
+    key.refresh_from_db()
+    assert key.deleted_at is None
+
+
+def test_programs_and_jwts_of_the_newest_calls_stand_beside_the_token(browser, used):
+    connection, token = used
+    about = {"client_id": connection.client_id, "connection_id": connection.pk, "token_id": token.pk, "path": "/x"}
+    for agent, subject in (("n8n/1.71", ""), ("axios/1.7", "repo:acme/site"), ("axios/1.7", "repo:acme/site")):
+        now = timezone.now()
+        Call.objects.create(at=now, method="GET", outcome="ok", agent=agent, jwt_subject=subject, **about)
+    for name, key in (("connection", connection.slug), ("secret", connection.secret_id)):
+        page = browser.get(reverse(f"dashboard:{name}", args=[key])).content.decode()
+        assert "n8n/1.71" in page
+        assert page.count("axios/1.7 · JWT of repo:acme/site") == 1

@@ -227,3 +227,32 @@ def test_calls_take_at_most_20_queries(browser_of, olive, many):
             seen = [stack.enter_context(CaptureQueriesContext(connection)) for connection in connections.all()]
             page_of(browser, path)
         assert sum(len(of_one) for of_one in seen) <= 20
+
+
+SIGNED = {"jwt_issuer": "https://ci.example", "jwt_subject": "repo:acme/site:ref:refs/heads/main"}
+
+
+@pytest.mark.parametrize("typed", ["acme/SITE", "ci.example"])
+def test_calls_are_found_by_whose_jwt_opened_them_and_say_so_in_the_csv(browser_of, ada, hubspot, typed):
+    signed, other = write(hubspot, **SIGNED), write(hubspot)
+    page = browser_of(ada).get("/calls/", {"signer": typed}).content.decode()
+    assert str(signed.pk) in page
+    assert str(other.pk) not in page
+    assert "JWT of repo:acme/site" in page
+    csv = browser_of(ada).get("/calls/", {"signer": typed, "format": "csv"})
+    text = b"".join(csv.streaming_content if csv.streaming else [csv.content]).decode()
+    assert "https://ci.example,repo:acme/site:ref:refs/heads/main," in text
+    one = browser_of(ada).get(f"/calls/{signed.pk}/").content.decode()
+    assert "by a JWT of https://ci.example" in one
+
+
+def test_a_program_is_named_as_it_names_itself_masked_whole_before_it_is_cut(hubspot):
+    key = "sk_" + "live_" + "4eC39HqLyjWDarjtT1zdp7dc"
+    told = [
+        write(hubspot, request_headers=[(b"User-Agent", agent)]).agent
+        for agent in (b"n8n/1.71", b"python-requests/2.32", b"x" * 70 + key.encode(), b"y" * 400, b"mine", b"\xff\x00")
+    ]
+    assert told[:2] == ["n8n/1.71", "python-requests/2.32"]
+    assert not any(key[:12] in agent or len(agent) > 80 for agent in told)
+    known = write(hubspot, request_headers=[(b"User-Agent", b"bot hunter22")], known=("hunter22",))
+    assert "hunter22" not in known.agent

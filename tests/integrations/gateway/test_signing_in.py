@@ -62,7 +62,7 @@ def test_a_jwt_opens_what_its_gateway_token_opens_and_goes_no_further(world, tru
     assert world.call(headers=bearer(token)).status == 200
     (call,) = world.calls()
     assert call.token_id == world.token.pk
-    assert call.token_name == f"{world.token.name} (JWT {SUBJECT})"
+    assert (call.token_name, call.jwt_issuer, call.jwt_subject) == (world.token.name, ISSUER, SUBJECT)
     assert token.rpartition(".")[2].encode() not in world.upstream.requests[-1]
     assert token.rpartition(".")[2] not in f"{call.request_head}{call.path}"
 

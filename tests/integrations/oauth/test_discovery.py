@@ -8,7 +8,7 @@ import time
 import pytest
 
 from integrations.oauth import discovery
-from integrations.oauth.discovery import DiscoveryFailed, discover
+from integrations.oauth.discovery import DiscoveryFailed, discover, jwks_address
 from integrations.outbound import HostRefused, Unreachable, vet
 from tests.fake_upstream import FakeUpstream
 from tests.integrations.gateway.test_behaviour import answered
@@ -201,3 +201,24 @@ def test_a_name_that_is_looked_up_to_nothing_is_refused():
     with pytest.raises(Unreachable):
         vet("https://nothing.invalid")
     assert discovery.ENDPOINTS
+
+
+def test_of_an_issuer_that_only_signs_the_address_of_its_keys_is_enough(server):
+    answers(server, {"issuer": server.url, "jwks_uri": f"{server.url}/keys"})
+    assert jwks_address(server.url) == f"{server.url}/keys"
+    assert paths(server) == ["/.well-known/openid-configuration"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"jwks_uri": ...}, "names no jwks_uri"),
+        ({"jwks_uri": METADATA}, "private network"),
+        ({"jwks_uri": "file:///etc/passwd"}, "not taken"),
+        ({"issuer": "https://other.example"}, "names another issuer"),
+    ],
+)
+def test_an_address_of_keys_is_taken_only_from_the_issuer_itself_and_only_where_calls_may_go(server, changes, reason):
+    answers(server, said(server, **changes))
+    with pytest.raises(DiscoveryFailed, match=reason):
+        jwks_address(server.url)
