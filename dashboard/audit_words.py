@@ -116,6 +116,7 @@ WORDS = {
     "sandbox.trouble": gettext_lazy("Changed the sandbox's trouble"),
     "sandbox.webhook": gettext_lazy("Let the sandbox send webhooks"),
     "secret.bound": gettext_lazy("Changed where the secret may go"),
+    "secret.end_told": gettext_lazy("The provider said when it ends"),
     "secret.changed": gettext_lazy("Changed the secret's details"),
     "secret.copied": gettext_lazy("Copied the value"),
     "secret.deleted": gettext_lazy("Deleted the secret"),

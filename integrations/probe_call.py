@@ -35,6 +35,11 @@ class ProbeAnswer:
     status: int = 0
     body: bytes = field(default=b"", repr=False)
     code: str = ""
+    headers: tuple[tuple[bytes, bytes], ...] = field(default=(), repr=False)
+
+    def header(self, name: str) -> str | None:
+        """Return the first header of this name as text, or None."""
+        return outbound.Answer(self.status, self.headers, b"").header(name)
 
     def json(self) -> Any:
         """Return the body as JSON, or None."""
@@ -98,4 +103,4 @@ def call_probe(
         )
     except outbound.OutboundError as error:
         return ProbeAnswer(code=error.code)
-    return ProbeAnswer(got.status, got.body)
+    return ProbeAnswer(got.status, got.body, headers=tuple(got.headers))

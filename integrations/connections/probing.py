@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from integrations import outbound, wall_clock
 from integrations.connections.choosing import is_undecided, look
+from integrations.connections.told_end import end_in, keep_end
 from integrations.errors import IntegrationError
 from integrations.models import Connection
 from integrations.oauth.account import account_in
@@ -102,6 +103,8 @@ def probe(
     account_id, account_name = account_in(provider, answer.json()) if outcome == "works" else ("", "")
     if row.is_for_other_than(account_id):
         outcome = "other_account"
+    if outcome == "works" and not row.has_tokens and (ends_at := end_in(provider, answer, now=now)):
+        keep_end(row, ends_at, actor=actor)
     sentence = SENTENCES[outcome].format(name=provider.name)
     result = ProbeResult(outcome, sentence, answer.status, account_id, account_name)
     note(row.pk, result, actor=actor, now=now)

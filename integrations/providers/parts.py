@@ -124,6 +124,7 @@ class Probe:
     be refused this one path. `true_at` names a field that must be true (Slack answers 200 to a
     dead token). `alive_text` in the body of a refusal proves it too: OpenAI answers 401 to a
     restricted key. `body` is JSON to send. `needs` says in words what the call needs beyond a valid credential.
+    `ends_header`, or the field at `ends_at`, of the answer says when the credential ends.
     """
 
     method: str
@@ -135,9 +136,13 @@ class Probe:
     headers: Mapping[str, str] = NOTHING
     body: str = ""
     needs: str = ""
+    ends_header: str = ""
+    ends_at: str = ""
 
     def __post_init__(self) -> None:
         one_of("method", self.method, ("GET", "HEAD", "POST"))
+        if self.ends_header and self.ends_at:
+            raise ValueError("ends_at: give a header or a field, not both")
         if not self.path.startswith("/") or self.path.startswith("//"):
             raise ValueError("path: must start with one slash")
         if self.body and (self.method != "POST" or not is_json_object(self.body)):

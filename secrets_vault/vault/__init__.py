@@ -2,7 +2,7 @@
 
 from secrets_vault.keyring import learn
 from secrets_vault.vault.columns import open_text, seal_text
-from secrets_vault.vault.describing import describe
+from secrets_vault.vault.describing import describe, note_end
 from secrets_vault.vault.ending import delete, destroy, retire, undelete
 from secrets_vault.vault.finding import find_value, fingerprint, keyed_hash, same_value
 from secrets_vault.vault.forgetting import forget_renewed
@@ -37,6 +37,7 @@ __all__ = [
     "keyed_hash",
     "learn",
     "mark_verified",
+    "note_end",
     "open_for_link",
     "open_text",
     "outer_layer",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
 from secrets_vault import audit
 from secrets_vault.actor import Actor
-from secrets_vault.models import StoredSecret
+from secrets_vault.models import SecretVersion, StoredSecret
 
 DESCRIBING = frozenset(
     {"label", "owner", "owner_name", "where_used", "provider_key", "rotate_after_days", "rotate_on"}
@@ -27,3 +28,13 @@ def describe(stored: StoredSecret, *, actor: Actor, **changes: Any) -> None:
         stored.save(update_fields=list(changes))
         details = {"changed": sorted(changes)}
         audit.record("secret.changed", actor=actor, client=stored.client_id, subject=stored, details=details)
+
+
+def note_end(version: SecretVersion, at: datetime, *, actor: Actor) -> None:
+    """Keep when a version ends, as its provider told. Whatever a person had written gives way to it."""
+    with transaction.atomic():
+        version.expires_at = at
+        version.save(update_fields=["expires_at"])
+        stored = version.secret
+        details = {"version": version.number, "ends": at.strftime("%Y-%m-%d %H:%M UTC")}
+        audit.record("secret.end_told", actor=actor, client=stored.client_id, subject=stored, details=details)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from django.utils.translation import gettext as _
 
 from integrations.models import Connection
 from integrations.oauth.scopes import excess, missing
 from integrations.providers.shape import Provider
+from secrets_vault.models import SecretVersion
 
 WIDTH = 600.0
 
@@ -56,9 +57,12 @@ def rights_of(connection: Connection, provider: Provider) -> list[Right]:
 
 
 def life_of(connection: Connection, *, now: datetime) -> Life | None:
-    """Return the life of the access token, where its end is known."""
+    """Return the life of the access token, or of the key that is sent itself, where its end is known."""
     dies_at = connection.access_expires_at
     issued_at = connection.refreshed_at or connection.connected_at
+    version = connection.secret.current if connection.secret and not connection.has_tokens else None
+    if version is not None:
+        dies_at, issued_at = version.expires_at, _made_at(version)
     if dies_at is None or issued_at is None or dies_at <= issued_at:
         return None
     whole = (dies_at - issued_at).total_seconds()
@@ -69,6 +73,11 @@ def life_of(connection: Connection, *, now: datetime) -> Life | None:
 
     renew_at = connection.refresh_due_at
     return Life(issued_at, dies_at, renew_at, place(now), place(renew_at), now >= dies_at)
+
+
+def _made_at(version: SecretVersion) -> datetime:
+    """Return when a value was made, as far as that is known: else when it was stored."""
+    return datetime.combine(version.made_on, time(), UTC) if version.made_on else version.created_at
 
 
 def deaths_of(connection: Connection, provider: Provider) -> list[Death]:

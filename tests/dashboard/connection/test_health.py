@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from dashboard.sunset_needs import sunset_needs
 from integrations.connections.probing import ProbeResult, note, probe_due
@@ -97,3 +98,17 @@ def test_another_word_than_the_three_is_refused(browser_of, ada, zendesk):
 def test_a_connection_whose_provider_is_gone_still_has_its_page(browser_of, ada, acme):
     gone = make_connection(acme, "acme-gone", provider="custom-gone", kind="api_key")
     assert browser_of(ada).get(reverse("dashboard:connection", args=[gone.slug])).status_code == 200
+
+
+def test_the_life_of_a_key_is_a_line_once_its_provider_said_when_it_ends(browser_of, ada, zendesk):
+    url = reverse("dashboard:connection", args=[zendesk.slug])
+    assert "Life of its key" not in browser_of(ada).get(url).content.decode()
+    vault.note_end(zendesk.secret.current, timezone.now() + timedelta(days=20), actor=SYSTEM)
+    page = browser_of(ada).get(url).content.decode()
+    assert "Life of its key" in page
+    assert "Key: from its issue to its end; it is alive" in page
+
+
+def test_a_change_of_api_tokens_hits_no_connection_by_consent(acme, ada):
+    make_connection(acme, "acme-zendesk-oauth", kind="oauth2")
+    assert not [hit for hit in coming(ada, today=date(2026, 11, 22)) if hit.provider.key == "zendesk"]
