@@ -12,7 +12,7 @@ from PIL import Image
 
 from integrations.agency import agency, introduce
 from integrations.links import nudging
-from integrations.models import Connection, Message
+from integrations.models import Connection, CustomProvider, Message
 from secrets_vault.actor import SYSTEM
 from tests.integrations.links.test_packs import come_back
 from tests.integrations.links.test_requests import OURS
@@ -61,3 +61,21 @@ def test_a_connect_link_is_busy_after_twenty_tries(link_of, phone):
     statuses = {phone.post(path, headers={"origin": OURS}).status_code for _ in range(20)}
     assert statuses == {200}
     assert phone.post(path, headers={"origin": OURS}).status_code == 429
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "Sign in there"), ("de", "Melden Sie sich dort"), ("fr", "Connectez-vous avec"),
+     ("es", "Inicie sesión allí"), ("nl", "Log daar in")],
+)  # fmt: skip
+def test_a_consent_is_told_in_numbered_steps(connection, link_of, request_of, phone, language, said):
+    for _, path in (link_of(language=language), request_of(connection, language=language)):
+        steps = phone.get(path).content.decode().partition('<ol class="numbered">')[2].partition("</ol>")[0]
+        assert (steps.count("<li>"), said in steps, "HubSpot" in steps) == (3, True, True)
+
+
+def test_a_key_without_a_page_of_its_own_has_the_documentation(gadgets, request_of, phone, acme):
+    facts = CustomProvider.objects.get().facts
+    CustomProvider.objects.update(facts=facts | {"docs_url": "https://docs.gadgets.example/api"})
+    _, path = request_of(gadgets)
+    assert 'href="https://docs.gadgets.example/api"' in phone.get(path).content.decode()
