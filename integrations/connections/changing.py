@@ -70,7 +70,7 @@ def delete(
     if names and not even_if_used:
         raise StillUsed(names)
     outcome = Revocation(True)
-    if connection.secret_id is not None or connection.grant_secret_id is not None:
+    if connection.secret_id or connection.grant_secret_id or connection.beside_secret_id:
         outcome = disconnect(connection, actor=actor, now=now, send=send)
     with transaction.atomic():
         record(connection, "connection.deleted", actor=actor, tokens=names, revoked=outcome.done)

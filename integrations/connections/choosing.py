@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from integrations import outbound
+from integrations.beside import rebind_beside
 from integrations.connections.credential import policy_of
 from integrations.errors import IntegrationError
 from integrations.models import Connection
@@ -97,3 +98,4 @@ def _take(connection: Connection, found: Mapping[str, Any], choices: list[Any], 
     swap(connection, **changes)
     if connection.secret is not None:
         vault.bind_policy(connection.secret, policy_of(provider, connection.kind), actor=actor)
+        rebind_beside(connection, provider, actor=actor)

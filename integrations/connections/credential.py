@@ -82,6 +82,14 @@ def check_exchanged(provider: Provider, fields: Mapping[str, Secret]) -> None:
         raise BadValue("username", _("a user name cannot hold a colon (RFC 7617)"))
 
 
+def check_beside(provider: Provider, kind: str, fields: Mapping[str, Secret]) -> None:
+    """Raise BadValue for what could not stand beside a token in a request."""
+    for name, value in fields.items():
+        _check(name, value.expose(), may_be_empty=False)
+    if fields:
+        _check_sent(provider, kind, {**fields, "access_token": Secret("x")})
+
+
 def _check(name: str, value: str, *, may_be_empty: bool) -> None:
     if not value and not may_be_empty:
         raise BadValue(name, _("nothing was entered"))

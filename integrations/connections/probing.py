@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from integrations import outbound, wall_clock
+from integrations.beside import lacks_beside, values_beside
 from integrations.connections.choosing import is_undecided, look
 from integrations.connections.told_end import end_in, keep_end
 from integrations.errors import IntegrationError
@@ -57,6 +58,7 @@ SENTENCES = {
     "unreachable": gettext_lazy("{name} could not be reached. It is tried again later."),
     "no_probe": gettext_lazy("{name} has no harmless call to test with. The first real call will tell."),
     "no_credential": gettext_lazy("There is no credential to test yet."),
+    "lacks_beside": gettext_lazy("Something is missing that every call carries beside the token. Store it here."),
     "choice_needed": gettext_lazy("It reaches several accounts. Choose the one that this connection is for."),
     "needs_reconnecting": gettext_lazy("The access was withdrawn or has ended. Reconnect it."),
     "grant_refused": gettext_lazy(
@@ -134,16 +136,20 @@ def _try(row: Connection, provider: Provider, *, now: datetime, send: Send) -> t
         return "no_credential", ProbeAnswer()
     if row.status_code == CHOICE_NEEDED and provider.missing_variables:
         return "choice_needed", ProbeAnswer()
+    if lacks_beside(row, provider):
+        return "lacks_beside", ProbeAnswer()
     try:
         if is_machine(row) and row.secret is None:
             access_token(row, now=now, send=send)
             row = read(row.pk)
             provider = provider_of(row)  # the answer may have told a part of the address
-        answer = call_probe(provider, row.kind, _fields(row, provider, now=now, send=send), send=send)
+        beside = values_beside(row, provider, host=_probed_host(provider), actor=SYSTEM)
+        fields = {**_fields(row, provider, now=now, send=send), **beside}
+        answer = call_probe(provider, row.kind, fields, send=send)
         if answer.status == 401 and row.kind in TOKEN_KINDS:
             refused = row.secret.current_id if row.secret else None
             fresh = access_token(row, now=now, refused=refused, send=send)
-            answer = call_probe(provider, row.kind, {"access_token": fresh}, send=send)
+            answer = call_probe(provider, row.kind, {**fields, "access_token": fresh}, send=send)
     except NoProbe:
         return "no_probe", ProbeAnswer()
     except NeedsReconnecting:
@@ -158,12 +164,15 @@ def _try(row: Connection, provider: Provider, *, now: datetime, send: Send) -> t
 def _fields(row: Connection, provider: Provider, *, now: datetime, send: Send) -> Mapping[str, Secret]:
     """Return the credential, after asking its policy whether it may go where the probe goes."""
     assert row.secret is not None  # noqa: S101 - for the type checker; the caller looked
-    url = provider.probe.url if provider.probe and provider.probe.url else provider.base_url
     for slot in provider.injection_for(row.kind).slots:
-        vault.check_policy(row.secret, host=bound_host(url), slot=slot)
+        vault.check_policy(row.secret, host=_probed_host(provider), slot=slot)
     if row.kind in TOKEN_KINDS:
         return {"access_token": access_token(row, now=now, send=send)}
     return vault.use(row.secret, actor=SYSTEM, purpose="probe")
+
+
+def _probed_host(provider: Provider) -> str:
+    return bound_host(provider.probe.url if provider.probe and provider.probe.url else provider.base_url)
 
 
 def _why_no_token(row: Connection, error: NotUsableNow) -> str:

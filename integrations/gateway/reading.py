@@ -43,8 +43,8 @@ TABLES: dict[str, tuple[type[Model], tuple[str, ...]]] = {
     for alias, model, names in (
         ("t", GatewayToken, "id client_id name token_hash previous_hash previous_expires_at methods paths"
          " per_minute per_day min_gap_s expires_at ip_ranges max_uses revoked_at"),
-        ("c", Connection, "id slug client_id environment_id provider_key kind secret_id variables status"
-         " access_expires_at"),
+        ("c", Connection, "id slug client_id environment_id provider_key kind secret_id beside_secret_id"
+         " variables status access_expires_at"),
         ("s", StoredSecret, "id client_id environment_id kind label current_id policy policy_mac deleted_at"),
         ("v", SecretVersion, "id secret_id number created_at first_used_at"),
         ("f", SecretField, "id version_id name blob"),
@@ -98,7 +98,7 @@ def query(vendor: str) -> str:
         f"SELECT {columns} FROM {table['t']} t "  # noqa: S608 - names of our own models
         f"LEFT JOIN {table['c']} c ON c.slug = {slug} "
         f"AND EXISTS (SELECT 1 FROM {granted} g WHERE g.gatewaytoken_id = t.id AND g.connection_id = c.id) "
-        f"LEFT JOIN {table['s']} s ON s.id = c.secret_id "
+        f"LEFT JOIN {table['s']} s ON s.id IN (c.secret_id, c.beside_secret_id) "
         f"LEFT JOIN {table['v']} v ON v.id = s.current_id "
         f"LEFT JOIN {table['f']} f ON f.version_id = v.id "
         f"LEFT JOIN {table['k']} k ON k.id = {TERM_OF_BLOB[vendor]} "
@@ -246,8 +246,8 @@ class Found:
     @property
     def is_first_use(self) -> bool:
         """Tell whether the book must be written before the secret may be used."""
-        stored = self.connection.secret if self.connection else None
-        return stored is not None and stored.current is not None and stored.current.first_used_at is None
+        held = (self.connection.secret, self.connection.beside_secret) if self.connection else ()
+        return any(each and each.current and each.current.first_used_at is None for each in held)
 
 
 def found_in(rows: Rows, token_hash: bytes, *, now: datetime, seen: int) -> Found | None:
@@ -259,18 +259,28 @@ def found_in(rows: Rows, token_hash: bytes, *, now: datetime, seen: int) -> Foun
     connection = read[0]["c"]
     if token is None or connection is None:
         return Found(token) if token else None
-    connection.secret = stored = read[0]["s"]
-    if stored is not None:
-        stored.current = read[0]["v"]
+    connection.secret, fields = _held(read, connection.secret_id)
+    connection.beside_secret, fields_beside = _held(read, connection.beside_secret_id)
     setting, provider = read[0]["i"], read[0]["p"]
     beside = Beside(
         facts=provider.facts if provider else None,
         hosts=private_hosts(setting.value if setting else ()),
-        fields=[each["f"] for each in read if each["f"] is not None],
+        fields=fields,
+        fields_beside=fields_beside,
         terms=[each["k"] for each in read if each["k"] is not None],
         seen=seen,
     )
     return Found(token, connection, beside)
+
+
+def _held(read: Sequence[Mapping[str, Any]], pk: UUID | None) -> tuple[StoredSecret | None, list[SecretField]]:
+    """Return a secret with its current version, and the sealed fields of that."""
+    own = [each for each in read if each["s"] is not None and each["s"].pk == pk]
+    if not own:
+        return None, []
+    stored: StoredSecret = own[0]["s"]
+    stored.current = own[0]["v"]
+    return stored, [each["f"] for each in own if each["f"] is not None]
 
 
 def _living(row: GatewayToken, token_hash: bytes, *, now: datetime) -> TokenFacts | None:

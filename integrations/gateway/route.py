@@ -13,6 +13,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 from uuid import UUID
 
+from integrations.beside import LacksBeside, values_beside
 from integrations.errors import IntegrationError
 from integrations.injecting import IncompleteCredential, Injected, injected
 from integrations.models import Connection, GatewayToken
@@ -101,13 +102,14 @@ class Beside:
     """What was read together with a connection, so that no question is left for the database.
 
     `facts` are those of its CustomProvider, None where there is none; `hosts` may be private; `fields` are the
-    sealed ones of the secret's current version, `terms` those of the keyring that open them. `seen` is the
-    generation before the read.
+    sealed ones of the secret's current version, `fields_beside` those of what goes beside it, `terms` those of the
+    keyring that open them. `seen` is the generation before the read.
     """
 
     facts: Mapping[str, Any] | None
     hosts: frozenset[str]
     fields: Sequence[SecretField]
+    fields_beside: Sequence[SecretField]
     terms: Sequence[KeyTerm]
     seen: int
 
@@ -153,6 +155,8 @@ def routed(token: TokenFacts, connection: Connection, beside: Beside | None = No
         credential = _credential(connection, provider, beside)
     except ProviderNotFound:
         return replace(route, problem="provider_gone")
+    except LacksBeside:
+        return replace(route, problem="needs_reconnecting")
     except (NoValue, IncompleteCredential):
         return replace(route, problem="needs_reconnecting", lacks_token=_can_have_token(connection))
     except (PolicyRefused, IntegrationError):
@@ -203,6 +207,8 @@ def _credential(
         vault.check_policy(stored, host=host, slot=slot)
     rows = None if beside is None else _openable(beside)
     fields = vault.use(stored, actor=_actor(connection), purpose="gateway call", version=version, rows=rows)
+    rows_beside = None if beside is None else beside.fields_beside
+    fields |= values_beside(connection, provider, host=host, actor=_actor(connection), rows=rows_beside)
     opened = {name: value.expose() for name, value in fields.items()}
     ready = injected(injection, connection.kind, opened)
     return Credential(

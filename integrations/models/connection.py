@@ -80,6 +80,7 @@ class Connection(models.Model):
     `secret` is what a call carries. Where that is a token that a longer-lived secret is spent for, `grant_secret`
     is that one (the private key of a service account, a key that is exchanged), and `claims` is what its JWT says
     beside its times.
+    `beside_secret` holds values that a call carries beside a token (Google Ads' developer token).
     """
 
     class Kind(models.TextChoices):
@@ -120,6 +121,9 @@ class Connection(models.Model):
     oauth_app = models.ForeignKey(OAuthApp, null=True, blank=True, on_delete=models.PROTECT, related_name="connections")
     grant_secret = models.ForeignKey(
         StoredSecret, null=True, blank=True, on_delete=models.PROTECT, related_name="granted_connections"
+    )
+    beside_secret = models.ForeignKey(
+        StoredSecret, null=True, blank=True, on_delete=models.PROTECT, related_name="connections_beside"
     )
     claims = models.JSONField(default=dict)
     variables = models.JSONField(default=dict)

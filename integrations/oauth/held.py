@@ -20,7 +20,12 @@ LEEWAY = timedelta(seconds=10)
 def read(pk: UUID) -> Connection:
     """Return the row as it is now, with its stored version and OAuth app."""
     row: Connection = Connection.objects.select_related(
-        "client", "environment", "oauth_app__secret", "secret__current", "grant_secret__current"
+        "client",
+        "environment",
+        "oauth_app__secret",
+        "secret__current",
+        "grant_secret__current",
+        "beside_secret__current",
     ).get(pk=pk)
     return row
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from integrations.beside import rebind_beside
 from integrations.models import Connection, OAuthApp
 from integrations.oauth.answers import Grant
 from integrations.oauth.errors import CannotStart
@@ -194,7 +195,9 @@ def times(grant: Grant, *, now: datetime, spread: Callable[[], float] = random.r
 
 def store_tokens(connection: Connection, grant: Grant, *, actor: Actor, now: datetime, pending: bool = False) -> Any:
     """Put the tokens of a new consent into the vault and return (stored, version). Needs a transaction."""
-    policy = token_policy(provider_of(connection), connection.kind)
+    provider = provider_of(connection)
+    policy = token_policy(provider, connection.kind)
+    rebind_beside(connection, provider, actor=actor)
     expires_at = times(grant, now=now)["access_expires_at"]
     if connection.secret is not None:
         vault.bind_policy(connection.secret, policy, actor=actor)

@@ -145,12 +145,13 @@ def _tell(ask: Callable[[], None], *, dead_is_done: bool, sleep: Callable[[float
 def disconnect(connection: Connection, *, actor: Actor, now: datetime, send: Send = outbound.send) -> Revocation:
     """Give an OAuth grant back and forget the credential here, whatever the provider answered."""
     outcome = revoke(connection, now=now, send=send) if connection.kind in TOKEN_KINDS else Revocation(True)
-    secret, grant_secret = connection.secret, connection.grant_secret
+    secret, kept = connection.secret, (connection.grant_secret, connection.beside_secret)
     with transaction.atomic():
         swap(
             connection,
             secret=None,
             grant_secret=None,
+            beside_secret=None,
             status=Status.NOT_CONNECTED,
             status_code="" if outcome.done else "not_revoked",
             status_since=now,
@@ -167,8 +168,9 @@ def disconnect(connection: Connection, *, actor: Actor, now: datetime, send: Sen
         record(connection, "connection.disconnected", actor=actor, revoked=outcome.done, code=outcome.code)
         if secret is not None:
             _forget(secret, actor=actor, by_shredding=connection.kind in TOKEN_KINDS)
-        if grant_secret is not None:
-            _forget(grant_secret, actor=actor, by_shredding=False)
+        for each in kept:
+            if each is not None:
+                _forget(each, actor=actor, by_shredding=False)
     return outcome
 
 
@@ -176,9 +178,11 @@ def disconnect_all(
     client: Client, *, actor: Actor, now: datetime, send: Send = outbound.send
 ) -> list[tuple[Connection, Revocation]]:
     """End every access of one client in one act; what a provider did not confirm is said of that connection alone."""
-    held = Q(secret__isnull=False) | Q(grant_secret__isnull=False)
+    held = Q(secret__isnull=False) | Q(grant_secret__isnull=False) | Q(beside_secret__isnull=False)
     rows = Connection.objects.filter(held, client=client)
-    rows = rows.select_related("client", "environment", "oauth_app__secret", "secret__current", "grant_secret")
+    rows = rows.select_related(
+        "client", "environment", "oauth_app__secret", "secret__current", "grant_secret", "beside_secret"
+    )
     return [(row, disconnect(row, actor=actor, now=now, send=send)) for row in list(rows)]
 
 

@@ -141,7 +141,7 @@ def _credentials(client: Client) -> Iterator[OffboardingItem]:
         stored = connection.grant_secret or connection.secret
         provider = shown_provider(connection)
         kind = Kind.GRANT if connection.kind == Connection.Kind.OAUTH2 else Kind.KEY
-        used |= {connection.secret_id, connection.grant_secret_id} - {None}
+        used |= {connection.secret_id, connection.grant_secret_id} - {None}  # what goes beside a token ends by itself
         yield OffboardingItem(
             kind=kind,
             object_id=connection.pk,

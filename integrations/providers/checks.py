@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from integrations.providers import templates
-from integrations.providers.injection import OWN_FIELDS, Injection
+from integrations.providers.injection import OWN_FIELDS, Injection, fields_beside
 from integrations.providers.parts import KIND_OF_GRANT, KINDS, OUTSIDE
 
 if TYPE_CHECKING:
@@ -130,13 +130,23 @@ def _check_fields(provider: Provider, kind: str, injection: Injection) -> None:
     more = {field.name for field in provider.credential_fields if not field.kinds or kind in field.kinds}
     more -= set(OWN_FIELDS.get(kind, ()))
     if kind not in OWN_FIELDS:
-        more = set()  # a consent gives tokens, and nothing beside them
+        more = {field.name for field in fields_beside(provider.credential_fields, kind)}
+        _check_beside(kind, injection, more)
     if unknown := injection.names() - own - more:
         raise ValueError(f"injections: {kind} has no field {', '.join(sorted(unknown))}")
     if not injection.names() & (own - {"username"}):
         raise ValueError(f"injections: {kind} does not send its own value")
     if injection.in_ == "sigv4":
         _check_scope(provider, kind, injection)
+
+
+def _check_beside(kind: str, injection: Injection, names: set[str]) -> None:
+    """What goes beside a token has a place of its own: a token goes where it goes, whatever else is known."""
+    first = injection.names() - frozenset().union(*(place.names() for place in injection.more))
+    if stray := names & first:
+        raise ValueError(f"injections: {kind} sends {min(stray)} in the place of its token; it needs one in more")
+    if mixed := [place.name for place in injection.more if len(place.names()) > 1 and place.names() & names]:
+        raise ValueError(f"injections: {mixed[0]} mixes what goes beside a token with another value")
 
 
 def _check_scope(provider: Provider, kind: str, injection: Injection) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.utils.translation import gettext_noop
@@ -57,8 +57,9 @@ FRAMING = frozenset(
 class CredentialField:
     """A value that a credential has beside its own (Datadog's application key), or other words for its own.
 
-    `kinds` are the kinds of connection that have it, none given: all that are pasted. `is_optional`: it may be left
-    out, and the place that names it then goes unsent.
+    `kinds` are the kinds of connection that have it, none given: all that are pasted. One that names a kind whose
+    token comes from a grant goes beside that token. `is_optional`: it may be left out, and the place that names it
+    then goes unsent.
     """
 
     name: str
@@ -71,6 +72,11 @@ class CredentialField:
             raise ValueError("name: must be a lower case word such as application_key")
         if not self.words:
             raise ValueError("words: must say what the provider calls it")
+
+
+def fields_beside(fields: Iterable[CredentialField], kind: str) -> tuple[CredentialField, ...]:
+    """Return the fields that go beside a token of this kind: those that name it."""
+    return () if kind in OWN_FIELDS else tuple(field for field in fields if kind in field.kinds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +149,11 @@ class Injection:
     def slots(self) -> tuple[str, ...]:
         """Return every slot, as a policy spells them."""
         return (self.slot, *(place.slot for place in self.more))
+
+    def slots_of(self, fields: Iterable[str]) -> tuple[str, ...]:
+        """Return the slots of the places beside the first that take one of these fields."""
+        wanted = frozenset(fields)
+        return tuple(place.slot for place in self.more if place.names() & wanted)
 
     def names(self) -> frozenset[str]:
         """Return the fields that its places take."""

@@ -25,7 +25,7 @@ from integrations.providers.filling import (
     filled_probe,
     filled_scopes,
 )
-from integrations.providers.injection import OWN_FIELDS, OWN_WORDS, CredentialField, Injection
+from integrations.providers.injection import OWN_FIELDS, OWN_WORDS, CredentialField, Injection, fields_beside
 from integrations.providers.narrowing import without_oauth
 from integrations.providers.oauth_facts import OAuthFacts
 from integrations.providers.parts import (
@@ -168,6 +168,10 @@ class Provider:
         found = [told.get(name) or CredentialField(name, OWN_WORDS[name]) for name in own]
         others = {name for names in OWN_FIELDS.values() for name in names}
         return (*found, *(field for name, field in told.items() if name not in others))
+
+    def fields_beside(self, kind: str) -> tuple[CredentialField, ...]:
+        """Return what a person enters beside a token that nobody pastes, as Google Ads' developer token."""
+        return fields_beside(self.credential_fields, kind)
 
     def of_kind(self, kind: str) -> Provider:
         """Return the provider as connections of a kind know it: its base URL, and the variables that they have."""

@@ -13,13 +13,14 @@ from dashboard.pages.connecting.ways import ASK, LINK, NOW
 from dashboard.pages.vault.forms import AgeFields, credential_inputs, owner_field, rule_field, typed_fields
 from integrations.links.words import catalogues
 from integrations.providers.registry import Warned, warnings_for
+from secrets_vault.secret import Secret
 
 if TYPE_CHECKING:
     from integrations.models import OAuthApp
+    from integrations.providers.injection import CredentialField
     from integrations.providers.parts import Variable
     from integrations.providers.shape import Provider
     from secrets_vault.models import Environment, User
-    from secrets_vault.secret import Secret
 
 DAYS = [
     ("1", gettext_lazy("24 hours, one use")),
@@ -66,6 +67,7 @@ class NewConnection(PageForm):
     def __init__(self, *args: Any, provider: Provider, place: Environment, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.provider, self.place = provider, place
+        self.beside: tuple[CredentialField, ...] = ()
         self.asked = [variable for variable in provider.variables if variable.source == "form"]
         for variable in self.asked:
             self.fields[f"var_{variable.name}"] = _variable_field(variable)
@@ -87,6 +89,17 @@ class NewConnection(PageForm):
                     words = words.format(label=_(variable.label) or variable.name, example=variable.example)
                     self.add_error(f"var_{variable.name}", words)
         return data
+
+    def ask_beside(self, kind: str) -> None:
+        """Ask for what a call carries beside the token that this kind of connection gets (Google Ads)."""
+        self.beside = self.provider.fields_beside(kind)
+        values = credential_inputs(self.beside)
+        self.fields = {**values, **self.fields}
+
+    def values_beside(self) -> dict[str, Secret]:
+        """Return what was typed of it."""
+        typed = {field.name: self.cleaned_data.get(f"value_{field.name}") for field in self.beside}
+        return {name: Secret(text) for name, text in typed.items() if text}
 
     def own_fields(self) -> list[forms.BoundField]:
         """Return the fields about the connection itself: not its rights, not the terms of a link."""

@@ -37,10 +37,13 @@ from dashboard.pages.connecting.ways import Way, kind_of
 from dashboard.pages.vault.forms import places
 from dashboard.render import PageRequest, actor_of, render_page
 from integrations import connections
+from integrations.beside import store_beside
+from integrations.connections.credential import check_beside
 from integrations.connections.making import CannotMake
 from integrations.errors import IntegrationError
 from integrations.links.words import words_in
 from integrations.models import Connection
+from integrations.oauth.keeping import provider_of
 from integrations.providers.registry import catalogue
 from integrations.providers.shape import BadVariable
 from secrets_vault.access import can_manage
@@ -161,7 +164,9 @@ def _form(
         more["app"] = app if provider.oauth and provider.oauth.assertion.needs_app else None
     known = provider.of_kind(kind_of(way))
     data, files = (request.POST, request.FILES) if request.method == "POST" else (None, None)
-    return kind(data, files, provider=known, place=place, **more)
+    form = kind(data, files, provider=known, place=place, **more)
+    form.ask_beside(kind_of(way))
+    return form
 
 
 def _field_of(form: NewConnection, name: str) -> str | None:
@@ -212,9 +217,11 @@ def _make_link(request: PageRequest, form: LinkedConnection) -> HttpResponse:
     return HttpResponseRedirect(reverse("dashboard:connection_links", args=[connection.slug]))
 
 
+@transaction.atomic
 def _create(request: PageRequest, form: NewConnection, *, kind: str) -> Connection:
-    data = form.cleaned_data
-    return connections.create_connection(
+    data, beside = form.cleaned_data, form.values_beside()
+    check_beside(form.provider, kind, beside)
+    connection = connections.create_connection(
         form.place.client,
         form.place,
         provider_key=form.provider.key,
@@ -228,6 +235,8 @@ def _create(request: PageRequest, form: NewConnection, *, kind: str) -> Connecti
         expected_account_id=data["expected_account_id"],
         awaits_variables=isinstance(form, AskedConnection),
     )
+    store_beside(connection, provider_of(connection), beside, actor=actor_of(request))
+    return connection
 
 
 def _store_and_try(request: PageRequest, form: NewConnection) -> HttpResponse:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_POST
 
+from dashboard.pages.connection.beside import beside_page
 from dashboard.pages.connection.finding import CHANGED, back_to, manageable_connection
 from dashboard.pages.connection.forms import CredentialForm, RenameForm
 from dashboard.pages.connection.key import key_page
@@ -179,6 +180,9 @@ def _used_untyped(request: PageRequest, connection: Connection) -> str:
 def credential(request: PageRequest, slug: str) -> HttpResponse:
     """Store a credential, or the next version of it, and try it at once."""
     connection = manageable_connection(request, slug)
+    has_beside = bool(shown_provider(connection).fields_beside(connection.kind))
+    if has_beside and (connection.kind != Connection.Kind.JWT_BEARER or request.GET.get("what") == "beside"):
+        return beside_page(request, connection)
     if connection.kind == Connection.Kind.JWT_BEARER:
         return key_page(request, connection)
     is_exchanged = connection.kind == Connection.Kind.KEY_EXCHANGE

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from dashboard.names import name_providers
@@ -95,6 +96,7 @@ def details_of(found: Connection, request: PageRequest, *, now: datetime) -> dic
         "choices": choices_of(found),
         "undecided": found.status_code == CHOICE_NEEDED,
         "pinned": pinned_of(found, provider),
+        "beside": [gettext(field.words) for field in provider.fields_beside(found.kind)],
         **calling(found, provider),
         **forms_for(found, provider),
     }

@@ -110,7 +110,7 @@ def fields_of(provider: Provider, kind: str) -> dict[str, Secret]:
     own = {HELD.get(kind, "access_token"): "TOKEN"}
     if kind == "basic":
         own = {"username": "USER", "password": "PASS"}
-    more = {one.name: one.name.upper() for one in provider.fields_of(kind)}
+    more = {one.name: one.name.upper() for one in (*provider.fields_of(kind), *provider.fields_beside(kind))}
     others = {name for names in OWN_FIELDS.values() for name in names}
     return {name: Secret(text) for name, text in (own | {n: t for n, t in more.items() if n not in others}).items()}
 
