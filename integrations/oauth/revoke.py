@@ -111,7 +111,7 @@ def give_back(
     if connection.secret is not None:
         vault.check_policy(connection.secret, host=bound_host(server.facts.revoke_url), slot=REVOKE_SLOT)
     pairs = [(refresh_token, "refresh_token"), (access_token, "access_token")]
-    is_bearer = server.facts.revoke_style == "bearer"
+    is_bearer = server.facts.revokes_by_token
     dead_is_done = not (is_bearer and refresh_token is not None)
     outcomes = [
         _tell(

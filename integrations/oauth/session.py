@@ -178,7 +178,7 @@ class AuthorizationServer:
 
     def revoke(self, token: Secret, *, hint: str, now: datetime) -> None:
         """Take one token back (RFC 7009). Raises GrantRefused when the provider did not confirm it."""
-        client = self._client(now)
+        client = self._client(now, is_bare=self.facts.revoke_style == "bearer_alone")
         self._told(
             client,
             lambda: client.revoke_token(
@@ -194,7 +194,7 @@ class AuthorizationServer:
         """Return None for RFC 7009 (the app signs as ever); others want the token itself, or the app in the form."""
         if self.facts.revoke_style == "form":
             return client.client_auth("client_secret_post")
-        return _bearer(client, token) if self.facts.revoke_style == "bearer" else None
+        return _bearer(client, token) if self.facts.revokes_by_token else None
 
     def introspect(self, token: Secret, *, hint: str, now: datetime) -> Mapping[str, Any]:
         """Return what the provider knows about a token (RFC 7662), without the token it may echo."""

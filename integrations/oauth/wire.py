@@ -40,6 +40,8 @@ class OutboundSession:
             if self._facts.token_body == "json":  # noqa: S105 - an encoding's name
                 signed["Content-Type"] = "application/json"
                 body = json.dumps(dict(pairs))
+        else:
+            signed.pop("Content-Type", None)  # there is nothing that it could be of, and Dropbox takes no form
         return self._sent("POST", url, signed, body.encode())
 
     def request(self, method: str, url: str, headers: Mapping[str, str], auth: Any) -> Answer:

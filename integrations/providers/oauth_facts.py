@@ -16,6 +16,7 @@ ID_TOKEN_ALGS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", 
 
 
 SIGNING = {"authorization", "content-type", "content-length", "host"}
+REVOKE_STYLES = ("rfc7009", "form", "bearer", "bearer_alone")
 TOKEN_AUTH_METHODS = ("client_secret_post", "client_secret_basic", "private_key_jwt", "none")
 
 
@@ -25,7 +26,7 @@ class RefreshFacts:
 
     `grace_s`: how long a rotated token is still taken. `testing_ttl_s`: how long one lives that an app gave that is
     still in testing at the provider (Google: seven days). `url`, `params` and `auth_method`: where a refresh goes, what
-    its form says and how the app signs it, where that differs from the exchange of a code (Figma, Basecamp, Keap);
+    its form says and how the app signs it, where that differs from the exchange of a code (Figma, Zendesk, Keap);
     `{redirect_uri}` in `params` stands for the one that the consent named (FreshBooks).
     """
 
@@ -53,7 +54,7 @@ class OAuthFacts:
     `long_lived` follows at once on the exchange of a code, `renewal` takes the place of a refresh where a consent
     brings no refresh token. `token_headers` go with each request to the token endpoint (HighLevel's version).
     `revoke_style`: the app signs as at the token endpoint (rfc7009), or always in the form (form: Calendly), or the
-    token itself is the credential (bearer).
+    token itself is the credential (bearer), with nothing else in the request where a form is refused (bearer_alone).
     """
 
     authorize_url: str = ""
@@ -98,7 +99,7 @@ class OAuthFacts:
         one_of("token_body", self.token_body, ("form", "json"))
         if SIGNING & {name.lower() for name in self.token_headers}:
             raise ValueError("token_headers: the app's signature and the form's kind are no part of them")
-        one_of("revoke_style", self.revoke_style, ("rfc7009", "bearer", "form"))
+        one_of("revoke_style", self.revoke_style, REVOKE_STYLES)
         for alg in self.id_token_algs:
             one_of("id_token_algs", alg, ID_TOKEN_ALGS)
         if not self.id_token_algs:
@@ -133,6 +134,11 @@ class OAuthFacts:
     def verifies_id_tokens(self) -> bool:
         """Return whether an id_token can be verified here. Where it cannot, none is asked for."""
         return bool(self.issuer and self.jwks_url)
+
+    @property
+    def revokes_by_token(self) -> bool:
+        """Return whether a token is taken back by a call that it opens itself."""
+        return self.revoke_style in ("bearer", "bearer_alone")
 
     @property
     def sends_pkce(self) -> bool:

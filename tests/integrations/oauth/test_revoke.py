@@ -92,6 +92,19 @@ def test_a_providers_own_way_signs_with_the_token_itself(reachable, ada):
     assert sent == [f"Bearer {tokens[name].expose()}" for name in ("access_token", "refresh_token")]
 
 
+def test_a_provider_that_takes_no_form_is_sent_none(reachable, ada):
+    connection = make_connection(reachable.line, user=ada, oauth={"revoke_style": "bearer_alone"})
+    connected(reachable, connection, ada)
+    sent = []
+
+    def send(method, url, *, headers, body, **more):
+        sent.append((dict(headers)["Authorization"][:7], "Content-Type" in dict(headers), body))
+        return outbound.Answer(200, (), b"null")
+
+    assert revoke(read(connection.pk), now=NOW, send=send).done
+    assert sent == [("Bearer ", False, b"")] * 2
+
+
 def in_form(reachable, ada):
     return make_connection(
         reachable.line, user=ada, oauth={"revoke_style": "form", "token_auth_method": "client_secret_basic"}
