@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -64,6 +65,28 @@ def p256_pem(x: bytes, y: bytes) -> bytes:
     numbers = ec.EllipticCurvePublicNumbers(int.from_bytes(x, "big"), int.from_bytes(y, "big"), ec.SECP256R1())
     form = serialization.PublicFormat.SubjectPublicKeyInfo
     return numbers.public_key().public_bytes(serialization.Encoding.PEM, form)
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What names a certificate, whose key it is (SubjectPublicKeyInfo in DER), and when it ends."""
+
+    sha1: bytes
+    sha256: bytes
+    public_key: bytes
+    ends_at: datetime
+
+
+def read_certificate(pem: bytes) -> Certificate:
+    """Return a certificate in PEM. Raises BadPublicKey."""
+    try:
+        found = x509.load_pem_x509_certificate(pem)
+        form = serialization.PublicFormat.SubjectPublicKeyInfo
+        public = found.public_key().public_bytes(serialization.Encoding.DER, form)
+    except (ValueError, UnsupportedAlgorithm):
+        raise BadPublicKey from None
+    sha1 = found.fingerprint(hashes.SHA1())  # noqa: S303 - the name that RFC 7515 gave it, no proof
+    return Certificate(sha1, found.fingerprint(hashes.SHA256()), public, found.not_valid_after_utc)
 
 
 def check_certificate(pem: bytes, *, now: datetime) -> None:

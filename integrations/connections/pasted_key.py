@@ -12,6 +12,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from integrations.connections.credential import BadValue
+from integrations.oauth.key_names import BadKeyName, check_names
 from integrations.oauth.private_keys import BadPrivateKey, end_of_ready_made, read_private_key, tidy, unlocked
 from integrations.providers.grant_facts import AssertionFacts, Claim
 from secrets_vault.secret import Secret
@@ -112,9 +113,12 @@ def check_key(private_key: Secret, facts: AssertionFacts, *, now: datetime) -> d
         if facts.is_ready_made:
             ends_at = end_of_ready_made(private_key)
         else:
-            read_private_key(private_key, facts)
+            key = read_private_key(private_key, facts)
+            ends_at = check_names(tidy(private_key.expose()), key, now=now) if facts.key_encoding == "pem" else None
     except BadPrivateKey as error:
         reason = str(error)
+    except BadKeyName as error:
+        raise BadValue(error.field, str(error)) from None
     else:
         reason = _("this JWT has ended; have the provider make a new one") if ends_at and ends_at <= now else ""
     if reason:

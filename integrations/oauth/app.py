@@ -7,11 +7,13 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F, Q
+from django.utils import timezone
 
 from integrations import alerts
 from integrations.models import Connection, OAuthApp
 from integrations.oauth.errors import CannotStart
 from integrations.oauth.keeping import app_policy
+from integrations.oauth.key_names import check_names
 from integrations.oauth.private_keys import read_app_key, tidy
 from integrations.providers.parts import TOKEN_KINDS
 from integrations.providers.registry import get_provider
@@ -63,7 +65,8 @@ def make_app(
 def _proof(client_secret: Secret | None, private_key: Secret | None) -> dict[str, Secret]:
     """Return what the app proves itself with. Raises BadPrivateKey for a key that cannot sign."""
     if private_key is not None:
-        read_app_key(private_key)
+        text = tidy(private_key.expose())
+        check_names(text, read_app_key(private_key), now=timezone.now())
         return {"private_key": Secret(tidy(private_key.expose()))}
     return {"client_secret": client_secret} if client_secret is not None else {}
 

@@ -20,6 +20,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from integrations.errors import IntegrationError
+from integrations.oauth.key_names import THUMBPRINT, header_of
+from integrations.oauth.signing_kinds import AnyKey as AnyKey
 from integrations.providers.grant_facts import BY_KEY, AssertionFacts
 from secrets_vault.secret import Secret
 
@@ -27,11 +29,9 @@ MIN_RSA_BITS = 2048
 MIN_SECRET_BYTES = 32
 BACKDATED_S = 60
 FAR = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
-PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.+-----END \1-----", re.DOTALL)
+PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----", re.DOTALL)
 CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
 HEADER_CLAIMS = ("kid",)
-
-AnyKey = RSAKey | ECKey | OKPKey | OctKey
 
 
 class BadPrivateKey(IntegrationError):
@@ -56,6 +56,7 @@ def tidy(text: str) -> str:
 def _from_pem(text: str, alg: str) -> AnyKey:
     if problem := _problem_with(text):
         raise BadPrivateKey(problem)
+    text = _block_of(text)
     kind, words = _wanted(alg, text)
     try:
         with warnings.catch_warnings():
@@ -77,6 +78,12 @@ def _from_pem(text: str, alg: str) -> AnyKey:
     return key
 
 
+def _block_of(text: str) -> str:
+    """Return the block with the key: a certificate, and lines that name the key, may stand beside it."""
+    blocks = list(PEM.finditer(text))
+    return next((found[0] for found in blocks if "PRIVATE KEY" in found[1]), blocks[0][0])
+
+
 def unlocked(text: str, passphrase: str) -> str:
     """Return a private key without its passphrase: as Box hands it out, both in one file. Raises BadPrivateKey."""
     try:
@@ -88,7 +95,7 @@ def unlocked(text: str, passphrase: str) -> str:
 
 def _problem_with(text: str) -> str:
     """Return why a text holds no private key that we can use, by its first line alone; "" where it may."""
-    found = PEM.search(text)
+    found = next((one for one in PEM.finditer(text) if "PRIVATE KEY" in one[1]), PEM.search(text))
     if "-----BEGIN" not in text:
         return _("This is no private key: a PEM file begins with -----BEGIN PRIVATE KEY-----.")
     if found is None:
@@ -176,11 +183,19 @@ def signed(secret: Secret, facts: AssertionFacts, claims: Mapping[str, Any], *, 
     begun = now - timedelta(seconds=min(BACKDATED_S, facts.lifetime_s // 3))
     times = {"iat": int(begun.timestamp()), "exp": int(begun.timestamp()) + facts.lifetime_s, "jti": jti}
     alg = alg_of(key) if facts.alg == BY_KEY else facts.alg
-    header = {"alg": alg, "typ": "JWT"} | {name: claims[name] for name in HEADER_CLAIMS if claims.get(name)}
+    header = {"alg": alg, "typ": "JWT"} | _names_of(secret, key, facts, claims)
     payload = {name: value for name, value in claims.items() if name not in HEADER_CLAIMS and value not in ("", None)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # RFC 9864 has a newer name for EdDSA, which no provider takes yet
         return Secret(jwt.encode(header, payload | times, key, algorithms=[alg]))
+
+
+def _names_of(secret: Secret, key: AnyKey, facts: AssertionFacts, claims: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the header says of the key: a claim that a person filled in goes before what stands beside it."""
+    told = {name: claims[name] for name in HEADER_CLAIMS if claims.get(name)}
+    if told.get("kid") == THUMBPRINT:
+        told["kid"] = key.thumbprint()
+    return (header_of(tidy(secret.expose()), key, kid=facts.kid) if facts.key_encoding == "pem" else {}) | told
 
 
 def fingerprint(secret: Secret, facts: AssertionFacts) -> str:

@@ -31,7 +31,8 @@ from integrations.oauth.answers import (
     says_no,
 )
 from integrations.oauth.errors import AppWrong, BadMinute
-from integrations.oauth.private_keys import BACKDATED_S, AnyKey, BadPrivateKey, alg_of, read_app_key
+from integrations.oauth.key_names import header_of
+from integrations.oauth.private_keys import BACKDATED_S, AnyKey, BadPrivateKey, alg_of, read_app_key, tidy
 from integrations.oauth.wire import OutboundSession, consent_url
 from integrations.oauth.wire import Send as Send
 from integrations.providers.oauth_facts import OAuthFacts
@@ -238,7 +239,9 @@ class AuthorizationServer:
         """Return what signs for the OAuth app (RFC 7523 section 2.2), with our clock's times."""
         begun = int(now.timestamp()) - BACKDATED_S
         claims = {"iat": begun, "exp": begun + PROOF_LIFE_S, "jti": secrets.token_urlsafe(24)}
-        return PrivateKeyJWT(token_endpoint=self.facts.token_url, claims=claims, alg=alg_of(key))
+        text = tidy(self.private_key.expose()) if self.private_key is not None else ""
+        named = header_of(text, key, kid=self.facts.app_kid)
+        return PrivateKeyJWT(token_endpoint=self.facts.token_url, claims=claims, headers=named, alg=alg_of(key))
 
     def _asked(
         self,

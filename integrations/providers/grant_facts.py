@@ -70,7 +70,8 @@ class AssertionFacts:
     signing key is written, a PEM or, for HS256, text or hexadecimal digits; jwt where the provider signs itself and a
     person pastes what it signed. `made` are claims made of others, of `{client_id}` (the OAuth app's) or of the public
     key's `{fingerprint}`. `file` says where a JSON file of the provider has the key, its `passphrase`, and claims.
-    `default_scopes` are asked for where they differ from a consent's. `needs` says in words who may.
+    `default_scopes` are asked for where they differ from a consent's. `needs` says in words who may. `kid` is
+    thumbprint where the header names the key by RFC 7638.
     """
 
     alg: str = "RS256"
@@ -86,9 +87,11 @@ class AssertionFacts:
     file: Mapping[str, str] = SERVICE_ACCOUNT
     default_scopes: tuple[str, ...] = ()
     needs: str = ""
+    kid: str = ""
     token_at: str = "access_token"  # noqa: S105 - a field's name
 
     def __post_init__(self) -> None:
+        one_of("kid", self.kid, ("", "thumbprint"))
         one_of("alg", self.alg, ASSERTION_ALGS)
         one_of("style", self.style, ("form", "client", "bearer", "token"))
         one_of("scope_in", self.scope_in, ("claim", "list", "form", "none"))

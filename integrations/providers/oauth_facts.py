@@ -51,6 +51,7 @@ class OAuthFacts:
     `issuer` with `jwks_url` is where an id_token's keys come from, `id_token_algs` how it may be signed, and
     `identity_scopes` are asked for in every consent, to know whose account it is. `requires_iss`: the server
     has said that every callback names it (RFC 9207). `grants` are the ways to a token that this provider has.
+    `app_kid` is thumbprint where the JWT that an app signs for itself names its key by RFC 7638.
     `long_lived` follows at once on the exchange of a code, `renewal` takes the place of a refresh where a consent
     brings no refresh token. `token_headers` go with each request to the token endpoint (HighLevel's version).
     `revoke_style`: the app signs as at the token endpoint (rfc7009), or always in the form (form: Calendly), or the
@@ -78,6 +79,7 @@ class OAuthFacts:
     pkce: str = "unknown"
     pkce_source: str = ""
     token_auth_method: str = "client_secret_post"  # noqa: S105 - a method's name
+    app_kid: str = ""
     token_body: str = "form"  # noqa: S105 - an encoding's name
     authorize_params: Mapping[str, str] = NOTHING
     token_params: Mapping[str, str] = NOTHING
@@ -96,6 +98,7 @@ class OAuthFacts:
         one_of("pkce", self.pkce, ("required", "supported", "unknown", "refused"))
         one_of("token_auth_method", self.token_auth_method, TOKEN_AUTH_METHODS)
         one_of("refresh.auth_method", self.refresh.auth_method, ("", *TOKEN_AUTH_METHODS))
+        one_of("app_kid", self.app_kid, ("", "thumbprint"))
         one_of("token_body", self.token_body, ("form", "json"))
         if SIGNING & {name.lower() for name in self.token_headers}:
             raise ValueError("token_headers: the app's signature and the form's kind are no part of them")

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from dashboard.forms import PageForm
+from dashboard.pages.connecting.key_parts import KEY_PARTS, KeyNames, name_inputs, named
 from dashboard.pages.vault.forms import SecretInput, SecretText
 from integrations.models import OAuthApp
 from secrets_vault.models import Client
@@ -57,7 +57,7 @@ def _told(app: OAuthApp) -> dict[str, Any]:
     return {"name": app.name, "client_id": app.client_id, "is_in_testing": app.is_in_testing}
 
 
-class OAuthAppForm(PageForm):
+class OAuthAppForm(KeyNames):
     """Client id and client secret from the provider, whose they are, and the scopes."""
 
     name = forms.CharField(max_length=120, help_text=gettext_lazy("For you, to tell it from others."))
@@ -134,6 +134,7 @@ class OAuthAppForm(PageForm):
         if self.signs:
             field.label, field.widget = _("Private key"), SecretText(rows=8)
             field.help_text = _("A PEM file. The app signs with it; its public half is what the provider was given.")
+            self.fields |= name_inputs()
         if self.app is not None and self.app.secret_id:
             field.required, field.label = False, _("New private key") if self.signs else _("New client secret")
             field.help_text = _("Left empty, the stored one stays.")
@@ -174,7 +175,7 @@ class OAuthAppForm(PageForm):
     def proof(self) -> dict[str, Secret | None]:
         """Return what was typed: a client secret, or a private key."""
         typed = self.cleaned_data.get("client_secret")
-        secret = Secret(typed) if typed else None
+        secret = (named(typed, self.cleaned_data) if self.signs else Secret(typed)) if typed else None
         return {"client_secret": None if self.signs else secret, "private_key": secret if self.signs else None}
 
     def scopes(self) -> dict[str, list[str]]:
@@ -195,6 +196,6 @@ class OAuthAppForm(PageForm):
         """Return the fields above the scopes."""
         return [
             self[name]
-            for name in ("name", "owner", "client_id", "client_secret", "made_on", "is_in_testing")
+            for name in ("name", "owner", "client_id", "client_secret", *KEY_PARTS, "made_on", "is_in_testing")
             if name in self.fields
         ]

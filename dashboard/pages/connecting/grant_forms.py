@@ -8,9 +8,9 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from dashboard.forms import PageForm
 from dashboard.pages.connecting.app_form import read_scopes
 from dashboard.pages.connecting.forms import NewConnection, OAuthConnection
+from dashboard.pages.connecting.key_parts import KEY_PARTS, KeyNames, name_inputs, named
 from dashboard.pages.vault.forms import AgeFields, SecretInput, SecretText, credential_inputs, owner_field, rule_field
 from integrations.connections.pasted_key import MOST_KEY_LENGTH
 from secrets_vault.secret import Secret
@@ -64,7 +64,7 @@ class ImportedConnection(OAuthConnection):
         return {name: Secret(text) if text else None for name, text in typed.items()}
 
 
-class KeyFields(PageForm):
+class KeyFields(KeyNames):
     """A private key, pasted or as the file that the provider let one download, and the claims beside it."""
 
     private_key = forms.CharField(required=False, strip=False, max_length=MOST_KEY_LENGTH, widget=SecretText(rows=8))
@@ -85,6 +85,8 @@ class KeyFields(PageForm):
             key.help_text = _("The JWT as the provider made and signed it. It is never shown again.")
         if facts.key_encoding != "pem":
             del self.fields["key_file"]
+        if facts.key_encoding == "pem" and facts.style in ("form", "client"):
+            self.fields |= name_inputs(asks_kid=all(claim.name != "kid" for claim in facts.claims))
         for claim in facts.claims:
             self.fields[f"claim_{claim.name}"] = forms.CharField(
                 label=_(claim.words),
@@ -94,7 +96,7 @@ class KeyFields(PageForm):
                 help_text=self._hint(claim.name, claim.example, is_optional=claim.is_optional),
                 widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
             )
-        return [name for name in self.fields if name in ("private_key", "key_file") or name.startswith("claim_")]
+        return [name for name in self.fields if name in KEY_PARTS or name.startswith("claim_")]
 
     def _hint(self, name: str, example: str, *, is_optional: bool) -> str:
         if name in self.assertion.file and self.assertion.key_encoding == "pem":
@@ -106,12 +108,12 @@ class KeyFields(PageForm):
     def read_key(self) -> Secret | None:
         """Return the pasted key, or the file's text; None where neither was given."""
         if typed := self.cleaned_data.get("private_key", "").strip():
-            return Secret(typed)
+            return named(typed, self.cleaned_data)
         file = self.cleaned_data.get("key_file")
         if file is None or file.size > MOST_KEY_LENGTH:
             return None
         try:
-            return Secret(file.read().decode("utf-8-sig"))
+            return named(file.read().decode("utf-8-sig"), self.cleaned_data)
         except UnicodeDecodeError:
             return None
 
