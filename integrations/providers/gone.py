@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from integrations.models import Connection
+from integrations.providers.exchange_facts import ExchangeFacts
 from integrations.providers.injection import Injection
 from integrations.providers.loading import ProviderNotFound, get_provider
 from integrations.providers.oauth_facts import OAuthFacts
@@ -14,6 +15,7 @@ from integrations.providers.shape import BadVariable, Provider
 
 # RFC 2606: a name that never leads anywhere.
 NOWHERE = "https://provider-gone.invalid"
+NO_EXCHANGE = ExchangeFacts(body={"api_key": "{api_key}"})
 
 
 def shown_provider(connection: Connection) -> Provider:
@@ -48,7 +50,10 @@ def stand_in(key: str) -> Provider:
         docs_url="",
         checked_on=date.min,
         oauth=OAuthFacts(
-            authorize_url=f"{NOWHERE}/authorize", token_url=f"{NOWHERE}/token", grants=tuple(KIND_OF_GRANT)
+            authorize_url=f"{NOWHERE}/authorize",
+            token_url=f"{NOWHERE}/token",
+            grants=tuple(KIND_OF_GRANT),
+            exchange=NO_EXCHANGE,
         ),
         is_custom=True,
     )
