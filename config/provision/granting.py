@@ -7,13 +7,14 @@ from typing import Any
 from config.provision.reading import ConnectionSpec
 from config.provision.run import Run
 from integrations.connections.credential import BadValue
-from integrations.connections.granting import connect_exchange, connect_jwt
+from integrations.connections.granting import connect_exchange, connect_jwt, import_tokens
 from integrations.connections.pasted_key import check_claims, read_pasted
 from integrations.models import Connection
 from integrations.oauth.keeping import oauth_facts, provider_of
 from integrations.status import Status, swap
 from secrets_vault import vault
-from secrets_vault.errors import Unreadable
+from secrets_vault.actor import SYSTEM
+from secrets_vault.errors import NoValue, Unreadable
 from secrets_vault.models import StoredSecret
 from secrets_vault.secret import Secret
 
@@ -23,6 +24,7 @@ REASON = "provisioned from a file"
 def apply_grant(run: Run, connection: Connection, spec: ConnectionSpec) -> None:
     """Keep the private key and the claims, or let the app ask; nothing is called. What is the same changes nothing."""
     if connection.kind == Connection.Kind.OAUTH2:
+        _take_over(run, connection, spec)
         return
     if connection.kind == Connection.Kind.JWT_BEARER:
         _apply_key(run, connection, spec)
@@ -65,6 +67,43 @@ def _apply_key(run: Run, connection: Connection, spec: ConnectionSpec) -> None:
     for name, is_new in (("claims", before[0] != connection.claims), ("key", before[1] != kept.current_id)):
         if is_new:
             run.note(connection.client.slug, "connections", connection.slug, name)
+
+
+def _take_over(run: Run, connection: Connection, spec: ConnectionSpec) -> None:
+    """Import the tokens of a consent that was given elsewhere; nothing is called.
+
+    Once: a refresh brings newer ones, and those of the file are old then. Only a connection that has none, or whose
+    grant is dead, takes them, and a dead one only others than it had.
+    """
+    if not spec.tokens or connection.oauth_app_id is None:
+        return
+    is_dead = connection.status == Status.NEEDS_RECONNECTING
+    if connection.secret is not None and (not is_dead or _holds_any(connection.secret, spec.tokens)):
+        return
+    pair = {name: spec.tokens.get(name) for name in ("refresh_token", "access_token")}
+    try:
+        import_tokens(
+            connection,
+            refresh_token=pair["refresh_token"],
+            access_token=pair["access_token"],
+            actor=run.actor,
+            now=run.now,
+        )
+    except BadValue as error:
+        run.document.refuse((*spec.path, "tokens", error.field), str(error))
+        return
+    swap(connection, probe_due_at=None, refresh_due_at=None)  # nothing is called unless that was asked for
+    if is_dead:
+        run.note(connection.client.slug, "connections", connection.slug, "tokens")
+
+
+def _holds_any(stored: StoredSecret, tokens: dict[str, Secret]) -> bool:
+    """Tell whether one of these is what is there: the grant of which the provider says that it is dead."""
+    try:
+        held = vault.use(stored, actor=SYSTEM, purpose="compare")
+    except (Unreadable, NoValue):
+        return False
+    return any(name in held and held[name].expose() == value.expose() for name, value in tokens.items())
 
 
 def _apply_exchanged(run: Run, connection: Connection, spec: ConnectionSpec) -> None:

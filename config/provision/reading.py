@@ -61,6 +61,7 @@ class ConnectionSpec:
     variables: dict[str, str] | None = None
     key: Secret | None = None
     claims: dict[str, str] | None = None
+    tokens: dict[str, Secret] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,7 @@ def _connection(table: Table, sources: Sources) -> ConnectionSpec | None:
         variables=_variables(table),
         key=_key(table, kind, sources),
         claims=_claims(table, kind),
+        tokens=_tokens(table, kind, sources),
     )
     table.finish()
     return found if slug and provider and kind else None
@@ -234,6 +236,21 @@ def _claims(table: Table, kind: str | None) -> dict[str, str] | None:
     if kind not in ("jwt_bearer", None):
         table.refuse("claims", "belongs to kind jwt_bearer")
     return {name: text for name in given.values if (text := given.take_text(name, longest=500)) is not None}
+
+
+def _tokens(table: Table, kind: str | None, sources: Sources) -> dict[str, Secret]:
+    """Return the tokens of a consent that was given elsewhere to the same OAuth app."""
+    given = table.take_table("tokens")
+    if given is None:
+        return {}
+    if kind not in ("oauth2", None):
+        table.refuse("tokens", "belongs to kind oauth2")
+    named = ("refresh_token", "access_token")
+    found = {name: value for name in named if (value := take_secret(given, name, sources)) is not None}
+    given.finish()
+    if not found:
+        table.refuse("tokens", "holds neither refresh_token nor access_token")
+    return found
 
 
 def _variables(table: Table) -> dict[str, str] | None:
