@@ -30,6 +30,14 @@ base_url = "{issuer}/api"
 authorize_url = "{issuer}/authorize"
 token_url = "{issuer}/token"
 revoke_url = "{issuer}/revoke"
+
+[[client.connection]]
+slug = "acme-signed"
+provider = "custom"
+kind = "jwt_bearer"
+key = {{ file = "robot.pem" }}
+claims = {{ iss = "robot@acme.example", sub = "jo@acme.example" }}
+custom = {{ base_url = "{issuer}/api", token_url = "{issuer}/token" }}
 """
 
 

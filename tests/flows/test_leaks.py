@@ -17,7 +17,7 @@ from html import unescape
 from http.cookiejar import CookieJar
 from pathlib import Path
 from urllib.error import HTTPError
-from urllib.parse import quote, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urljoin, urlsplit
 from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 import pytest
@@ -29,6 +29,7 @@ from tests.fake_upstream import FakeUpstream
 from tests.flows.issuing import FILE as ISSUED
 from tests.flows.issuing import FolderWatch, Issuer
 from tests.flows.test_provision_connect_call import consent
+from tests.integrations.oauth.machine_world import pem
 from tests.integrations.sandbox.conftest import Sandbox
 
 FILE = """
@@ -69,7 +70,7 @@ base_url = "{upstream}/basic"
 {issued}
 [[client.gateway_token]]
 name = "n8n"
-connections = ["acme-hubspot", "acme-key", "acme-basic", "acme-issued"]
+connections = ["acme-hubspot", "acme-key", "acme-basic", "acme-issued", "acme-signed"]
 """
 OTHERS = """
 from allauth.account.models import EmailAddress
@@ -210,6 +211,9 @@ class Story:
 
     def provision(self) -> None:
         file = self.folder / "acme.toml"
+        (self.folder / "robot.pem").write_text(pem())
+        lines = [line for line in pem().splitlines() if "PRIVATE KEY" not in line]
+        self.planted |= {f"line {n} of the private key": line for n, line in enumerate(lines) if len(line) > 40}
         values = self.sandbox.line | {"key": self.plant("API key"), "basic": self.plant("basic password")}
         issued = ISSUED.format(secret=self.plant("the app's client secret"), issuer=self.issuer.url)
         file.write_text(FILE.format(**values, upstream=self.upstream.url, issued=issued))
@@ -249,17 +253,24 @@ class Story:
         tokens = [dict(entry["headers"]).get("Authorization", "")[7:] for entry in self.sandbox.arrived()]
         self.planted |= {f"access token {n}": t for n, t in enumerate(filter(None, tokens)) if len(t) > 12}
 
+    def sign_for_a_token(self) -> None:
+        """Call by a private key: what it signs opens the same door for an hour."""
+        assert self.call("acme-signed", "/things") == 200
+        (sent,) = (request for request in self.issuer.requests if request.startswith(b"POST /token"))
+        self.planted["signed assertion"] = parse_qs(sent.partition(b"\r\n\r\n")[2].decode())["assertion"][0]
+        assert len([name for name in self.planted if "private key" in name]) > 10
+
     def be_issued_tokens(self) -> None:
         """Connect, call with tokens that end at once, be refused a new one, disconnect where nothing is confirmed."""
         assert self.issuer.consent(self.issued_link, origin=self.live.url)[0] == 200
         assert self.call("acme-issued", "/things") == 200
         time.sleep(1.1)
         assert self.call("acme-issued", "/things?again") == 200
-        assert self.issuer.times == 2
+        assert self.issuer.times == 3
         self.issuer.is_refusing = True
         time.sleep(1.1)
         assert self.call("acme-issued", "/things") == 409
-        status, page = self.owner.go("/connections/acme-issued/disconnect/", {"confirm": "on"})
+        status, page = self.owner.go("/connections/acme-issued/disconnect/", {"typed": "acme-issued"})
         assert "did not confirm" in unescape(page), (status, re.sub("<[^>]+>", "", page)[-600:])
 
     def call(self, slug: str, path: str, *, method: str = "GET", body: str | None = None, **headers: str) -> int:
@@ -387,6 +398,7 @@ def test_no_canary_swims_anywhere(start_keylodge, tmp_path):
             story.provision()
             story.fill_the_vault()
             story.connect()
+            story.sign_for_a_token()
             story.be_issued_tokens()
             story.call_in_every_trouble()
             story.use_the_pages()
