@@ -7,7 +7,10 @@ from typing import Any
 
 from integrations.models import SecretRotation
 from integrations.rotating.watching import watch
+from secrets_vault import certificates
 from secrets_vault.models import AuditEvent, SecretField, SecretVersion
+
+TYPE = "keylodge/rotation-evidence/1"
 
 
 def evidence_of(rotation: SecretRotation) -> dict[str, Any]:
@@ -36,6 +39,12 @@ def evidence_of(rotation: SecretRotation) -> dict[str, Any]:
         "ended_at": _time(rotation.ended_at),
         "events": [_event(event) for event in events_of(rotation)],
     }
+
+
+def signed_evidence_of(rotation: SecretRotation) -> dict[str, Any]:
+    """Return the evidence as a file for somebody else: with what it is, the key that signed it, and the signature."""
+    found = {"type": TYPE, "key": certificates.key_named()} | evidence_of(rotation)
+    return {"evidence": found, "signature": certificates.sign(found)}
 
 
 def events_of(rotation: SecretRotation) -> list[AuditEvent]:

@@ -14,7 +14,7 @@ from dashboard.csv import csv_response
 from dashboard.pages.rotating.guide import visible_rotation
 from dashboard.pages.rotating.steps import PROVED, TRIED
 from dashboard.render import PageRequest, render_page
-from integrations.rotating.evidence import events_of, evidence_of
+from integrations.rotating.evidence import events_of, evidence_of, signed_evidence_of
 
 if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
@@ -32,7 +32,8 @@ def evidence(request: PageRequest, pk: UUID) -> HttpResponseBase:
     wanted = request.GET.get("format")
     if wanted == "json":
         headers = {"Content-Disposition": f'attachment; filename="{name}.json"', "Cache-Control": "no-store, private"}
-        return HttpResponse(json.dumps(found, indent=2), content_type="application/json", headers=headers)
+        signed = json.dumps(signed_evidence_of(rotation), indent=2)
+        return HttpResponse(signed, content_type="application/json", headers=headers)
     if wanted == "csv":
         return csv_response(name, HEADER, (_row(event) for event in found["events"]))
     words = {"tried": TRIED.get(rotation.probe_outcome, ""), "proved": PROVED.get(rotation.proof, "")}

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from integrations.models import Call, SecretRotation
 from integrations.rotating import guided
+from secrets_vault import certificates
 from secrets_vault.actor import COMMAND
 from tests.integrations.rotating.conftest import NEW, OLD, connection, provider  # noqa: F401
 from tests.proving import prove
@@ -65,7 +66,8 @@ def test_a_rotation_from_the_secrets_page_to_its_evidence(browser_of, olive, con
     evidence = browser.get(url("rotation_evidence", rotation))
     assert "Ended a rotation: the old one is dead" in text_of(evidence)
     found = json.loads(browser.get(url("rotation_evidence", rotation) + "?format=json").content)
-    assert (found["step"], found["proof"]["status"]) == ("done", 401)
+    assert certificates.is_ours(found["evidence"], found["signature"])
+    assert (found["evidence"]["step"], found["evidence"]["proof"]["status"]) == ("done", 401)
     lines = b"".join(browser.get(url("rotation_evidence", rotation) + "?format=csv")).decode()
     assert lines.count("rotation.") == 7
     everything = text_of(begun) + text_of(stored) + text_of(ended) + text_of(evidence) + str(found) + lines
