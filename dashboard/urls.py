@@ -137,6 +137,7 @@ urlpatterns = [
     path("vault/check/", new.check, name="secret_check"),
     path("vault/import/", importing.paste, name="secret_import"),
     path("vault/import/preview/", importing.preview, name="secret_import_preview"),
+    path("vault/import/run/", importing.run, name="secret_import_run"),
     path("vault/import/drop/", importing.drop, name="secret_import_drop"),
     path("clients/<slug:slug>/env-file/", taking_out.env_file, name="client_env_file"),
     path("vault/<uuid:pk>/", one.secret, name="secret"),

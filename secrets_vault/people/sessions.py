@@ -65,6 +65,14 @@ class SessionStore(SessionBase):
         self._remember(key_hash, data)
         return dict(data)
 
+    def read_again(self) -> None:
+        """Read the row as it is now. In a transaction nobody else changes it until that ends."""
+        key_hash = row_key(self.session_key)
+        self._seen.pop(key_hash, None)
+        rows = Session.objects.filter(key_hash=key_hash)
+        row = (rows.select_for_update() if transaction.get_connection().in_atomic_block else rows).first()
+        self._session_cache = _open(row) if row is not None else {}
+
     def exists(self, session_key: str) -> bool:
         """Tell whether a session of this key is stored."""
         return Session.objects.filter(key_hash=row_key(session_key)).exists()

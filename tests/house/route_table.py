@@ -119,6 +119,7 @@ ROWS: dict[str, Row] = {
     "dashboard:secret_check": Row(MEMBER, methods=POST),
     "dashboard:secret_import": Row(MEMBER),
     "dashboard:secret_import_preview": Row(MEMBER),
+    "dashboard:secret_import_run": Row(MEMBER),
     "dashboard:secret_import_drop": Row(MEMBER, methods=POST),
     "dashboard:secret": look("secret"),
     "dashboard:secret_reveal": act("secret"),

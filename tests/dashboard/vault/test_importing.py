@@ -9,7 +9,6 @@ import time
 import pytest
 from django.urls import reverse
 
-from dashboard.pages.vault.importing import storing
 from dashboard.pages.vault.importing.drafts import DRAFT_KEY
 from secrets_vault import vault
 from secrets_vault.actor import COMMAND
@@ -253,9 +252,7 @@ def test_who_manages_no_client_imports_nothing(browser_of, ben, place):
 
 
 @pytest.mark.parametrize("many", [600, pytest.param(10_000, marks=pytest.mark.soak)])
-def test_many_entries_are_shown_by_pages_and_stored_within_bounds(
-    browser, read, monkeypatch, django_assert_max_num_queries, many
-):
+def test_many_entries_are_shown_by_pages_and_stored_within_bounds(browser, read, django_assert_max_num_queries, many):
     final = many - 1
     rows = "name,value\n" + "".join(f"N{n}_KEY,made-up-value-{n}\n" for n in range(many))
     page = read(rows)
@@ -271,8 +268,6 @@ def test_many_entries_are_shown_by_pages_and_stored_within_bounds(
     assert refused.status_code == 422
     assert "500 values" in refused.content.decode()
     assert not SecretField.objects.exists()
-    monkeypatch.setattr(storing, "MOST_AT_ONCE", 0)
-    assert "can be stored at once" in browser.post(PREVIEW, STORE).content.decode()
 
 
 def test_a_folder_that_is_called_like_a_client_proposes_that_client(browser, read, ada):

@@ -32,6 +32,28 @@ class Choice:
 
 
 @dataclass(slots=True)
+class Run:
+    """Storing that goes on by itself, batch after batch: what holds for all of them, and how far it is.
+
+    `done` counts the units that are stored or left out for good, `refused` names those that could not be stored.
+    """
+
+    made_on: str
+    set_label: str
+    is_merged: bool
+    total: int
+    left_out: int
+    done: int = 0
+    stored: int = 0
+    refused: list[str] = field(default_factory=list)
+
+    @property
+    def percent(self) -> int:
+        """Return how far it is."""
+        return self.done * 100 // max(self.total, 1)
+
+
+@dataclass(slots=True)
 class Draft:
     """One file that was read, the place it is for, and the choices made so far, by the row's number."""
 
@@ -41,6 +63,7 @@ class Draft:
     read_at: float
     more: int = 0
     choices: dict[int, Choice] = field(default_factory=dict)
+    run: Run | None = None
 
     def keep(self, request: PageRequest) -> None:
         """Put it into the session."""
@@ -50,6 +73,7 @@ class Draft:
             "read_at": self.read_at,
             "found": pack(self.found) | {"more": self.more or pack(self.found)["more"]},
             "choices": {str(number): asdict(choice) for number, choice in self.choices.items()},
+            "run": asdict(self.run) if self.run is not None else None,
         }
 
     def acts(self, item: Item) -> list[str]:
@@ -72,7 +96,9 @@ def load(request: PageRequest) -> Draft | None:
         throw_away(request)
         return None
     choices = {int(number): Choice(**row) for number, row in kept["choices"].items()}
-    return Draft(kept["place"], kept["how"], unpack(kept["found"]), kept["read_at"], kept["found"]["more"], choices)
+    run = Run(**kept["run"]) if kept.get("run") else None
+    about = kept["place"], kept["how"], unpack(kept["found"]), kept["read_at"], kept["found"]["more"]
+    return Draft(*about, choices, run)
 
 
 def throw_away(request: PageRequest) -> None:

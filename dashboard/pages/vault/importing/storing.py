@@ -1,9 +1,9 @@
-"""Storing what was chosen: everything, or nothing at all."""
+"""Storing what was chosen: a batch at a time, and of each batch everything or nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -22,42 +22,59 @@ if TYPE_CHECKING:
     from secrets_vault.models import User
     from secrets_vault.secret import Secret
 
-MOST_AT_ONCE = 300  # each is sealed and in the book, in one transaction that others wait for: 8 ms of CPU each
+A_BATCH = 100  # each is sealed and in the book, in one transaction that others wait for: 8 ms of CPU each
 Kind = StoredSecret.Kind
 
 
-@dataclass(slots=True)
-class Sorted:
-    """What is to be done: secrets of their own, sets by place, new versions by the secret they are of."""
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A secret of its own."""
 
-    own: list[tuple[Item, Choice, Environment]] = field(default_factory=list)
-    sets: dict[str, dict[str, Secret]] = field(default_factory=dict)
-    versions: dict[tuple[UUID, UUID], list[Item]] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.own) + len(self.sets) + len(self.versions)
+    item: Item
+    choice: Choice
+    environment: Environment
 
 
-def sort(rows: Iterable[tuple[Item, Choice]], places: Mapping[str, Environment]) -> Sorted:
-    """Sort the rows by what becomes of them. Raises BadInput for a name that is twice in one set."""
-    found = Sorted()
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A set of the values at one place."""
+
+    environment: Environment
+    values: dict[str, Secret]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What becomes a new version of a stored secret, which a person saw as `current`."""
+
+    pk: UUID
+    current: UUID
+    items: list[Item]
+
+
+Unit = Own | Joined | Version
+
+
+def sort(rows: Iterable[tuple[Item, Choice]], places: Mapping[str, Environment]) -> list[Unit]:
+    """Return what is to be done, one after the other, in the same order each time.
+
+    Raises BadInput for a name that is twice in one set.
+    """
+    own: list[Unit] = []
+    sets: dict[str, dict[str, Secret]] = {}
+    versions: dict[tuple[UUID, UUID], list[Item]] = {}
     for item, choice in rows:
         if choice.act == SKIP:
             continue
         if choice.is_version:
             pk, current = choice.act.split(":")[1:]
-            found.versions.setdefault((UUID(pk), UUID(current)), []).append(item)
+            versions.setdefault((UUID(pk), UUID(current)), []).append(item)
         elif choice.act == JOINED:
-            _join(found.sets.setdefault(choice.place, {}), choice.label, item)
+            _join(sets.setdefault(choice.place, {}), choice.label, item)
         else:
-            found.own.append((item, choice, places[choice.place]))
-    if len(found) > MOST_AT_ONCE:
-        raise BadInput(
-            _("These are {n} secrets; {most} can be stored at once. Leave some out, or cut the file.").format(
-                n=len(found), most=MOST_AT_ONCE
-            )
-        )
-    return found
+            own.append(Own(item, choice, places[choice.place]))
+    joined = [Joined(places[place], values) for place, values in sets.items()]
+    return [*own, *joined, *(Version(*found, items) for found, items in versions.items())]
 
 
 def _join(values: dict[str, Secret], name: str, item: Item) -> None:
@@ -76,16 +93,21 @@ class About:
     is_merged: bool
 
 
-def store_all(work: Sorted, places: Mapping[str, Environment], user: User, *, about: About) -> int:
-    """Store everything or nothing; return how many secrets were touched. Raises VaultError."""
+def store(units: Iterable[Unit], user: User, *, about: About) -> int:
+    """Store all of these or nothing; return how many secrets were touched. Raises VaultError."""
     with transaction.atomic():
-        for item, choice, environment in work.own:
-            _store(choice.act, choice.label, fields_as(item, choice.act), environment, about, choice.provider_key)
-        for place, values in work.sets.items():
-            _store_set(values, places[place], about)
-        for (pk, current), items in work.versions.items():
-            _store_version(pk, current, items, user, about)
-    return len(work)
+        return sum(_store_unit(unit, user, about) for unit in units)
+
+
+def _store_unit(unit: Unit, user: User, about: About) -> bool:
+    if isinstance(unit, Version):
+        _store_version(unit.pk, unit.current, unit.items, user, about)
+    elif isinstance(unit, Joined):
+        _store_set(unit.values, unit.environment, about)
+    else:
+        fields = fields_as(unit.item, unit.choice.act)
+        _store(unit.choice.act, unit.choice.label, fields, unit.environment, about, unit.choice.provider_key)
+    return True
 
 
 def _store(

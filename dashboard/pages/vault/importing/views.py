@@ -10,17 +10,16 @@ from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from dashboard.forms import PageForm
 from dashboard.pages.vault.forms import AgeFields, SecretText, places
-from dashboard.pages.vault.importing import drafts
+from dashboard.pages.vault.importing import drafts, running
 from dashboard.pages.vault.importing.drafts import JOINED, Choice, Draft
 from dashboard.pages.vault.importing.knowing import Known
 from dashboard.pages.vault.importing.rows import A_PAGE, chosen, environments_of, provider_key_of, rows_of
-from dashboard.pages.vault.importing.storing import About, sort, store_all
-from dashboard.render import PageRequest, actor_of, render_page
+from dashboard.render import PageRequest, render_page
 from integrations.importing import MAX_BYTES, ImportRefused, read_import
 from integrations.providers.registry import all_providers
 from secrets_vault.errors import VaultError
@@ -103,7 +102,9 @@ def paste(request: PageRequest) -> HttpResponse:
                 Draft(place, form.cleaned_data["how"], found, time.time()).keep(request)
                 return HttpResponseRedirect(reverse("dashboard:secret_import_preview"))
             form.add_error(None, _("No value was found in it. Is it one of the formats named here?"))
-    context = {"form": form, "has_place": bool(form.fields["place"].choices)}  # type: ignore[attr-defined]
+    has_place = bool(form.fields["place"].choices)  # type: ignore[attr-defined]
+    kept = drafts.load(request)
+    context = {"form": form, "has_place": has_place, "run": kept.run if kept is not None else None}
     return render_page(request, "dashboard/vault/paste.html", context, status=422 if form.is_bound else 200)
 
 
@@ -125,15 +126,21 @@ def _environment(user: User, pk: str) -> Environment:
 
 @require_POST
 def drop(request: PageRequest) -> HttpResponse:
-    """Throw away what was read."""
+    """Throw away what was read, or the rest of it."""
+    draft = drafts.load(request)
     drafts.throw_away(request)
-    messages.info(request, _("What was read is thrown away. Nothing was stored."))
+    if draft is not None and draft.run is not None and draft.run.stored:
+        messages.info(request, _("The rest is thrown away. What was stored stays."))
+    else:
+        messages.info(request, _("What was read is thrown away. Nothing was stored."))
     return HttpResponseRedirect(reverse("dashboard:secret_import"))
 
 
 def preview(request: PageRequest) -> HttpResponse:
     """Show a page of rows, keep what was chosen on it, and store everything when asked."""
     draft, known_places = drafts.load(request), environments_of(request.user)
+    if draft is not None and draft.run is not None:
+        return HttpResponseRedirect(reverse("dashboard:secret_import_run"))
     if draft is None or draft.place not in known_places:
         return HttpResponseRedirect(reverse("dashboard:secret_import"))
     numbers, problems = _page(draft, request.GET.get("page", "")), dict[int, str]()
@@ -201,29 +208,15 @@ def _store(
     request: PageRequest, draft: Draft, known_places: Mapping[str, Environment], form: SaveForm
 ) -> HttpResponse | None:
     """Store all rows, those of pages nobody opened too. None when it was refused; the form says why."""
-    everything, data = range(len(draft.found.items)), form.cleaned_data
+    everything = range(len(draft.found.items))
     known = Known.of(draft.found.items, known_places.values(), request.user)
-    choices = chosen(draft, known_places, known, numbers=everything)
-    about = About(actor_of(request), data["made_on"], data["set_label"], data["set_how"] != "new")
+    draft.choices = chosen(draft, known_places, known, numbers=everything)
     try:
-        work = sort([(draft.found.items[number], choice) for number, choice in choices.items()], known_places)
-        stored = store_all(work, known_places, request.user, about=about)
+        return running.begin(request, draft, form.cleaned_data)
     except (VaultError, ValueError, KeyError) as refused:
         is_ours = isinstance(refused, VaultError)
         form.add_error(None, str(refused) if is_ours else _("Something of it is gone. Read the file again."))
         return None
-    drafts.throw_away(request)
-    left = sum(1 for choice in choices.values() if choice.act == drafts.SKIP)
-    messages.success(request, _stored_words(stored, left))
-    client = known_places[draft.place].client
-    return HttpResponseRedirect(f"{reverse('dashboard:vault')}?client={client.slug}")
-
-
-def _stored_words(stored: int, left: int) -> str:
-    words = ngettext("{n} secret is stored.", "{n} secrets are stored.", stored).format(n=stored)
-    if left:
-        words += " " + ngettext("{n} row was left out.", "{n} rows were left out.", left).format(n=left)
-    return words
 
 
 def _context(
