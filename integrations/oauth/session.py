@@ -179,7 +179,7 @@ class AuthorizationServer:
 
     def revoke(self, token: Secret, *, hint: str, now: datetime) -> None:
         """Take one token back (RFC 7009). Raises GrantRefused when the provider did not confirm it."""
-        client = self._client(now, is_bare=self.facts.revoke_style == "bearer_alone")
+        client = self._as_it_revokes()._client(now, is_bare=self.facts.revoke_style == "bearer_alone")
         self._told(
             client,
             lambda: client.revoke_token(
@@ -190,6 +190,12 @@ class AuthorizationServer:
             ),
             now=now,
         )
+
+    def _as_it_revokes(self) -> AuthorizationServer:
+        """Return the server that reads a form where the facts want one, whatever its token endpoint reads."""
+        if self.facts.revoke_style != "form":
+            return self
+        return replace(self, facts=replace(self.facts, token_body="form"))  # noqa: S106 - an encoding's name
 
     def _revoking_auth(self, client: OAuth2Client, token: Secret) -> ClientAuth | None:
         """Return None for RFC 7009 (the app signs as ever); others want the token itself, or the app in the form."""

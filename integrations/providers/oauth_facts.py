@@ -54,8 +54,9 @@ class OAuthFacts:
     `app_kid` is thumbprint where the JWT that an app signs for itself names its key by RFC 7638.
     `long_lived` follows at once on the exchange of a code, `renewal` takes the place of a refresh where a consent
     brings no refresh token. `token_headers` go with each request to the token endpoint (HighLevel's version).
-    `revoke_style`: the app signs as at the token endpoint (rfc7009), or always in the form (form: Calendly), or the
-    token itself is the credential (bearer), with nothing else in the request where a form is refused (bearer_alone).
+    `revoke_style`: the app signs as at the token endpoint (rfc7009), or always in a form (form: Calendly; Kit, whose
+    token endpoint reads JSON), or the token itself is the credential (bearer), with nothing else in the request where
+    a form is refused (bearer_alone).
     """
 
     authorize_url: str = ""

@@ -69,6 +69,17 @@ def test_basic_and_json_follow_the_providers_facts():
     assert b'"code_verifier": "vvv' in request["body"]
 
 
+@pytest.mark.parametrize(
+    ("style", "kind"), [("rfc7009", "application/json"), ("form", "application/x-www-form-urlencoded")]
+)
+def test_a_revocation_in_a_form_is_one_where_the_token_endpoint_reads_json(style, kind):
+    _, _, request = asked_of(
+        lambda s: s.revoke(Secret("r"), hint="refresh_token", now=NOW), revoke_style=style, token_body="json"
+    )
+    assert request["headers"]["Content-Type"].partition(";")[0] == kind
+    assert (b"client_secret=the-secret" in request["body"]) == (style == "form")
+
+
 def test_pkce_is_left_out_only_where_the_providers_own_page_refuses_it():
     refusing = {"pkce": "refused", "pkce_source": "https://a.example/docs"}
     _, _, request = asked_of(lambda s: s.exchange("c", Secret("v" * 43), now=NOW), **refusing)
