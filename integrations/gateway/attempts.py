@@ -175,14 +175,14 @@ class Attempts:
         added = inject.signature(
             self.way.credential.injected,
             self.trace.method,
-            host=self.way.origin.host_header,
+            origin=self.way.origin,
             target=sent_to,
             headers=self.trace.request_headers,
             sent=headers,
             body=body,
             now=datetime.now(UTC),
         )
-        self.trace.signatures += [value.decode("latin-1").rpartition("=")[2] for _, value in added[-1:]]
+        self.trace.signatures += [value.decode("latin-1").rpartition("=")[2].strip('"') for _, value in added[-1:]]
         return added
 
     def _idempotency_header(self) -> dict[str, str]:

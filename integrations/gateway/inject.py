@@ -8,7 +8,8 @@ from hashlib import sha256
 from urllib.parse import unquote_plus
 
 from integrations.gateway.problems import Problem
-from integrations.injecting import BodyNotInjectable, Injected, sigv4, with_fields
+from integrations.injecting import BodyNotInjectable, Injected, oauth1, sigv4, with_fields
+from integrations.outbound import Origin
 from integrations.outbound.call import Body, Upload
 from integrations.outbound.relaying import HOP_BY_HOP, listed_in_connection, passed_on
 
@@ -100,7 +101,7 @@ def signature(
     injected: Injected,
     method: str,
     *,
-    host: bytes,
+    origin: Origin,
     target: bytes,
     headers: Headers,
     sent: Headers,
@@ -114,8 +115,26 @@ def signature(
     """
     if injected.signer is None:
         return []
+    if isinstance(injected.signer, oauth1.Signer):
+        return _oauth1(injected.signer, method, origin, target=target, sent=sent, body=body, now=now)
     payload_hash = _payload_hash(body, headers, takes_unsigned=injected.signer.takes_unsigned_bodies)
-    return injected.signer.headers(method, host=host, target=target, headers=sent, payload_hash=payload_hash, now=now)
+    return injected.signer.headers(
+        method, host=origin.host_header, target=target, headers=sent, payload_hash=payload_hash, now=now
+    )
+
+
+def _oauth1(
+    signer: oauth1.Signer, method: str, origin: Origin, *, target: bytes, sent: Headers, body: Body, now: datetime
+) -> Headers:
+    """Return the header of OAuth 1. Of a body only a form is signed, so anything else may stream."""
+    if isinstance(body, Upload) and oauth1.is_form(sent):
+        raise Problem("body_refused")
+    whole = b"" if body is None or isinstance(body, Upload) else body
+    try:
+        return signer.headers(method, base=origin.base, target=target, headers=sent, body=whole, now=now)
+    except oauth1.NotSignable:
+        pass
+    raise Problem("body_refused")  # out here: nothing of the request goes along
 
 
 def _payload_hash(body: Body, headers: Headers, *, takes_unsigned: bool) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from integrations.errors import IntegrationError
+from integrations.injecting import oauth1
 from integrations.injecting.sigv4 import Signer
 from integrations.providers.injection import Injection, Place, text_of
 
@@ -45,7 +46,7 @@ class Injected:
     segment: bytes = field(default=b"", repr=False)
     shown_segment: bytes = b""
     fields: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    signer: Signer | None = field(default=None, repr=False)
+    signer: Signer | oauth1.Signer | None = field(default=None, repr=False)
     taken: frozenset[bytes] = frozenset()
     texts: tuple[str, ...] = field(default=(), repr=False)
     in_url: tuple[bytes, ...] = field(default=(), repr=False)
@@ -64,6 +65,8 @@ def injected(injection: Injection, kind: str, fields: Mapping[str, str]) -> Inje
     values = values_of(kind, fields)
     if injection.in_ == "sigv4":
         return _signed(injection, values)
+    if injection.in_ == "oauth1":
+        return _signed_for_token(injection, values)
     places: list[Injection | Place] = [
         injection,
         *(place for place in injection.more if place.names() <= values.keys()),
@@ -145,3 +148,12 @@ def _signed(injection: Injection, values: Mapping[str, str]) -> Injected:
         raise IncompleteCredential("the stored credential has no access key")
     signer = Signer(key_id, secret, session, region=injection.region, service=injection.service)
     return Injected(signer=signer, taken=signer.TAKEN, texts=tuple(text for text in (secret, session) if text))
+
+
+def _signed_for_token(injection: Injection, values: Mapping[str, str]) -> Injected:
+    """Return the two pairs of OAuth 1, ready to sign."""
+    own = [values.get(name, "") for name in ("username", "password", "oauth_token", "oauth_token_secret")]
+    if not all(own) or not "".join(own).isascii():
+        raise IncompleteCredential("the stored credential lacks one of its four values")
+    signer = oauth1.Signer((own[0], own[1]), (own[2], own[3]), method=injection.method, realm=injection.realm)
+    return Injected(signer=signer, taken=signer.TAKEN, texts=tuple(own[1:]))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 
+from integrations.injecting import oauth1, sigv4
 from integrations.injecting.injected import IncompleteCredential, Injected
 from integrations.injecting.json_body import with_fields
 from integrations.outbound import split_url
@@ -44,12 +45,20 @@ def prepared(
         sent = [pair for pair in sent if pair[0].lower() != b"content-type"] + [(b"Content-Type", b"application/json")]
     sent += ready.headers
     if ready.signer is not None:
-        origin, target = split_url(url)
-        payload_hash = sha256(body or b"").hexdigest()
-        sent += ready.signer.headers(
-            method, host=origin.host_header, target=target, headers=sent, payload_hash=payload_hash, now=now
-        )
+        sent += _signature(ready.signer, method, url, sent=sent, body=body or b"", now=now)
     return Prepared(method, url, sent, body)
+
+
+def _signature(
+    signer: sigv4.Signer | oauth1.Signer, method: str, url: str, *, sent: Headers, body: bytes, now: datetime
+) -> Headers:
+    origin, target = split_url(url)
+    if isinstance(signer, oauth1.Signer):
+        return signer.headers(method, base=origin.base, target=target, headers=sent, body=body, now=now)
+    payload_hash = sha256(body).hexdigest()
+    return signer.headers(
+        method, host=origin.host_header, target=target, headers=sent, payload_hash=payload_hash, now=now
+    )
 
 
 def _with_segment(url: str, base_url: str, ready: Injected) -> str:

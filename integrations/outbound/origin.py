@@ -27,6 +27,11 @@ class Origin:
         return (host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}").encode("ascii")
 
     @property
+    def base(self) -> str:
+        """Return scheme and host, the host as the Host header has it."""
+        return f"{self.scheme}://{self.host_header.decode('ascii')}"
+
+    @property
     def bound_name(self) -> str:
         """Return the name that a policy binds: the host, with its port unless it is 443."""
         return self.host if (self.scheme, self.port) == ("https", 443) else f"{self.host}:{self.port}"

@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from integrations.providers import templates
-from integrations.providers.injection import OWN_FIELDS, Injection, fields_beside
+from integrations.providers.injection import OWN_FIELDS, SIGNED, Injection, fields_beside
 from integrations.providers.parts import KIND_OF_GRANT, KINDS, OUTSIDE
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _check_fields(provider: Provider, kind: str, injection: Injection) -> None:
         raise ValueError(f"injections: {kind} has no field {', '.join(sorted(unknown))}")
     if not injection.names() & (own - {"username"}):
         raise ValueError(f"injections: {kind} does not send its own value")
-    if injection.in_ == "sigv4":
+    if injection.in_ in SIGNED:
         _check_scope(provider, kind, injection)
 
 
@@ -151,8 +151,8 @@ def _check_beside(kind: str, injection: Injection, names: set[str]) -> None:
 
 def _check_scope(provider: Provider, kind: str, injection: Injection) -> None:
     if kind != "basic":
-        raise ValueError("injections: only kind basic signs; its user name is the access key id")
-    named = set(templates.names(f"{injection.service}{injection.region}"))
+        raise ValueError("injections: only kind basic signs; its user name is the access key id, or the consumer key")
+    named = set(templates.names(f"{injection.service}{injection.region}{injection.realm}"))
     if unknown := named - _variables(provider):
         raise ValueError(f"injections: uses a variable that is not listed: {', '.join(sorted(unknown))}")
 

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from integrations.providers import templates
+from integrations.providers.injection import SIGNED
 from integrations.providers.parts import KIND_OF_GRANT
 from integrations.providers.reading import BadFacts
 from integrations.providers.shape import Provider
@@ -75,7 +76,7 @@ def _injections(table: Mapping[str, Any], *, where: str) -> dict[str, Any]:
     if not isinstance(inject, Mapping):
         raise BadFacts(where, "inject", "must be a table with in, name and template")
     places = {"api_key": dict(inject), "bearer": dict(inject), "basic": dict(BASIC)}
-    if inject.get("in") == "sigv4" or ("{basic}" in str(inject.get("template", "")) and not inject.get("basic")):
+    if inject.get("in") in SIGNED or ("{basic}" in str(inject.get("template", "")) and not inject.get("basic")):
         places |= {"api_key": dict(BEARER), "bearer": dict(BEARER), "basic": dict(inject)}
     return places
 

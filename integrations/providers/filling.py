@@ -10,7 +10,7 @@ from typing import Any
 from integrations.errors import IntegrationError
 from integrations.providers import templates
 from integrations.providers.checks import OAUTH_URLS
-from integrations.providers.injection import Injection
+from integrations.providers.injection import SIGNED, Injection
 from integrations.providers.oauth_facts import OAuthFacts
 from integrations.providers.parts import Probe, Variable
 
@@ -75,11 +75,16 @@ def filled_probe(probe: Probe, values: Mapping[str, str]) -> Probe:
 
 
 def filled_scopes(injections: Mapping[str, Injection], values: Mapping[str, str]) -> Mapping[str, Injection]:
-    """Return the injections with service and region of those that sign."""
-    if not any(injection.in_ == "sigv4" for injection in injections.values()):
+    """Return the injections with service, region and realm of those that sign."""
+    if not any(injection.in_ in SIGNED for injection in injections.values()):
         return injections
     signed = {
-        kind: replace(one, service=fill(one.service, values), region=fill(one.region, values))
+        kind: replace(
+            one,
+            service=fill(one.service, values),
+            region=fill(one.region, values),
+            realm=fill(one.realm, values, put=templates.fill_header),
+        )
         for kind, one in injections.items()
     }
     return MappingProxyType(signed)

@@ -15,13 +15,18 @@ from django.utils.translation import gettext_noop
 
 from integrations.providers.parts import QUERY_NAME, TCHAR, one_of
 
-PLACES = ("header", "query", "path", "json", "sigv4")
+PLACES = ("header", "query", "path", "json", "sigv4", "oauth1")
+SIGNED = ("sigv4", "oauth1")
 BESIDE = ("header", "query")
 SLOT = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 JSON_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,79}")
 # What a path segment may hold besides its slots (RFC 3986 section 3.3, without what starts a parameter).
 SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,=:@-]*")
+# What signs a request of OAuth 1.0a: the consumer's pair is user name and password, the token's are two fields beside.
+OAUTH1_FIELDS = frozenset(("username", "password", "oauth_token", "oauth_token_secret"))
+OAUTH1_METHODS = ("HMAC-SHA1", "HMAC-SHA256")
+REALM = re.compile(r"(?:[A-Za-z0-9_.-]|\{[a-z][a-z0-9_]*\})+")
 AWS_SCOPE = re.compile(r"(?:[a-z0-9-]|\{[a-z][a-z0-9_]*\})+")
 # The fields of a kind that a person pastes; a template calls the one of api_key and bearer `{token}`.
 OWN_FIELDS: Mapping[str, tuple[str, ...]] = {
@@ -117,6 +122,8 @@ class Injection:
     `in = "path"` puts the segment `template` between the base URL and the caller's path. `in = "json"` sets the field
     `name` of the caller's JSON object. `in = "sigv4"` signs for `service` in `region`, both of which may be variables;
     user name is the access key id, password the secret access key, and the field `session_token` may go with them.
+    `in = "oauth1"` signs after RFC 5849, `method` says how: user name and password are consumer key and secret, the
+    fields `oauth_token` and `oauth_token_secret` the token; `realm` may be a variable.
     """
 
     in_: str
@@ -126,12 +133,16 @@ class Injection:
     more: tuple[Place, ...] = ()
     service: str = ""
     region: str = ""
+    method: str = ""
+    realm: str = ""
 
     def __post_init__(self) -> None:
         one_of("in", self.in_, PLACES)
         _CHECKS[self.in_](self)
         if self.in_ != "sigv4" and (self.service or self.region):
             raise ValueError("service: only a request that is signed has a service and a region")
+        if self.in_ != "oauth1" and (self.method or self.realm):
+            raise ValueError("method: only a request signed by OAuth 1 has a method and a realm")
         slots = self.slots
         if len(set(slots)) != len(slots):
             raise ValueError("more: names one place twice")
@@ -143,6 +154,8 @@ class Injection:
             return f"path:{self.template}"
         if self.in_ == "sigv4":
             return f"sigv4:{self.region}/{self.service}"
+        if self.in_ == "oauth1":
+            return f"oauth1:{self.method}/{self.realm}"
         return f"{self.in_}:{self.name.lower() if self.in_ == 'header' else self.name}"
 
     @property
@@ -159,6 +172,8 @@ class Injection:
         """Return the fields that its places take."""
         if self.in_ == "sigv4":
             return frozenset(("username", "password"))
+        if self.in_ == "oauth1":
+            return OAUTH1_FIELDS
         return names_in(self).union(*(place.names() for place in self.more))
 
     def value(self, *, token: str = "", username: str = "", password: str = "", **fields: str) -> str:
@@ -237,10 +252,19 @@ def _check_sigv4(injection: Injection) -> None:
             raise ValueError(f"{name}: must be as AWS spells it, as in s3 or eu-central-1, or a variable")
 
 
+def _check_oauth1(injection: Injection) -> None:
+    if injection.name or injection.template != "{token}" or injection.basic or injection.more:
+        raise ValueError("name: a signed request has a method and a realm, and nothing else")
+    one_of("method", injection.method, OAUTH1_METHODS)
+    if injection.realm and not REALM.fullmatch(injection.realm):
+        raise ValueError("realm: must be a plain word, or a variable")
+
+
 _CHECKS = {
     "header": check_place,
     "query": check_place,
     "path": _check_path,
     "json": _check_json,
     "sigv4": _check_sigv4,
+    "oauth1": _check_oauth1,
 }

@@ -21,7 +21,8 @@ from secrets_vault.models import StoredSecret
 
 # body: a form field of a token request, such as body:refresh_token. path: one segment, such as path:bot{token}.
 # json: a field of a JSON body. sigv4: region and service of a signature, such as sigv4:eu-central-1/s3.
-SLOT_KINDS = ("header", "query", "body", "path", "json", "sigv4")
+# oauth1: method and realm of a signature, such as oauth1:HMAC-SHA256/1234567_SB1.
+SLOT_KINDS = ("header", "query", "body", "path", "json", "sigv4", "oauth1")
 
 
 # Below a domain of at least two labels; what is below it is a name and nothing else.

@@ -20,7 +20,7 @@ LIBRARY_DOORS = {
     "cryptography": ("secrets_vault/envelope.py", "secrets_vault/signatures.py"),
     "pyrage": ("secrets_vault/backup/",),
     "reportlab": ("integrations/offboarding/pdf.py",),
-    "authlib": ("integrations/oauth/", "integrations/sandbox/"),
+    "authlib": ("integrations/oauth/", "integrations/sandbox/", "integrations/injecting/oauth1.py"),
     "joserfc": ("integrations/jwt/", "integrations/oauth/", "integrations/sandbox/"),
     "aiohttp": ("integrations/outbound/",),
     "celery": ("config/celery.py", "config/child.py", "integrations/tasks.py"),

@@ -14,6 +14,7 @@ from dashboard.pages.connecting.ways import ASK, LINK, NOW, Way, grant_ways
 from integrations.models import Connection
 from integrations.oauth.app import usable_apps
 from integrations.providers.described import described_for
+from integrations.providers.injection import SIGNED
 from integrations.providers.registry import ProviderNotFound, all_providers, get_provider, guess_by_value, search
 from integrations.providers.shape import CONFIDENCE
 from secrets_vault.models import Environment
@@ -211,9 +212,14 @@ def _paste(provider: Provider, kind: str) -> Way:
     title, text = _("Paste a token or key I have"), _usual(provider)
     if kind == "basic":
         title, text = _("Paste a user name and password"), _("Sent as Basic authentication.")
+        if provider.injections[kind].in_ in SIGNED:
+            text = _("Each call is signed with them; none of them is sent.")
     asked = [field for field in provider.fields_of(kind) if not field.is_optional]
     if len(asked) > 1 and provider.credential_fields:
         title = _("Paste two values: {first} and {second}").format(first=_(asked[0].words), second=_(asked[1].words))
+    if len(asked) > 2:
+        named = ", ".join(_(field.words) for field in asked)
+        title = _("Paste {n} values: {names}").format(n=len(asked), names=named)
     return Way(
         kind,
         title,

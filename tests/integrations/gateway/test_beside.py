@@ -127,9 +127,9 @@ def test_another_clients_is_not_sent(ads):
 
 def test_no_log_holds_it_even_where_the_upstream_repeats_it(ads):
     body = b'{"error": "no such token %b"}' % DEVELOPER.encode()
-    ads.upstream.answer = (
+    ads.upstream.answers = [
         b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
-    )
+    ]
     headers = [(b"authorization", b"Bearer " + ads.text.encode()), (b"x-note", DEVELOPER.encode())]
     ads.call(headers=headers, query=b"q=" + DEVELOPER.encode())
     (call,) = ads.calls()
