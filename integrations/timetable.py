@@ -11,6 +11,7 @@ from integrations import clock, handover, mail, reminders, sandbox_control, watc
 from integrations.call_log import retention, settling
 from integrations.connections import probe_due
 from integrations.links import nudging
+from integrations.oauth import ends
 from integrations.oauth.due import refresh_due
 from integrations.oauth.flow import forget_old
 from integrations.offboarding import carry_on, revoke_due
@@ -55,6 +56,12 @@ def wake_errors(now: datetime) -> int:
 def remind(now: datetime) -> int:
     """Write reminders."""
     return reminders.remind(now)
+
+
+@sweep("ends", every_s=3600, words=gettext_lazy("Warns of consents that end and that nothing renews"))
+def warn_of_ends(now: datetime) -> int:
+    """Write what is due."""
+    return ends.warn(now=now)
 
 
 @sweep("refresh", every_s=20, words=gettext_lazy("Replaces access tokens before they end"))

@@ -21,6 +21,7 @@ from django.views.decorators.http import require_POST
 
 from dashboard.csv import csv_response
 from dashboard.due import light_board
+from dashboard.ending_grants import ending_grants
 from dashboard.forms import FilterForm, PageForm
 from dashboard.light import seen_clients
 from dashboard.render import PageRequest, actor_of, render_page
@@ -95,6 +96,7 @@ def rotations(request: PageRequest) -> HttpResponseBase:
         "counts": {state.value: states[state.value] for state in State},
         "strip": [(row.due.on, row.stored.label) for row in board if row.due.state != State.SNOOZED],
         "snooze": SnoozeForm(),
+        "ending": ending_grants(request.user, now=timezone.now()),
         "is_filtered": bool(filters.chosen()),
     }
     return render_page(request, "dashboard/rotations.html", context, part="board")

@@ -1,5 +1,6 @@
 """A new connection, step by step."""
 
+from dataclasses import replace
 from urllib.parse import urlencode
 
 import pytest
@@ -9,6 +10,8 @@ from integrations.connections import probing
 from integrations.models import ClientLink, Connection, CustomProvider
 from integrations.oauth.app import make_app
 from integrations.providers.custom import custom_from
+from integrations.providers.parts import NotYet
+from integrations.providers.registry import all_providers, catalogue, get_provider
 from secrets_vault.actor import SYSTEM
 from secrets_vault.models import StoredSecret
 from secrets_vault.secret import Secret
@@ -82,7 +85,18 @@ def test_the_picker_shows_sixty_and_all_on_request(ada_browser, production, hubs
     assert "provider=zoom" in everything
 
 
-def test_what_cannot_be_connected_yet_says_why_and_is_no_link(ada_browser, production):
+@pytest.fixture
+def no_tiktok(monkeypatch):
+    """Take from TikTok every way in: each service of the catalogue has one."""
+    why = NotYet("OAuth 2", "It calls the client id client_key.")
+    closed = replace(get_provider("tiktok"), injections={}, oauth=None, not_yet=(why,), unconfirmed=())
+    monkeypatch.setitem(catalogue()._read, "tiktok", closed)
+    all_providers.cache_clear()
+    yield
+    all_providers.cache_clear()
+
+
+def test_what_cannot_be_connected_yet_says_why_and_is_no_link(ada_browser, production, no_tiktok):
     page = ada_browser.post(f"/connections/new/find/?place={production.pk}", {"q": "tiktok"}).content.decode()
     assert "Not supported yet." in page
     assert "client_key" in page
