@@ -90,6 +90,16 @@ def filled_scopes(injections: Mapping[str, Injection], values: Mapping[str, str]
     return MappingProxyType(signed)
 
 
+def without_scopes(injections: Mapping[str, Injection], gone: set[str]) -> Mapping[str, Injection]:
+    """Return the injections without those that sign for a variable which connections of this kind do not have."""
+    kept = {
+        kind: one
+        for kind, one in injections.items()
+        if not gone & set(templates.names(f"{one.service}{one.region}{one.realm}"))
+    }
+    return MappingProxyType(kept)
+
+
 def filled_headers(headers: Mapping[str, str], values: Mapping[str, str]) -> Mapping[str, str]:
     """Return the headers, or parameters, whose variables are all known; the others are not sent."""
     known = {name: text for name, text in headers.items() if set(templates.names(text)) <= set(values)}

@@ -24,6 +24,7 @@ from integrations.providers.filling import (
     filled_oauth,
     filled_probe,
     filled_scopes,
+    without_scopes,
 )
 from integrations.providers.injection import OWN_FIELDS, OWN_WORDS, CredentialField, Injection, fields_beside
 from integrations.providers.narrowing import without_oauth
@@ -191,6 +192,7 @@ class Provider:
             probe=self.probes.get(kind, self.probe),
             probes=NOTHING,
             variables=kept,
+            injections=without_scopes(self.injections, gone),
             discovery=self.discovery if any(one.source == "discovery" for one in kept) else None,
             allowed_hosts=tuple(host for host in self.allowed_hosts if not gone & set(templates.names(host))),
         )

@@ -11,6 +11,7 @@ from integrations.providers.custom import custom_from, plain_http_hosts
 from integrations.providers.injection import Injection
 from integrations.providers.parts import Variable
 from integrations.providers.reading import BadFacts
+from integrations.providers.registry import get_provider
 from integrations.providers.shape import BadVariable, KindNotOffered, Provider
 
 pytestmark = pytest.mark.matrix  # no database: one engine is enough
@@ -265,3 +266,13 @@ def test_the_call_that_the_examples_make_is_within_reach() -> None:
     facts = {"scope_paths": {"read": ["/v1/a"], "openid": []}, "probe": {"method": "GET", "path": "/me?x=1"}}
     assert provider(**facts).reach_of(["read"]).paths == ("/me", "/v1/a")
     assert provider(**facts).reach_of(["openid"]).paths == ()
+
+
+def test_a_signature_for_a_variable_of_another_kind_does_not_stand_in_the_way() -> None:
+    """NetSuite's realm is asked for by those who sign; a consent knows nothing of it."""
+    variables = {"account_id": "1234567"}
+    consent = get_provider("netsuite").of_kind("oauth2").render(variables)
+    assert consent.base_url == "https://1234567.suitetalk.api.netsuite.com"
+    assert "basic" not in consent.injections
+    signing = get_provider("netsuite").of_kind("basic").render(variables | {"realm": "1234567_SB1"})
+    assert signing.injection_for("basic").slot == "oauth1:HMAC-SHA256/1234567_SB1"
