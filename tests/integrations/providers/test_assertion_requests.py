@@ -27,7 +27,11 @@ pytestmark = pytest.mark.matrix  # no database: one engine is enough
 GOLDEN = Path(__file__).parent / "golden"
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 FILES = {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted(GOLDEN.glob("*.toml"))}
-WANTED = [pytest.param(key, tables["jwt_bearer"], id=key) for key, tables in FILES.items() if "jwt_bearer" in tables]
+WANTED = [
+    pytest.param(key, tables["jwt_bearer"], id=key)
+    for key, tables in FILES.items()
+    if "url" in tables.get("jwt_bearer", {})
+]
 
 
 class Stopped(Exception):
@@ -80,6 +84,25 @@ def test_a_jwt_is_exchanged_as_the_vendor_shows_it(key: str, wanted: dict[str, A
     assert ("Authorization" in sent["headers"]) == ("Authorization" in wanted["headers"])
     if not facts.assertion.is_ready_made:
         assert in_words(text, wanted) == (wanted["jwt_header"], wanted["claims"])
+
+
+SIGNED = [
+    pytest.param(key, tables["jwt_bearer"], id=key)
+    for key, tables in FILES.items()
+    if "jwt_bearer" in tables and "url" not in tables["jwt_bearer"]
+]
+
+
+@pytest.mark.parametrize(("key", "wanted"), SIGNED)
+def test_a_jwt_that_is_the_access_token_itself_says_what_the_vendor_shows(key: str, wanted: dict[str, Any]) -> None:
+    provider = get_provider(key).of_kind("jwt_bearer").render(wanted.get("variables", {}))
+    assert provider.oauth is not None
+    row = connection_of(key, wanted)
+    jwt = machine.assertion(row, provider.oauth, "", key=Secret(pem()), now=NOW)
+    header, claims = in_words(jwt.expose(), wanted)
+    assert (header, {name: text for name, text in claims.items() if text}) == (wanted["jwt_header"], wanted["claims"])
+    headers = {"Authorization": provider.injection_for("jwt_bearer").value(token="JWT")} | dict(provider.static_headers)
+    assert headers == wanted["headers"]
 
 
 def test_who_signs_for_a_minute_is_never_taken_for_late() -> None:
