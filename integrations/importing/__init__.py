@@ -2,10 +2,20 @@
 
 from integrations.importing.draft import pack, unpack
 from integrations.importing.found import Found, ImportRefused, Item, Problem
-from integrations.importing.guessing import Suggestion, fields_as, kinds_of, suggest
+from integrations.importing.guessing import (
+    CONNECT,
+    CONNECT_WITH,
+    Suggestion,
+    fields_as,
+    gives_consents,
+    kinds_of,
+    suggest,
+)
 from integrations.importing.reading import MAX_BYTES, read_import
 
 __all__ = [
+    "CONNECT",
+    "CONNECT_WITH",
     "MAX_BYTES",
     "Found",
     "ImportRefused",
@@ -13,6 +23,7 @@ __all__ = [
     "Problem",
     "Suggestion",
     "fields_as",
+    "gives_consents",
     "kinds_of",
     "pack",
     "read_import",

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from integrations.importing.found import Item
 from integrations.providers.loading import all_providers
 from integrations.providers.recognising import Guess, guess_by_name, guess_by_value
+from integrations.providers.registry import ProviderNotFound, get_provider
 from secrets_vault.models import StoredSecret
 from secrets_vault.secret import Secret, mask
 
@@ -22,6 +23,12 @@ FIELD_OF = {
     Kind.PRIVATE_KEY: "private_key",
     Kind.NOTE: "note",
 }
+
+
+CONNECT, CONNECT_WITH = "connection", "connection_tokens"
+"""What an OAuth credential of another program becomes: a connection to be consented to anew, or one with its tokens."""
+CLIENT_ID, CLIENT_SECRET = "clientId", "clientSecret"
+ACCESS, REFRESH = "oauthTokenData.access_token", "oauthTokenData.refresh_token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,8 @@ def suggest(item: Item) -> Suggestion:
     guess = _guess(item)
     provider_key = item.provider_key or (guess.provider_key if guess else "") or _by_hosts(item.hosts)
     kind = _kind(item, guess)
+    if kind in (CONNECT, CONNECT_WITH) and not gives_consents(provider_key):
+        kind = Kind.KEY_VALUE_SET
     main = _main(item)
     masked = mask(main.expose(), is_token=bool(guess and guess.is_secret and kind not in ("", "basic", "note")))
     return Suggestion(provider_key, kind, guess.words if guess else "", masked)
@@ -47,11 +56,23 @@ def suggest(item: Item) -> Suggestion:
 def kinds_of(item: Item) -> list[str]:
     """Return the kinds that an item can be stored as. Empty stands for a set together with other items."""
     names = set(item.fields)
+    if item.kind == CONNECT:
+        with_tokens = [CONNECT_WITH] if names & {ACCESS, REFRESH} else []
+        return [*with_tokens, CONNECT, Kind.KEY_VALUE_SET]
     if names == {"username", "password"}:
         return [Kind.BASIC, Kind.KEY_VALUE_SET]
     if len(names) > 1:
         return [Kind.KEY_VALUE_SET, *([Kind.BASIC] if {"username", "password"} <= names else [])]
     return ["", *FIELD_OF, Kind.KEY_VALUE_SET]
+
+
+def gives_consents(provider_key: str) -> bool:
+    """Tell whether somebody can consent at a provider of the catalogue, or of one's own."""
+    try:
+        facts = get_provider(provider_key).oauth if provider_key else None
+    except ProviderNotFound:
+        return False
+    return facts is not None and bool(facts.authorize_url)
 
 
 def fields_as(item: Item, kind: str) -> dict[str, Secret]:
@@ -80,6 +101,8 @@ def _guess(item: Item) -> Guess | None:
 
 def _kind(item: Item, guess: Guess | None) -> str:
     possible = kinds_of(item)
+    if item.kind == CONNECT:
+        return possible[0]
     if item.kind and item.kind in possible:
         return item.kind
     if guess is not None and guess.is_secret and guess.kind in possible and bool(_main(item)):

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from integrations.importing.addresses import hosts_of
 from integrations.importing.found import Found, ImportRefused
+from integrations.importing.guessing import CLIENT_ID, CLIENT_SECRET, CONNECT
 from integrations.providers.recognising import guess_by_name
 from secrets_vault.secret import Secret
 
@@ -53,7 +54,8 @@ def _add(found: Found, row: Mapping[str, Any], *, where: str) -> None:
     of_type = guess_by_name(str(row.get("type", "")))
     hosts = hosts_of(text for name, text in flat.items() if not _is_value(name))
     provider = of_type[0].provider_key if of_type else ""
-    found.add(name, fields, where=where, kind=_kind(fields, of_type), provider_key=provider, hosts=hosts)
+    kind = CONNECT if {CLIENT_ID, CLIENT_SECRET} <= set(fields) else _kind(fields, of_type)
+    found.add(name, fields, where=where, kind=kind, provider_key=provider, hosts=hosts)
 
 
 def _kind(fields: Mapping[str, Secret], of_type: list[Any]) -> str:

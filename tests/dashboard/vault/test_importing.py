@@ -79,8 +79,8 @@ def test_a_file_can_stay_one_set(browser, read):
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (json.dumps(files.N8N), {"Stripe account": "api_key", "HubSpot Acme": "key_value_set", "SFTP": "basic",
-                                 "Header": "api_key"}),
+        (json.dumps(files.N8N), {"Stripe account": "api_key", "HubSpot Acme": "oauth_app",
+                                 "HubSpot tokens": "oauth_tokens", "SFTP": "basic", "Header": "api_key"}),
         (json.dumps(files.BITWARDEN), {"Stripe": "key_value_set", "A note": "note", "Deploy": "private_key"}),
         (files.onepux(), {"HubSpot": "basic", "GitHub deploy": "bearer", "Old shape": "note"}),
         (files.ONEPASSWORD_CSV, {"Stripe, live": "basic"}),

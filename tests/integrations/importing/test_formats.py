@@ -74,7 +74,7 @@ SHAPES = {
                  "oauthTokenData.access_token": "made-up-access", "oauthTokenData.refresh_token": "made-up-refresh",
                  "oauthTokenData.expires_in": "1"},
                 "hubspot",
-                "key_value_set",
+                "connection_tokens",
             ),
             ("SFTP", {"username": "ada", "password": "made-up-pw"}, "", "basic"),
             ("Header", {"value": "made-up-header"}, "", "api_key"),

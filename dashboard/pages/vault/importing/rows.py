@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from dashboard.pages.vault.importing.drafts import JOINED, SKIP, VERSION, Choice, Draft, relabelled
 from dashboard.pages.vault.importing.knowing import Known
 from integrations.errors import IntegrationError
-from integrations.importing import Item, suggest
+from integrations.importing import CONNECT, CONNECT_WITH, Item, suggest
 from integrations.providers.registry import get_provider
 from secrets_vault.models import Environment, StoredSecret
 
@@ -124,6 +124,10 @@ def act_words(act: str) -> str:
         return _("leave it out")
     if act == JOINED:
         return _("a value of the set")
+    if act == CONNECT_WITH:
+        return _("a connection, with its tokens")
+    if act == CONNECT:
+        return _("a connection, to be consented to anew")
     if act == StoredSecret.Kind.KEY_VALUE_SET:
         return _("a set of its own")
     return str(StoredSecret.Kind(act).label)

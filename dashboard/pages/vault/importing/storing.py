@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from dashboard.pages.vault.importing.drafts import JOINED, SKIP, Choice
-from integrations.importing import Item, fields_as
+from integrations.importing import CONNECT, CONNECT_WITH, Item, fields_as
+from integrations.importing.connecting import connect
 from secrets_vault import vault
 from secrets_vault.errors import BadInput
 from secrets_vault.models import Environment, StoredSecret
@@ -104,6 +106,16 @@ def _store_unit(unit: Unit, user: User, about: About) -> bool:
         _store_version(unit.pk, unit.current, unit.items, user, about)
     elif isinstance(unit, Joined):
         _store_set(unit.values, unit.environment, about)
+    elif unit.choice.act in (CONNECT, CONNECT_WITH):
+        connect(
+            unit.item,
+            unit.environment,
+            provider_key=unit.choice.provider_key,
+            label=unit.choice.label,
+            with_tokens=unit.choice.act == CONNECT_WITH,
+            actor=about.actor,
+            now=timezone.now(),
+        )
     else:
         fields = fields_as(unit.item, unit.choice.act)
         _store(unit.choice.act, unit.choice.label, fields, unit.environment, about, unit.choice.provider_key)

@@ -20,7 +20,7 @@ from dashboard.pages.vault.importing.drafts import JOINED, Choice, Draft
 from dashboard.pages.vault.importing.knowing import Known
 from dashboard.pages.vault.importing.rows import A_PAGE, chosen, environments_of, provider_key_of, rows_of
 from dashboard.render import PageRequest, render_page
-from integrations.importing import MAX_BYTES, ImportRefused, read_import
+from integrations.importing import CONNECT, CONNECT_WITH, MAX_BYTES, ImportRefused, gives_consents, read_import
 from integrations.providers.registry import all_providers
 from secrets_vault.errors import VaultError
 from secrets_vault.models import Environment
@@ -196,6 +196,8 @@ def _wrong(
         return _("Give it a name.")
     if choice.place not in known_places:
         return _("There is no such client and environment. Choose one of the list.")
+    if choice.act in (CONNECT, CONNECT_WITH) and not gives_consents(choice.provider_key):
+        return _("Choose the provider that it connects: one where somebody can consent.")
     return "" if is_provider_known else _("There is no such provider. Choose one of the list, or none.")
 
 
