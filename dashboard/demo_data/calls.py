@@ -24,6 +24,7 @@ from secrets_vault.ids import uuid7
 
 BATCH = 2000
 CALLER_IP = "192.0.2.10"
+AGENTS = ("n8n/1.71.3", "axios/1.7.9", "python-requests/2.32.3")
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,7 @@ def _call(caller: Caller, story: Story, dice: random.Random, *, at: datetime) ->
         response_bytes=dice.randint(120, 9000),
         secret_version=1,
         caller_ip=CALLER_IP,
+        agent=AGENTS[caller.token_id.int % len(AGENTS)],
     )
     if story.is_failed or story.attempts > 1:
         call.timeline = _timeline(story, upstream_ms)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from dashboard.demo_data import rotating
 from dashboard.demo_data.calls import CALLER_IP, Caller, make_calls
 from dashboard.demo_data.stories import AGES, CLIENT_NAMES, SCOPES, SERVICES, TROUBLES, Service
 from dashboard.demo_data.webhooks import make_endpoints
@@ -65,8 +66,10 @@ def make(size: Size = Size(), *, now: datetime, seed: int = 1, prefix: str = "de
             audit.record("demo.made", actor=COMMAND, client=client, subject=client)
             clients.append(client)
         make_endpoints(clients, random.Random(seed), actor=DEMO_ACTOR, now=now)  # noqa: S311 - a story too
+        _besides(callers, now=now)
         messages = _tell(callers, now=now)
     found = make_calls(callers, dice, calls=size.calls, days=size.days, now=now)
+    rotating.move_calls()
     for pk, (uses, last_at) in found.tokens.items():
         used = {"use_count": uses, "last_used_at": last_at, "last_used_ip": CALLER_IP}
         GatewayToken.objects.filter(pk=pk).update(**used)
@@ -153,6 +156,15 @@ def _secret(
     if age_days is not None and age_days <= YOUNG_DAYS and not is_oauth:
         vault.replace(stored, _values(service, dice), actor=DEMO_ACTOR, made_on=made_on, reason="Rotated in the demo")
     return stored
+
+
+def _besides(callers: list[Caller], *, now: datetime) -> None:
+    """Give the first key and the last one a rotation each, and the first automation an issuer."""
+    keys = [caller for caller in callers if caller.service.kind == Connection.Kind.API_KEY]
+    rotating.trust_one(callers[0], actor=DEMO_ACTOR)
+    if keys:
+        rotating.begin_one(keys[0], actor=DEMO_ACTOR, now=now)
+        rotating.end_one(keys[-1], _values(keys[-1].service, random.Random(2)), actor=DEMO_ACTOR, now=now)  # noqa: S311
 
 
 def _values(service: Service, dice: random.Random) -> dict[str, Secret]:

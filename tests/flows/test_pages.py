@@ -41,12 +41,6 @@ NOT_PAGES = {
     "integrations:handover_hidden": "for whom a secret is handed to; in tests/dashboard/handovers",
     "dashboard:offboarding_certificate": "a file, once a client is gone",
     "dashboard:offboarding_pdf": "a file, once a client is gone",
-    "dashboard:request_template": "the demo has none; the form is that of a new one",
-    "dashboard:token_issuer": "the demo has none; the form is that of a new one",
-    "dashboard:rotation": "the demo has none under way; in tests/dashboard/rotating",
-    "dashboard:rotation_store": "the demo has none under way; in tests/dashboard/rotating",
-    "dashboard:rotation_evidence": "the demo has none under way; in tests/dashboard/rotating",
-    "dashboard:provider": "the demo has none of its own; the form is that of a new one",
     "dashboard:connection_n8n": "a file",
     "setup": "before there is an owner; below, and in test_first_run",
 }
@@ -72,8 +66,13 @@ THANKS = "/connect/thanks/en/"
 MAKE_LINK = """
 from django.utils import timezone
 from integrations.links.link import make_link
-from integrations.models import Connection, OAuthApp
+from integrations.models import Connection, CustomProvider, LinkTemplate, OAuthApp
+from integrations.providers.custom import custom_from
 from secrets_vault.actor import COMMAND
+LinkTemplate.objects.create(name="Shop", asks=[{"provider_key": "stripe", "kind": "api_key", "lands_as": "current"}])
+about = {"key": "custom-pages", "name": "Pages"}
+facts = custom_from({"base_url": "https://api.vendor.example"}, today=timezone.localdate(), **about)
+CustomProvider.objects.create(facts=facts, **about)
 c = Connection.objects.filter(kind="oauth2", provider_key="hubspot").first()
 c.oauth_app = OAuthApp.objects.filter(provider_key="hubspot").first() or OAuthApp.objects.create(
     provider_key="hubspot", name="A test's", client_id="11111111-2222-4333-8444-555555555555")

@@ -68,7 +68,7 @@ class IssuerForm(PageForm):
     algs = forms.MultipleChoiceField(
         label=gettext_lazy("Signed by"),
         choices=[(alg, alg) for alg in ASYMMETRIC],
-        widget=forms.CheckboxSelectMultiple,
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "few-letters"}),
         initial=["RS256"],
     )
 
