@@ -77,7 +77,7 @@ class ExchangeFacts:
     def asked(self) -> tuple[CredentialField, ...]:
         """Return what a person pastes, in the provider's words where it has some."""
         told = {field.name: field for field in self.fields}
-        plain = {name: OWN_WORDS.get(name, name.replace("_", " ").capitalize()) for name in self.sent}
+        plain = {name: OWN_WORDS.get(name) or _in_words(name) for name in self.sent}
         return tuple(told.get(name) or CredentialField(name, words) for name, words in plain.items())
 
     @property
@@ -86,3 +86,9 @@ class ExchangeFacts:
         headers = [f"header:{name.lower()}" for name, text in self.headers.items() if names(text)]
         body = [f"body:{name}" for name, text in self.body.items() if names(text)]
         return (*body, *headers, *(["header:authorization"] if self.basic else []))
+
+
+def _in_words(name: str) -> str:
+    """Return a field's name as a label: api_secret is an API secret."""
+    words = name.replace("_", " ")
+    return f"API{words[3:]}" if words.startswith("api ") else words.capitalize()

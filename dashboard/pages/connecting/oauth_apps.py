@@ -189,7 +189,8 @@ def oauth_providers(user: User) -> list[Provider]:
     """Return the providers that speak OAuth, the described ones that this person sees among them."""
     rows = CustomProvider.objects.visible_to(user).order_by("name").values_list("key", "facts")
     described = [Provider.from_facts(facts, where=key) for key, facts in rows]
-    return [provider for provider in [*all_providers(), *described] if provider.oauth is not None]
+    known = [*all_providers(), *described]
+    return [one for one in known if one.oauth is not None and one.oauth.grants != ("key_exchange",)]
 
 
 def _provider(user: User, key: str) -> Provider | None:

@@ -60,6 +60,11 @@ def test_it_is_described_and_shown_as_it_was_typed(browser, weather):
     assert "apiKey = {api_key}\nsecret = {api_secret}" in page
 
 
+def test_it_has_no_oauth_app_and_its_fields_read_as_words(browser, weather, production):
+    assert "custom-weather-api" not in browser.get("/oauth-apps/new/").content.decode()
+    assert "API secret" in browser.get(step(production, way="key_exchange")).content.decode()
+
+
 def test_an_edit_keeps_what_the_form_does_not_ask_for(browser, weather):
     weather.facts["oauth"]["exchange"] |= {"dead_statuses": [400, 401], "headers": {"X-App": "keys"}}
     weather.save()
