@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from dashboard.pages.connecting.app_form import AGENCY, read_scopes
 from dashboard.pages.connecting.exchange_form import ExchangeFields, initial_of_exchange
+from dashboard.pages.connecting.places_form import PlaceFields, initial_of_places
 from integrations.providers import templates
 from secrets_vault.models import Client
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from integrations.providers.shape import Provider
     from secrets_vault.models import User
 
-SLOTS = [("header", gettext_lazy("In a header")), ("query", gettext_lazy("In the query of the URL"))]
 # Where a complaint about a fact is shown; what is not here goes to the top of the form.
 FIELD_OF = {
     "inject": "inject_name",
@@ -47,6 +47,7 @@ ASKED = (
     "checked_on",
     "is_custom",
     "injections",
+    "credential_fields",
     "allowed_hosts",
     "probe",
     "oauth",
@@ -62,7 +63,7 @@ METHODS = [
 HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?")
 
 
-class DescribedForm(ExchangeFields):
+class DescribedForm(PlaceFields, ExchangeFields):
     """Everything Keylodge has to know to call an API."""
 
     name = forms.CharField(max_length=120)
@@ -72,17 +73,6 @@ class DescribedForm(ExchangeFields):
         max_length=500,
         help_text=gettext_lazy("What every call starts with, for example https://api.example.com/v2."),
         widget=forms.TextInput(attrs={"inputmode": "url", "spellcheck": "false"}),
-    )
-    inject_in = forms.ChoiceField(label=gettext_lazy("The credential goes"), choices=SLOTS, initial="header")
-    inject_name = forms.CharField(
-        label=gettext_lazy("Name of the header or parameter"), max_length=80, initial="Authorization", required=False
-    )
-    inject_template = forms.CharField(
-        label=gettext_lazy("Written as"),
-        max_length=120,
-        initial="Bearer {token}",
-        required=False,
-        help_text=gettext_lazy("{token} is replaced."),
     )
     probe_path = forms.CharField(
         label=gettext_lazy("A harmless call"),
@@ -176,16 +166,19 @@ class DescribedForm(ExchangeFields):
         """Return the short table of `custom_from`."""
         data = self.cleaned_data
         urls = {name: data[name] for name in (*OAUTH_URLS, "issuer") if data[name]}
-        inject = {"in": data["inject_in"], "name": data["inject_name"], "template": data["inject_template"]}
-        if inject["in"] == "query" and inject["template"] == "Bearer {token}":
-            inject["template"] = "{token}"  # nobody writes Bearer into a query; it is what stood there
         exchange = self.exchange(kept=self.row.facts if self.row else {})
-        return {"base_url": data["base_url"], "inject": inject} | urls | ({"exchange": exchange} if exchange else {})
+        return (
+            {"base_url": data["base_url"], "inject": self.inject()}
+            | urls
+            | ({"exchange": exchange} if exchange else {})
+        )
 
     def more(self) -> dict[str, Any]:
         """Return the other facts."""
         data, kept = self.cleaned_data, self.row.facts if self.row else {}
         facts = {name: value for name, value in kept.items() if name not in ASKED}
+        if fields := self.credential_fields(kept.get("credential_fields", ())):
+            facts["credential_fields"] = fields
         own = templates.host(data["base_url"])
         facts["allowed_hosts"] = list(dict.fromkeys([own, *data["allowed_hosts"]]))
         if data["probe_path"]:
@@ -200,25 +193,25 @@ class DescribedForm(ExchangeFields):
         """Put what is wrong at the field it is about."""
         parts = bad.field.split(".")
         name = next((FIELD_OF[part] for part in reversed(parts) if part in FIELD_OF), None)
-        if parts[-1] == "template":
+        if parts[-1] in ("template", "basic"):
             name = "inject_template"
+        if any(part.startswith("more") for part in parts) or "more" in bad.reason:
+            name = "inject_more"
         reason = bad.reason.partition(": ")[2] if name in ("base_url", "authorize_url") and ": " in bad.reason else ""
         self.add_error(name, _("This {what}.").format(what=reason or bad.reason))
 
 
 def initial_of(provider: Provider) -> dict[str, Any]:
     """Return a description as the form shows it."""
-    slot, oauth = provider.injections["api_key"], provider.oauth
+    oauth = provider.oauth
     own = templates.host(provider.base_url)
     found = {
         "name": provider.name,
         "base_url": provider.base_url,
-        "inject_in": slot.in_,
-        "inject_name": slot.name,
-        "inject_template": slot.template,
         "probe_path": provider.probe.path if provider.probe else "",
         "allowed_hosts": "\n".join(host for host in provider.allowed_hosts if host != own),
     }
+    found |= initial_of_places(provider)
     if oauth is not None:
         found |= {name: getattr(oauth, name) for name in (*OAUTH_URLS, "issuer", *OAUTH_MORE)}
         found |= {"default_scopes": " ".join(oauth.default_scopes), "id_token_algs": " ".join(oauth.id_token_algs)}

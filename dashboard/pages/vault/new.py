@@ -18,6 +18,7 @@ from dashboard.pages.vault.forms import (
     FIELDS_OF_KIND,
     AgeFields,
     Kind,
+    credential_inputs,
     owner_field,
     places,
     rule_field,
@@ -68,8 +69,7 @@ class NewSecret(AgeFields):
         providers = [(p.key, p.name) for p in all_providers() if kind not in CALLABLE or kind in p.kinds]
         self.fields["provider_key"].choices = [("", _("None, or another")), *providers]  # type: ignore[attr-defined]
         self.fields["owner_name"].initial = user.name
-        for name, label in FIELDS_OF_KIND.get(kind, ()):
-            self.fields[f"value_{name}"] = value_field(name, label)
+        self.fields.update(self._values(kind))
         if kind == Kind.ELSEWHERE:
             place_help = _("Make, Zapier, a password manager, AWS …")
             self.fields["elsewhere_place"] = forms.CharField(max_length=120, label=_("Kept in"), help_text=place_help)
@@ -83,6 +83,20 @@ class NewSecret(AgeFields):
         if kind in CALLABLE and self.is_bound:  # nobody has been warned of an empty form
             self.fields["is_warned"] = forms.BooleanField(required=False, label=_("Store it all the same"))
         self.order_fields(self._order())
+
+    def _values(self, kind: str) -> dict[str, forms.Field]:
+        """Return an input for each value: the provider's own, where one is chosen that wants more than the kind has."""
+        key = self.data.get("provider_key", "") if self.is_bound else self.initial.get("provider_key", "")
+        chosen = next((each for each in all_providers() if each.key == key), None) if kind in CALLABLE else None
+        if chosen is None or kind not in chosen.injections:
+            return {f"value_{name}": value_field(name, label) for name, label in FIELDS_OF_KIND.get(kind, ())}
+        inputs = credential_inputs(chosen.fields_of(kind))
+        own = {f"value_{name}" for name, _label in FIELDS_OF_KIND[kind]}
+        for name, field in inputs.items():
+            if name not in own:
+                words = _("{name} wants this too. Paste each value once more: none is written back.")
+                field.error_messages["required"] = words.format(name=chosen.name)
+        return inputs
 
     def _order(self) -> list[str]:
         values = [name for name in self.fields if name.startswith("value_")]

@@ -9,6 +9,7 @@ from integrations.connections import probing
 from integrations.models import Connection, CustomProvider
 from integrations.providers.custom import custom_from
 from secrets_vault.actor import SYSTEM
+from secrets_vault.models import StoredSecret
 from secrets_vault.vault import use
 from tests.proving import prove
 
@@ -92,3 +93,18 @@ def test_a_new_version_asks_for_both_again(browser_of, ada, address, sent):
     assert sent[-1][b"DD-TEAM"] == b"team-CANARY-3"
     page = browser.get(f"/vault/{connection.secret_id}/replace/").content.decode()
     assert "Application key" in page
+
+
+def test_the_vaults_form_asks_for_what_the_chosen_provider_wants(browser_of, ada, acme):
+    browser, production = browser_of(ada), acme.environments.first()
+    page = browser.get("/vault/new/?kind=api_key&provider=trello").content.decode()
+    assert "value_key" in page
+    typed = {"place": str(production.pk), "provider_key": "trello", "is_age_unknown": "on", "value_api_key": "e" * 64}
+    refused = browser.post("/vault/new/?kind=api_key", typed)
+    assert refused.status_code == 422
+    assert "Trello wants this too. Paste each value once more: none is written back." in refused.content.decode()
+    assert "e" * 64 not in refused.content.decode()
+    stored = browser.post("/vault/new/?kind=api_key", typed | {"value_key": "a" * 32, "is_warned": "on"})
+    assert stored.status_code == 302
+    secret = StoredSecret.objects.get(kind="api_key")
+    assert {field.name for field in secret.current.fields.all()} == {"api_key", "key"}
