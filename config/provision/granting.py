@@ -103,7 +103,7 @@ def _holds_any(stored: StoredSecret, tokens: dict[str, Secret]) -> bool:
         held = vault.use(stored, actor=SYSTEM, purpose="compare")
     except (Unreadable, NoValue):
         return False
-    return any(name in held and held[name].expose() == value.expose() for name, value in tokens.items())
+    return any(name in held and held[name] == value for name, value in tokens.items())
 
 
 def _apply_exchanged(run: Run, connection: Connection, spec: ConnectionSpec) -> None:
