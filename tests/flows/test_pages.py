@@ -34,11 +34,11 @@ NOT_PAGES = {
     "integrations:other_account": "after a consent only",
     "integrations:connect": "for clients; below with a link of its own",
     "integrations:thanks": "for clients; below",
-    "integrations:request": "for clients; in the story of a client with a phone",
+    "integrations:request": "for clients; below with a link of its own",
     "integrations:logo": "a picture",
     "integrations:calendar": "a feed for calendars",
-    "integrations:handover": "for whom a secret is handed to; in tests/dashboard/handovers",
-    "integrations:handover_hidden": "for whom a secret is handed to; in tests/dashboard/handovers",
+    "integrations:handover": "for whom a secret is handed to; below with a link of its own",
+    "integrations:handover_hidden": "for whom a secret is handed to; below",
     "dashboard:offboarding_certificate": "a file, once a client is gone",
     "dashboard:offboarding_pdf": "a file, once a client is gone",
     "dashboard:connection_n8n": "a file",
@@ -63,12 +63,16 @@ e.secret.versions.update(first_used_at=now)
 print("event", event.pk)
 """
 THANKS = "/connect/thanks/en/"
+HIDDEN = "/handover/hidden/en/"
 MAKE_LINK = """
 from django.utils import timezone
-from integrations.links.link import make_link
+from integrations.handover import Terms, share_text
+from integrations.links import Ask, make_link, make_request
 from integrations.models import Connection, CustomProvider, LinkTemplate, OAuthApp
 from integrations.providers.custom import custom_from
-from secrets_vault.actor import COMMAND
+from secrets_vault.actor import COMMAND, Actor
+from secrets_vault.models import User
+from secrets_vault.secret import Secret
 LinkTemplate.objects.create(name="Shop", asks=[{"provider_key": "stripe", "kind": "api_key", "lands_as": "current"}])
 about = {"key": "custom-pages", "name": "Pages"}
 facts = custom_from({"base_url": "https://api.vendor.example"}, today=timezone.localdate(), **about)
@@ -76,8 +80,20 @@ CustomProvider.objects.create(facts=facts, **about)
 c = Connection.objects.filter(kind="oauth2", provider_key="hubspot").first()
 c.oauth_app = OAuthApp.objects.filter(provider_key="hubspot").first() or OAuthApp.objects.create(
     provider_key="hubspot", name="A test's", client_id="11111111-2222-4333-8444-555555555555")
+c.account_unconfirmed, c.expected_account_id = True, "24680135"
 c.save()
-print("link", make_link(c, actor=COMMAND, now=timezone.now())[1], c.slug)
+now, ada = timezone.now(), Actor.of(User.objects.get())
+app = OAuthApp.objects.create(provider_key="shopify", name="A shop's", client_id="id")
+about = {"client": c.client, "environment": c.environment}
+shop = Connection.objects.create(
+    slug="pages-shop", provider_key="shopify", kind="oauth2", oauth_app=app, variables={"shop": "acme-store"}, **about)
+key = Connection.objects.create(slug="pages-key", provider_key="openai", kind="api_key", **about)
+why = {"why": "For the shop", "sent_to": "a@b.example"}
+request = make_request(c.client, [Ask(key), Ask(shop)], actor=ada, now=now, **why)[1]
+terms = Terms(label="A password", passphrase="correct horse battery", confirm="email", confirm_email="jo@b.example")
+handed = share_text(Secret("made-up"), terms, client=c.client, actor=ada, now=now)[1]
+print("others", request, request + "?item=2", make_link(shop, actor=ada, now=now)[1], handed)
+print("link", make_link(c, actor=COMMAND, now=now)[1], c.slug)
 """
 
 
@@ -95,6 +111,7 @@ class Visit:
         self.live, self.context = live, context
         self.page = context.new_page()
         self.client_link = self.linked = ""
+        self.other_links: list[str] = []
 
     def sign_in(self) -> None:
         """Make the owner, the demo and a client's link, and sign in: nothing asks for the password again."""
@@ -104,6 +121,7 @@ class Visit:
         made = self.live.command("shell", "-c", MAKE_LINK)
         link = re.search(r"^link (\S+) (\S+)", made.stdout, re.MULTILINE)
         assert link, made.stderr
+        self.other_links = made.stdout.partition("others ")[2].split("\n")[0].split()
         made = self.live.command("shell", "-c", MAKE_WEBHOOKS)
         assert "event " in made.stdout, made.stderr
         self.client_link, self.linked = link[1], f"/connections/{link[2]}/"
@@ -226,9 +244,11 @@ def test_pages_for_strangers_are_accessible_and_fit_a_phone(visit: Visit, strang
         "/setup/used-up",
         "/connect/used-up",
         THANKS,
+        HIDDEN,
         "/oauth/callback",
     ]
-    urls = [visit.client_link, *(visit.live.url + path for path in paths)]
+    assert len(visit.other_links) == 4
+    urls = [visit.client_link, *visit.other_links, *(visit.live.url + path for path in paths)]
     assert all_faults(stranger, urls) == {}
 
 
