@@ -213,7 +213,7 @@ def _paste(provider: Provider, kind: str) -> Way:
     if kind == "basic":
         title, text = _("Paste a user name and password"), _("Sent as Basic authentication.")
         if provider.injections[kind].in_ in SIGNED:
-            text = _("Each call is signed with them; none of them is sent.")
+            text = _("Each call is signed with them; the secrets themselves are not sent.")
     asked = [field for field in provider.fields_of(kind) if not field.is_optional]
     if len(asked) > 1 and provider.credential_fields:
         title = _("Paste two values: {first} and {second}").format(first=_(asked[0].words), second=_(asked[1].words))
