@@ -14,6 +14,9 @@ import base64
 import hashlib
 import json
 import sys
+from typing import Any
+
+Point = tuple[int, int, int, int]
 
 DOMAIN = b"keylodge/certificate/1\0"
 KINDS = {"certificate": "keylodge/offboarding-certificate/1", "evidence": "keylodge/rotation-evidence/1"}
@@ -24,7 +27,7 @@ D = -121665 * pow(121666, P - 2, P) % P
 ROOT = pow(2, (P - 1) // 4, P)
 
 
-def added(one, two):
+def added(one: Point, two: Point) -> Point:
     """Return the sum of two points in extended coordinates."""
     a, b = (one[1] - one[0]) * (two[1] - two[0]) % P, (one[1] + one[0]) * (two[1] + two[0]) % P
     c, d = 2 * one[3] * two[3] * D % P, 2 * one[2] * two[2] % P
@@ -32,7 +35,7 @@ def added(one, two):
     return e * f % P, g * h % P, f * g % P, e * h % P
 
 
-def times(number, point):
+def times(number: int, point: Point) -> Point:
     """Return a point added to itself that often."""
     found = (0, 1, 1, 0)
     while number:
@@ -42,7 +45,7 @@ def times(number, point):
     return found
 
 
-def opened(raw):
+def opened(raw: bytes) -> Point:
     """Return the point that 32 bytes stand for. Raises ValueError for none."""
     y = int.from_bytes(raw, "little")
     sign, y = y >> 255, y & (2**255 - 1)
@@ -60,7 +63,7 @@ def opened(raw):
 BASE = opened((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
 
 
-def is_signed(public, signature, content):
+def is_signed(public: bytes, signature: bytes, content: bytes) -> bool:
     """Tell whether this is the Ed25519 signature of the content by the owner of the public key."""
     try:
         key, nonce = opened(public), opened(signature[:32])
@@ -74,13 +77,13 @@ def is_signed(public, signature, content):
     return (left[0] * right[2] - right[0] * left[2]) % P == 0 == (left[1] * right[2] - right[1] * left[2]) % P
 
 
-def name_of(public):
+def name_of(public: bytes) -> str:
     """Return the id of a key."""
     name = hashlib.sha512(b"keylodge/fingerprint/1" + public).hexdigest()[:16]
     return "-".join(name[at : at + 4] for at in range(0, 16, 4))
 
 
-def read(path):
+def read(path: str) -> tuple[dict[str, Any], bytes, bytes]:
     """Return the statement, the public key and the signature of a file. Raises ValueError, KeyError, TypeError."""
     with open(path, encoding="utf-8") as file:
         table = json.load(file)
@@ -92,7 +95,7 @@ def read(path):
     return statement, public, base64.b64decode(table["signature"], validate=True)
 
 
-def main(arguments):
+def main(arguments: list[str]) -> int:
     """Check one file, say what was found, and return the exit status."""
     try:
         statement, public, signature = read(arguments[0])

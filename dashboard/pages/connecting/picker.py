@@ -47,6 +47,16 @@ STEPS = (
 RECENT = 6
 MOST_TILES = 60
 """How many services the picker shows before somebody searches or asks for all."""
+MOST_WANTED = frozenset({
+    "activecampaign", "airtable", "anthropic", "asana", "brevo", "calendly", "clickup", "discord", "dropbox",
+    "figma", "freshdesk", "github", "gmail", "google_ads", "google_analytics", "google_calendar", "google_drive",
+    "google_gemini", "google_sheets", "highlevel", "hubspot", "intercom", "jira", "klaviyo", "linear", "linkedin",
+    "mailchimp", "make", "meta", "microsoft_graph", "microsoft_teams", "monday", "notion", "openai", "outlook",
+    "paypal", "pipedrive", "postmark", "quickbooks", "salesforce", "sendgrid", "shopify", "slack", "square",
+    "stripe", "supabase", "telegram_bot", "todoist", "trello", "twilio", "typeform", "webflow", "whatsapp_cloud",
+    "woocommerce", "wordpress_self", "xero", "youtube", "zendesk", "zoho", "zoom",
+})  # fmt: skip
+"""What integration consultants connect most often: shown first, before anything was connected here."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +129,9 @@ def _tile(provider: Provider, recent: list[str]) -> Tile:
     return Tile(provider, badges_of(provider), provider.key in recent, reason)
 
 
-def _renown(provider: Provider) -> tuple[int, int, str]:
-    """Return how far back a service stands: what the vendor confirms first, then what most sources know."""
-    return CONFIDENCE.index(provider.confidence), -len(provider.sources), provider.name.lower()
+def _renown(provider: Provider) -> tuple[bool, int, str]:
+    """Return how far back a service stands: what is wanted most first, then what its vendor confirms."""
+    return provider.key not in MOST_WANTED, CONFIDENCE.index(provider.confidence), provider.name.lower()
 
 
 def recognised(text: str) -> list[str]:

@@ -96,14 +96,19 @@ def test_introspection_does_not_hand_the_echoed_token_on():
 
 
 def test_authlib_and_token_endpoints_are_met_in_one_file_only():
-    """Authlib is imported, and `outbound.send` handed a token URL, in oauth/session.py and the sandbox alone."""
+    """Authlib is imported, and `outbound.send` handed a token URL, in oauth/session.py and the sandbox alone.
+
+    What signs a call by OAuth 1 asks no token endpoint: it takes the words of RFC 5849 from Authlib.
+    """
     for file in sorted(ROOM.rglob("*.py")):
         name = file.relative_to(ROOM).as_posix()
         if name.startswith("sandbox/") or name == "oauth/session.py":
             continue
+        signs_calls = name == "injecting/oauth1.py"
         for node in ast.walk(ast.parse(file.read_text())):
             imported = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             imported += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            imported = [one for one in imported if not (signs_calls and one.startswith("authlib.oauth1.rfc5849."))]
             assert not any(module.split(".")[0] == "authlib" for module in imported), f"{name} imports authlib"
         named = name in ("oauth/answers.py", "providers/spelling_facts.py") or "masking" in name
         assert "grant_type" not in file.read_text() or named, name
