@@ -25,6 +25,7 @@ from integrations.oauth.discovery import DiscoveryFailed, discover
 from integrations.outbound.dial import allowed_private_hosts
 from integrations.providers.custom import plain_http_hosts
 from integrations.providers.described import StillDescribes, describe, forget
+from integrations.providers.injection import SIGNED
 from integrations.providers.reading import BadFacts
 from integrations.providers.shape import Provider
 from secrets_vault.access import can_manage
@@ -68,9 +69,17 @@ def edit_provider(request: PageRequest, pk: UUID) -> HttpResponse:
     if row.is_sandbox or not can_manage(request.user, row.client):
         raise Http404
     uses = Connection.objects.visible_to(request.user).filter(provider_key=row.key).count()
+    provider = Provider.from_facts(row.facts, where=row.key)
+    if any(injection.in_ in SIGNED for injection in provider.injections.values()):
+        # The form has no words for a signature: saving it would put a plain header in its place.
+        return render_page(
+            request,
+            "dashboard/connecting/provider.html",
+            {"row": row, "uses": uses, "tab": "providers"},
+            status=422 if request.method == "POST" else 200,
+        )
     if request.method == "POST" and "discover" in request.POST:
         return _discovered(request, row=row, uses=uses)
-    provider = Provider.from_facts(row.facts, where=row.key)
     form = DescribedForm(
         request.POST if request.method == "POST" else None, user=request.user, row=row, initial=initial_of(provider)
     )

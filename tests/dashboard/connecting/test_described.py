@@ -88,6 +88,20 @@ def test_editing_keeps_what_the_form_does_not_ask(browser_of, olive):
     assert (provider.name, provider.notes, provider.probe.alive_statuses) == ("Weather", "kept", (403,))
 
 
+def test_an_api_whose_calls_are_signed_is_shown_and_not_overwritten(browser_of, olive):
+    browser = browser_of(olive)
+    browser.post(NEW, described())
+    row = CustomProvider.objects.get()
+    row.facts["injections"]["basic"] = {"in": "sigv4", "service": "s3", "region": "eu-central-1"}
+    row.save()
+    page = browser.get(f"/providers/{row.pk}/").content.decode()
+    assert "Its calls are signed" in page
+    assert 'name="base_url"' not in page
+    assert browser.post(f"/providers/{row.pk}/", described(name="Weather")).status_code == 422
+    row.refresh_from_db()
+    assert (row.name, row.facts["injections"]["basic"]["in"]) == ("Weather API", "sigv4")
+
+
 def test_a_manager_describes_for_their_own_client(browser_of, ada, acme):
     make_client("zed")
     browser = browser_of(ada)
