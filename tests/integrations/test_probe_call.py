@@ -43,7 +43,7 @@ def test_a_restricted_credential_is_told_from_a_dead_one(key: str, status: int, 
     ("key", "kind", "fields", "target", "body"),
     [
         ("linear", "api_key", {"api_key": "K"}, "/graphql", b'{"query":"{viewer{id name}}"}'),
-        ("mandrill", "api_key", {"api_key": "K"}, "/api/1.0/users/ping2", b'{"key": "K"}'),
+        ("mandrill", "api_key", {"api_key": "K"}, "/api/1.0/users/ping2.json", b'{"key": "K"}'),
         ("telegram_bot", "api_key", {"api_key": "1:K"}, "/bot1:K/getMe", None),
         ("lemlist", "api_key", {"api_key": "K"}, "/api/team", None),
     ],
