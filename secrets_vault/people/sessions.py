@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
 from django.conf import settings
@@ -21,6 +21,9 @@ from django.utils import timezone
 from secrets_vault import generation, vault
 from secrets_vault.errors import VaultError
 from secrets_vault.models import Session
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
 
 REMEMBERED_FOR = timedelta(days=14)
 TOUCH_EVERY = timedelta(seconds=60)
@@ -43,9 +46,13 @@ class Lifetime:
 
 
 class SessionStore(SessionBase):
-    """Django's session interface over `Session` rows. Set as SESSION_ENGINE."""
+    """Django's session interface over `Session` rows. Set as SESSION_ENGINE.
+
+    Of two requests at once, each writes what it changed: neither takes back what the other wrote.
+    """
 
     cache_key_prefix = ""
+    read_text = "{}"
     ip = ""
     user_agent = ""
     _seen: ClassVar[dict[bytes, tuple[int, str, datetime]]] = {}
@@ -53,25 +60,26 @@ class SessionStore(SessionBase):
     def load(self) -> dict[str, Any]:
         """Return the session's data, or {} with the key dropped when it is unknown or over."""
         key_hash = row_key(self.session_key)
-        cached = self._cached(key_hash)
-        if cached is not None:
-            return cached
-        row = Session.objects.filter(key_hash=key_hash).first()
-        if row is None or self._is_over(row):
-            self._session_key = None
-            return {}
-        data = _open(row)
-        self._touch(row)
-        self._remember(key_hash, data)
-        return dict(data)
+        text = self._cached(key_hash)
+        if text is None:
+            row = Session.objects.filter(key_hash=key_hash).first()
+            if row is None or self._is_over(row):
+                self._session_key = None
+                self.read_text = "{}"
+                return {}
+            text = _text_in(row)
+            self._touch(row)
+            self._remember(key_hash, text)
+        self.read_text = text
+        return _parsed(text)
 
     def read_again(self) -> None:
         """Read the row as it is now. In a transaction nobody else changes it until that ends."""
         key_hash = row_key(self.session_key)
         self._seen.pop(key_hash, None)
-        rows = Session.objects.filter(key_hash=key_hash)
-        row = (rows.select_for_update() if transaction.get_connection().in_atomic_block else rows).first()
-        self._session_cache = _open(row) if row is not None else {}
+        row = _locked(key_hash) if transaction.get_connection().in_atomic_block else _rows(key_hash).first()
+        self.read_text = _text_in(row) if row is not None else "{}"
+        self._session_cache = _parsed(self.read_text)
 
     def exists(self, session_key: str) -> bool:
         """Tell whether a session of this key is stored."""
@@ -95,11 +103,17 @@ class SessionStore(SessionBase):
             return
         data = self._get_session(no_load=must_create)  # type: ignore[attr-defined]
         key_hash = row_key(self.session_key)
-        fields = self._columns(key_hash, data, now=timezone.now())
-        if must_create:
-            self._insert(key_hash, fields)
-        elif not Session.objects.filter(key_hash=key_hash).update(**fields):
-            raise UpdateError
+        with transaction.atomic():
+            row = None if must_create else _locked(key_hash)
+            if row is not None:
+                data = _merged(_parsed(self.read_text), data, _parsed(_text_in(row)))
+            text = json.dumps(data, separators=(",", ":"))
+            fields = self._columns(key_hash, data, text, now=timezone.now())
+            if must_create:
+                self._insert(key_hash, fields)
+            elif row is None or not _rows(key_hash).update(**fields):
+                raise UpdateError
+        self._session_cache, self.read_text = data, text
         self._seen.pop(key_hash, None)
         generation.bump()
 
@@ -118,10 +132,9 @@ class SessionStore(SessionBase):
         """Delete the sessions that are over."""
         Session.objects.filter(expires_at__lt=timezone.now()).delete()
 
-    def _columns(self, key_hash: bytes, data: dict[str, Any], *, now: datetime) -> dict[str, Any]:
+    def _columns(self, key_hash: bytes, data: dict[str, Any], text: str, *, now: datetime) -> dict[str, Any]:
         is_remembered = bool(data.get("_session_expiry"))
         life = Lifetime.of(is_remembered=is_remembered)
-        text = json.dumps(data, separators=(",", ":"))
         return {
             "user_id": data.get("_auth_user_id"),
             "sealed_data": vault.seal_text(text, field="session", row_id=_row_id(key_hash)),
@@ -150,7 +163,7 @@ class SessionStore(SessionBase):
         life = Lifetime.of(is_remembered=row.is_remembered)
         Session.objects.filter(pk=row.pk).update(last_seen_at=now, expires_at=now + life.idle)
 
-    def _cached(self, key_hash: bytes) -> dict[str, Any] | None:
+    def _cached(self, key_hash: bytes) -> str | None:
         found = self._seen.get(key_hash)
         if found is None:
             return None
@@ -159,12 +172,12 @@ class SessionStore(SessionBase):
         if not is_fresh or seen_generation != generation.current():
             self._seen.pop(key_hash, None)
             return None
-        return json.loads(text)
+        return text
 
-    def _remember(self, key_hash: bytes, data: dict[str, Any]) -> None:
+    def _remember(self, key_hash: bytes, text: str) -> None:
         if len(self._seen) > 500:
             self._seen.clear()
-        self._seen[key_hash] = (generation.current(), json.dumps(data), timezone.now())
+        self._seen[key_hash] = (generation.current(), text, timezone.now())
 
 
 def row_key(session_key: str | None) -> bytes:
@@ -176,13 +189,34 @@ def _row_id(key_hash: bytes) -> UUID:
     return UUID(bytes=bytes(key_hash)[:16])
 
 
-def _open(row: Session) -> dict[str, Any]:
-    """Return the sealed data. One that does not open counts as signed out, never as signed in."""
+def _rows(key_hash: bytes) -> QuerySet[Session]:
+    return Session.objects.filter(key_hash=key_hash)
+
+
+def _locked(key_hash: bytes) -> Session | None:
+    """Return the row, which nobody else changes until the transaction ends."""
+    return _rows(key_hash).select_for_update().first()
+
+
+def _text_in(row: Session) -> str:
+    """Return the sealed data as JSON. What does not open counts as signed out, never as signed in."""
     try:
         sealed = vault.open_text(bytes(row.sealed_data), field="session", row_id=_row_id(bytes(row.key_hash)))
     except VaultError:
-        return {}
-    return json.loads(sealed.expose())
+        return "{}"
+    return sealed.expose()
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(text)
+    return data
+
+
+def _merged(read: dict[str, Any], mine: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
+    """Return what is in the row now, with what this request changed of what it had read."""
+    changed = {name: value for name, value in mine.items() if name not in read or read[name] != value}
+    kept = {name: value for name, value in theirs.items() if name in mine or name not in read}
+    return kept | changed
 
 
 def end_others(user_id: UUID, *, keep: str | None) -> int:

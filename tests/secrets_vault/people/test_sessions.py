@@ -133,3 +133,37 @@ def test_one_session_is_ended_by_its_name_and_only_ones_own():
     assert sessions.end_one(eve.pk, name) == 0
     assert sessions.end_one(ada.pk, name) == 1
     assert not Session.objects.exists()
+
+
+def test_two_requests_at_once_each_write_what_they_changed_and_nothing_else():
+    first = stored(_auth_user_id=None, progress=10, colour="blue", gone="soon")
+    second = SessionStore(first.session_key)
+    assert second["progress"] == 10
+    second["proof"] = {"at": 1}
+    first["progress"] = 20
+    del first["gone"]
+    first.save()
+    second.save()
+    SessionStore._seen.clear()
+    told = {"progress": 20, "colour": "blue", "proof": {"at": 1}}
+    assert {name: SessionStore(first.session_key).get(name) for name in told} == told
+    assert "gone" not in SessionStore(first.session_key)
+    assert second["progress"] == 20
+
+
+def test_what_one_request_changed_inside_a_value_is_written_too():
+    first = stored(_auth_user_id=None, proofs=[{"at": 1}])
+    second = SessionStore(first.session_key)
+    second["proofs"][0]["at"] = 2
+    second.save()
+    assert SessionStore(first.session_key)["proofs"] == [{"at": 2}]
+
+
+def test_a_new_key_keeps_the_data_and_what_is_written_after_it():
+    first = stored(_auth_user_id=None, colour="blue")
+    again = SessionStore(first.session_key)
+    assert again["colour"] == "blue"
+    again.cycle_key()
+    again["shape"] = "round"
+    again.save()
+    assert dict(SessionStore(again.session_key).items()) == {"_auth_user_id": None, "colour": "blue", "shape": "round"}
