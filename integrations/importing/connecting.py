@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import chain, count
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from integrations.connections.granting import import_tokens
@@ -17,6 +19,8 @@ from integrations.providers.shape import BadVariable
 from secrets_vault.actor import Actor
 from secrets_vault.errors import BadInput
 from secrets_vault.models import Environment
+
+MOST_NAME = 110  # leaves room for a number
 
 
 def connect(
@@ -61,7 +65,17 @@ def _app(item: Item, environment: Environment, *, provider_key: str, label: str,
             return app
     secret = item.fields[CLIENT_SECRET]
     about = {"client_id": client_id, "client_secret": secret, "for_client": environment.client}
-    return make_app(label, provider_key, actor=actor, **about)  # type: ignore[arg-type]
+    try:
+        return make_app(_free_name(label), provider_key, actor=actor, **about)  # type: ignore[arg-type]
+    except ValidationError as refused:
+        raise BadInput(f"{label}: {' '.join(refused.messages)}") from None
+
+
+def _free_name(label: str) -> str:
+    """Return a name that no app has: every n8n calls its own alike, and names of apps are everybody's."""
+    taken = set(OAuthApp.objects.filter(name__startswith=label[:MOST_NAME]).values_list("name", flat=True))
+    numbered = (f"{label[:MOST_NAME]} {number}" for number in count(2))
+    return next(name for name in chain([label], numbered) if name not in taken)
 
 
 def _take_tokens(connection: Connection, item: Item, *, actor: Actor, now: datetime) -> None:

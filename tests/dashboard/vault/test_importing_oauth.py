@@ -9,9 +9,11 @@ import json
 import pytest
 
 from integrations.models import Connection, OAuthApp
+from integrations.oauth.app import make_app
 from secrets_vault import vault
 from secrets_vault.actor import COMMAND
 from secrets_vault.models import AuditEvent, StoredSecret
+from secrets_vault.secret import Secret
 from tests.integrations.importing import files
 
 pytestmark = pytest.mark.django_db
@@ -96,3 +98,19 @@ def test_another_item_cannot_be_made_a_connection(browser, read):
     read(files.N8N[0])
     answer = browser.post(PREVIEW, STORE | chosen("connection"))
     assert (answer.status_code, Connection.objects.exists()) == (422, False)
+
+
+def test_an_app_of_a_name_that_is_taken_gets_another_name(browser, read, ada):
+    """Names of apps are everybody's; "Google account" is what each n8n calls its own."""
+    make_app("HubSpot Acme", "hubspot", client_id="another", client_secret=Secret("s" * 40), actor=COMMAND)
+    read(HUBSPOT)
+    assert browser.post(PREVIEW, STORE).status_code == 302
+    assert sorted(OAuthApp.objects.values_list("name", flat=True)) == ["HubSpot Acme", "HubSpot Acme 2"]
+
+
+def test_a_client_id_that_nobody_can_keep_is_refused_in_words(browser, read):
+    row = copy.deepcopy(HUBSPOT)
+    row["data"]["clientId"] = "x" * 400
+    read(row)
+    answer = browser.post(PREVIEW, STORE)
+    assert (answer.status_code, Connection.objects.exists(), OAuthApp.objects.exists()) == (422, False, False)

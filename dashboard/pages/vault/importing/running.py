@@ -117,17 +117,43 @@ def say_stored(request: PageRequest, stored: int, left: int) -> None:
     messages.success(request, words)
 
 
-def begin(request: PageRequest, draft: Draft, data: dict[str, Any]) -> HttpResponse | None:
-    """Store what fits one batch at once, or begin a run. None where it was refused; the caller's form says why.
+def begin(request: PageRequest, draft: Draft, data: dict[str, Any]) -> HttpResponse:
+    """Store what fits one batch at once, or begin a run; of two who press at the same moment, one does.
 
     Raises VaultError, ValueError and KeyError with nothing stored.
     """
+    session: SessionStore = request.session  # type: ignore[assignment]
+    try:
+        with transaction.atomic():
+            session.read_again()
+            if not _is_still_there(request, draft):
+                return HttpResponseRedirect(reverse("dashboard:secret_import_run"))
+            draft.run = _store_first(request, draft, data)
+            session.save()
+    except BaseException:
+        session.read_again()
+        draft.run = None
+        draft.keep(request)
+        raise
+    if draft.run.done < draft.run.total:
+        return HttpResponseRedirect(reverse("dashboard:secret_import_run"))
+    return _finished(request, draft, draft.run)
+
+
+def _is_still_there(request: PageRequest, draft: Draft) -> bool:
+    """Tell whether what was read waits as this request found it: not stored, begun or read anew meanwhile."""
+    now_there = drafts.load(request)
+    return now_there is not None and now_there.run is None and now_there.read_at == draft.read_at
+
+
+def _store_first(request: PageRequest, draft: Draft, data: dict[str, Any]) -> Run:
     units = units_of(request, draft)
     left = sum(1 for choice in draft.choices.values() if choice.act == drafts.SKIP)
     made_on = data["made_on"].isoformat() if data["made_on"] else ""
-    draft.run = Run(made_on, data["set_label"], data["set_how"] != "new", len(units), left)
+    run = draft.run = Run(made_on, data["set_label"], data["set_how"] != "new", len(units), left)
     if len(units) > storing.A_BATCH:
         draft.keep(request)
-        return HttpResponseRedirect(reverse("dashboard:secret_import_run"))
-    draft.run.stored = store(units, request.user, about=about_of(request, draft.run))
-    return _finished(request, draft, draft.run)
+        return run
+    run.stored, run.done = store(units, request.user, about=about_of(request, run)), len(units)
+    drafts.throw_away(request)
+    return run
