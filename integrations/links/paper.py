@@ -8,20 +8,17 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from django.utils import translation
-from django.utils.translation import gettext
-
 from integrations.agency import Agency, agency
 from integrations.connections.credential import MAX_LENGTH
 from integrations.links import mending
 from integrations.links.handing import Given, NotTaken
 from integrations.links.mending import Field
 from integrations.links.naming import names_of
+from integrations.links.steps import Step, making_steps
 from integrations.links.views import account_of, scopes_in_words
 from integrations.links.words import words_in
 from integrations.models import ClientLink, Connection, LinkItem
 from integrations.providers.gone import shown_provider
-from secrets_vault.people.language import code_of
 from secrets_vault.secret import Secret
 
 if TYPE_CHECKING:
@@ -44,8 +41,7 @@ class ShownItem:
     fields: tuple[Field, ...] = ()
     account: str = ""
     scopes: tuple[str, ...] = ()
-    make_step: str = ""
-    make_language: str = ""
+    make_steps: tuple[Step, ...] = ()
     errors: tuple[str, ...] = ()
     asks_if_sure: bool = False
     made_today: bool = False
@@ -111,7 +107,6 @@ def _shown(
     state = "done" if item.done_at else "failed" if item.failed_at else "open"
     if not is_chosen:
         return ShownItem(number, item, provider, what, state, words=words)
-    step, step_language = _make_step(connection, provider, words, language)
     return ShownItem(
         number,
         item,
@@ -124,8 +119,7 @@ def _shown(
         fields=tuple(sorted(_fields(item, words, refused, typed), key=lambda entered: entered.is_optional)),
         account=account,
         scopes=tuple(scopes_in_words(connection, provider, language)) if item.takes == "consent" else (),
-        make_step=step,
-        make_language=step_language,
+        make_steps=making_steps(connection, provider, words, language) if item.takes == "credential" else (),
         errors=tuple(_sentences(refused, words)) if refused else (),
         asks_if_sure=bool(refused and refused.warned),
         made_today=bool(typed.get("made_today")),
@@ -134,18 +128,6 @@ def _shown(
 
 def _names(refused: NotTaken | None) -> dict[str, str]:
     return {name: str(value) for name, value in refused.details.items()} if refused else {}
-
-
-def _make_step(connection: Connection, provider: Provider, words: Mapping[str, str], language: str) -> tuple[str, str]:
-    """Return how the key is made, and in which language: a renewal has the provider's own words, English or German."""
-    if connection.kind == "basic":
-        return words["step_make_basic"], language
-    if connection.secret_id is None or not provider.rotation.steps or language not in ("en", "de"):
-        return words["step_make"], language
-    with translation.override(code_of(language)):
-        own = provider.rotation.steps[0]
-        said = gettext(own)
-    return said, language if said != own or language == "en" else "en"
 
 
 def _fields(
