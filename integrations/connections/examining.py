@@ -11,12 +11,13 @@ from integrations.status import Status
 from secrets_vault.doctor import Finding
 
 IN_USE = (Status.CONNECTED, Status.UNTESTED, Status.FAILING)
+HELD = {"secret": "the credential", "grant_secret": "the key", "beside_secret": "what goes beside the token"}
 
 
 def credentials_are_whole() -> Finding:
-    """Name connections whose credential, or whose key for tokens, was deleted from under them."""
+    """Name connections whose credential, key for tokens, or value beside a token was deleted from under them."""
     rows = Connection.objects.filter(status__in=IN_USE, client__archived_at=None)
-    bad = [*_without(rows, "secret", "the credential"), *_without(rows, "grant_secret", "the key")]
+    bad = [line for column, words in HELD.items() for line in _without(rows, column, words)]
     if not bad:
         return Finding("connections", True, f"{rows.count()} have what they send")
     todo = "Open each connection's page and give it its credential again, or bring it back under Vault."

@@ -78,8 +78,9 @@ def _callers(connections: list[Connection]) -> list[tuple[Connection, list[Calle
 
 def _uses_of(stored: StoredSecret) -> list[str]:
     """Name the connections that send it or sign with it, and the OAuth apps whose proof it is."""
-    slugs = [rows.values_list("slug", flat=True)[:5] for rows in (stored.connections, stored.granted_connections)]
-    return [*slugs[0], *slugs[1], *stored.oauth_apps.values_list("name", flat=True)[:5]]
+    using = (stored.connections, stored.granted_connections, stored.connections_beside)
+    slugs = [slug for rows in using for slug in rows.values_list("slug", flat=True)[:5]]
+    return [*slugs, *stored.oauth_apps.values_list("name", flat=True)[:5]]
 
 
 def _endpoints(stored: StoredSecret) -> list[tuple[WebhookEndpoint, str]]:

@@ -78,10 +78,11 @@ def test_a_connection_in_use_is_disconnected_only_by_its_typed_name(browser, use
     assert (connection.secret is not None) is is_left
 
 
-def test_a_private_key_that_signs_and_the_proof_of_an_app_are_not_deleted_from_under_them(browser, acme):
+@pytest.mark.parametrize("column", ["grant_secret", "beside_secret"])
+def test_a_private_key_that_signs_and_a_value_beside_a_token_are_not_deleted_from_under_them(browser, acme, column):
     signing = make_connection(acme, "acme-robot")
     key = signing.secret
-    Connection.objects.filter(pk=signing.pk).update(secret=None, grant_secret=key)
+    Connection.objects.filter(pk=signing.pk).update(**{"secret": None, column: key})
     page = browser.post(reverse("dashboard:secret_delete", args=[key.pk]), follow=True).content.decode()
     assert "is used by acme-robot" in page
     key.refresh_from_db()

@@ -6,6 +6,7 @@ import pytest
 
 from integrations.connections.examining import credentials_are_whole
 from integrations.connections.granting import connect_jwt
+from integrations.models import Connection
 from integrations.oauth.refresh import refresh
 from integrations.status import pause
 from secrets_vault import doctor, row_checks, vault
@@ -46,6 +47,18 @@ def test_one_whose_private_key_or_token_was_deleted_is_named(signing, column, wo
     assert found.todo
     pause(signing, actor=COMMAND, now=NOW)
     assert credentials_are_whole().ok, "nobody calls through it"
+
+
+def test_one_whose_value_beside_the_token_was_deleted_is_named(signing):
+    beside = vault.store(
+        actor=COMMAND, client=signing.client, environment=signing.environment, kind="key_value_set", label="beside",
+        fields={"developer_token": Secret("dev-0123456789")},
+    )  # fmt: skip
+    Connection.objects.filter(pk=signing.pk).update(beside_secret=beside)
+    assert credentials_are_whole().ok
+    vault.delete(beside, actor=COMMAND)
+    found = credentials_are_whole()
+    assert (found.ok, found.what) == (False, "what goes beside the token of acme-vendor was deleted")
 
 
 def test_a_private_key_that_does_not_open_is_named(signing):
