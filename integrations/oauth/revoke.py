@@ -16,7 +16,7 @@ from integrations.errors import IntegrationError
 from integrations.models import Connection
 from integrations.oauth import lease
 from integrations.oauth.errors import AppWrong, BadMinute, GrantDead, GrantRefused
-from integrations.oauth.keeping import REVOKE_SLOT, authorization_server, bound_host, revoking_slots
+from integrations.oauth.keeping import REVOKE_SLOT, app_slot, authorization_server, bound_host, revoking_slots
 from integrations.oauth.session import Send
 from integrations.providers.oauth_facts import OAuthFacts
 from integrations.providers.parts import TOKEN_KINDS
@@ -79,12 +79,15 @@ def revoke(
     )
 
 
-def _check_app(connection: Connection, facts: OAuthFacts) -> None:
-    """Raise PolicyRefused where the app's secret may not go as a revocation sends it."""
-    app = connection.oauth_app
-    for slot in revoking_slots(facts):
-        if app is not None and app.secret is not None:
-            vault.check_policy(app.secret, host=bound_host(facts.revoke_url), slot=slot)
+def _check_policies(connection: Connection, facts: OAuthFacts) -> None:
+    """Raise PolicyRefused where the tokens, or the app's secret, may not go as a revocation sends them."""
+    host, app = bound_host(facts.revoke_url), connection.oauth_app
+    if connection.secret is not None:
+        vault.check_policy(connection.secret, host=host, slot=REVOKE_SLOT)
+    if app is None or app.secret is None or facts.revokes_by_token:
+        return
+    for slot in revoking_slots(facts) or (app_slot(facts),):
+        vault.check_policy(app.secret, host=host, slot=slot)
 
 
 def give_back(
@@ -103,13 +106,11 @@ def give_back(
     """
     try:
         server = authorization_server(connection, send=send)
-        _check_app(connection, server.facts)
-    except (IntegrationError, VaultError) as error:  # the app, the secret or the provider's description is gone
+        if not server.facts.revoke_url:
+            return Revocation(False, "no_revoke_url")
+        _check_policies(connection, server.facts)
+    except (IntegrationError, VaultError) as error:  # app, secret or description is gone, or it names another host
         return Revocation(False, error.code)
-    if not server.facts.revoke_url:
-        return Revocation(False, "no_revoke_url")
-    if connection.secret is not None:
-        vault.check_policy(connection.secret, host=bound_host(server.facts.revoke_url), slot=REVOKE_SLOT)
     pairs = [(refresh_token, "refresh_token"), (access_token, "access_token")]
     is_bearer = server.facts.revokes_by_token
     dead_is_done = not (is_bearer and refresh_token is not None)

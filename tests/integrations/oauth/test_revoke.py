@@ -8,14 +8,15 @@ from urllib.parse import parse_qsl
 import pytest
 
 from integrations import connections, outbound
-from integrations.models import Connection
+from integrations.models import Connection, CustomProvider
 from integrations.oauth.held import read
 from integrations.oauth.keeping import app_policy, provider_of
-from integrations.oauth.revoke import revoke
+from integrations.oauth.revoke import give_back, revoke
 from secrets_vault import vault
 from secrets_vault.actor import SYSTEM, Actor
 from secrets_vault.errors import NoValue
 from secrets_vault.models import AuditEvent, SecretField
+from secrets_vault.secret import Secret
 from tests.factories import make_client
 from tests.integrations.oauth.world import NOW, connected, make_connection
 
@@ -132,6 +133,25 @@ def test_a_secret_bound_to_the_header_does_not_go_into_a_form(reachable, ada):
     bound = replace(app_policy(provider_of(connection)), slots=("header:authorization",))
     vault.bind_policy(app.secret, bound, actor=SYSTEM)
     outcome = revoke(read(connection.pk), now=NOW, send=refuse_to_send)
+    assert (outcome.done, outcome.code) == (False, "host_refused")
+
+
+def test_a_revocation_at_another_host_than_before_is_sent_nothing_and_disconnects_all_the_same(live, ada):
+    """Whoever edits a description does not get the grant, nor keep anybody from ending it."""
+    row = CustomProvider.objects.get()
+    row.facts["oauth"]["revoke_url"] = "https://elsewhere.example/revoke"
+    row.save()
+    outcome = connections.disconnect(live, actor=Actor.of(ada), now=NOW, send=refuse_to_send)
+    assert (outcome.done, outcome.code, live.status) == (False, "host_refused", "not_connected")
+
+
+def test_a_grant_that_is_given_back_unstored_takes_no_client_secret_to_another_host(live):
+    """A consent that ended badly: nothing is stored yet, and the app's secret is bound all the same."""
+    row = CustomProvider.objects.get()
+    row.facts["oauth"]["revoke_url"] = "https://elsewhere.example/revoke"
+    row.save()
+    live.secret = None
+    outcome = give_back(live, Secret("at-fresh"), None, now=NOW, send=refuse_to_send)
     assert (outcome.done, outcome.code) == (False, "host_refused")
 
 
