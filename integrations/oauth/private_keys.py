@@ -31,6 +31,9 @@ BACKDATED_S = 60
 FAR = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
 PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----", re.DOTALL)
 CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
+OF_SEC = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+# The others of RFC 8037 agree on keys and sign nothing.
+SIGNING_CURVES = ("Ed25519", "Ed448")
 HEADER_CLAIMS = ("kid",)
 
 
@@ -151,11 +154,25 @@ def _weakness(key: AnyKey, alg: str) -> str:
         return _("This RSA key has {bits} bits and is too short: make one of at least {least} at the provider.").format(
             bits=bits, least=MIN_RSA_BITS
         )
-    if isinstance(key, ECKey) and (curve := key.curve_name) != CURVES.get(alg, curve):
+    if isinstance(key, ECKey) and (curve := _curve_of(key)) not in (wanted := _curves_for(alg)):
         return _("{alg} wants a key on the curve {wanted}, and this one is on {curve}.").format(
-            alg=alg, wanted=CURVES[alg], curve=curve
+            alg="JWT" if alg == BY_KEY else alg, wanted=", ".join(wanted), curve=curve
+        )
+    if isinstance(key, OKPKey) and key.curve_name not in SIGNING_CURVES:
+        return _("{alg} wants a key of the kind {wanted}, and this one is of the kind {other}.").format(
+            alg="EdDSA", wanted=SIGNING_CURVES[0], other=key.curve_name
         )
     return ""
+
+
+def _curves_for(alg: str) -> tuple[str, ...]:
+    return (CURVES[alg],) if alg in CURVES else tuple(CURVES.values())
+
+
+def _curve_of(key: ECKey) -> str:
+    """Return the curve as JOSE names it; one that it has no name for, by its own."""
+    name = key.raw_value.curve.name
+    return OF_SEC.get(name, name)
 
 
 def _from_text(text: str, facts: AssertionFacts) -> OctKey:

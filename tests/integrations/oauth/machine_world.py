@@ -7,6 +7,8 @@ from email.utils import format_datetime
 from functools import cache
 from urllib.parse import parse_qs
 
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc import jws
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
@@ -27,6 +29,9 @@ CLAIMS = {"iss": "robot@vendor.example", "sub": "jo@acme.example"}
 @cache
 def pem(kind: str = "RSA", size: int | str = 2048) -> str:
     """Return a private key; one of each kind is enough for a whole run."""
+    if size == "brainpoolP256r1":  # JOSE has no name for it
+        made = ec.generate_private_key(ec.BrainpoolP256R1())
+        return made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     makers = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
     return makers[kind].generate_key(size).as_pem(private=True).decode()
 

@@ -245,6 +245,10 @@ def test_a_key_that_is_none_is_refused_in_plain_words_and_never_quoted(key, word
         ("EC", "P-256", "RS256", "RS256 wants a key of the kind RSA, and this one is of the kind EC"),
         ("RSA", 2048, "ES256", "ES256 wants a key of the kind EC, and this one is of the kind RSA"),
         ("EC", "P-384", "ES256", "wants a key on the curve P-256, and this one is on P-384"),
+        ("EC", "secp256k1", "key", "wants a key on the curve P-256, P-384, P-521, and this one is on secp256k1"),
+        ("EC", "brainpoolP256r1", "ES256", "wants a key on the curve P-256, and this one is on brainpoolP256r1"),
+        ("EC", "brainpoolP256r1", "key", "P-521, and this one is on brainpoolP256r1"),
+        ("OKP", "X25519", "key", "EdDSA wants a key of the kind Ed25519, and this one is of the kind X25519"),
     ],
 )
 def test_a_key_of_another_kind_or_too_short_is_refused(kind, size, alg, words):
