@@ -179,15 +179,16 @@ class ExchangedConnection(AgeFields, NewConnection):
 
     def __init__(self, *args: Any, user: User, kind: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        inputs = credential_inputs(self.provider.fields_of(kind))
+        self.wanted = self.provider.fields_of(kind)
+        inputs = credential_inputs(self.wanted)
         self.fields.update(inputs)
         self.fields["owner_name"].initial = user.name
         parts = [f"var_{variable.name}" for variable in self.asked]
         self.order_fields([*parts, *inputs, "made_on", "is_age_unknown", "owner_name", "where_used", "label"])
 
     def values(self) -> dict[str, Secret]:
-        """Return what was pasted. What may be left out and was is not among it."""
-        given = {name.removeprefix("value_"): text for name, text in self.cleaned_data.items() if name[:6] == "value_"}
+        """Return what was pasted of the key. What may be left out and was is not among it, nor what goes beside."""
+        given = {field.name: self.cleaned_data[f"value_{field.name}"] for field in self.wanted}
         return {name: Secret(text) for name, text in given.items() if text}
 
     def about(self) -> dict[str, Any]:

@@ -181,7 +181,7 @@ def credential(request: PageRequest, slug: str) -> HttpResponse:
     """Store a credential, or the next version of it, and try it at once."""
     connection = manageable_connection(request, slug)
     has_beside = bool(shown_provider(connection).fields_beside(connection.kind))
-    if has_beside and (connection.kind != Connection.Kind.JWT_BEARER or request.GET.get("what") == "beside"):
+    if has_beside and (not connection.keeps_a_key or request.GET.get("what") == "beside"):
         return beside_page(request, connection)
     if connection.kind == Connection.Kind.JWT_BEARER:
         return key_page(request, connection)

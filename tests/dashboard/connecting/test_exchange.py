@@ -123,3 +123,16 @@ def test_a_new_key_is_stored_and_tried_at_once(browser, weather, production, end
     connection.refresh_from_db()
     assert connection.grant_secret.versions.count() == 2
     assert connection.status == "connected"
+
+
+def test_where_a_second_value_goes_beside_its_token_each_has_a_form_of_its_own(browser, production, endpoint):
+    browser.post(NEW, described(**EXCHANGE, inject_more="X-Application-Key: {application_key}"))
+    browser.post(step(production, way="key_exchange"), TYPED | {"value_application_key": "app-CANARY-1"})
+    connection = Connection.objects.get()
+    page = f"/connections/{connection.slug}/credential/"
+    assert 'name="api_secret"' in browser.get(page).content.decode()
+    assert 'name="application_key"' in browser.get(f"{page}?what=beside").content.decode()
+    assert browser.post(page, {"api_key": "key-2", "api_secret": "sec-2"}).status_code == 302
+    connection.refresh_from_db()
+    assert connection.grant_secret.versions.count() == 2
+    assert connection.beside_secret.versions.count() == 1
