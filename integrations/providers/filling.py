@@ -53,18 +53,14 @@ def filled_oauth(oauth: OAuthFacts, values: Mapping[str, str]) -> OAuthFacts:
     return replace(
         oauth,
         **urls,
-        token_params=_filled_form(oauth.token_params, values),
+        token_params=filled_headers(oauth.token_params, values),
         authorize_params=filled_headers(oauth.authorize_params, values),
         refresh=replace(refresh, url=fill(refresh.url, values)),
         long_lived=replace(longer, url=fill(longer.url, values)),
         renewal=replace(renewal, url=fill(renewal.url, values)),
-        client_credentials=replace(own, url=fill(own.url, values), params=_filled_form(own.params, values)),
+        client_credentials=replace(own, url=fill(own.url, values), params=filled_headers(own.params, values)),
         assertion=replace(signed, url=fill(signed.url, values), audience=fill(signed.audience, values)),
     )
-
-
-def _filled_form(form: Mapping[str, str], values: Mapping[str, str]) -> Mapping[str, str]:
-    return MappingProxyType({name: fill(text, values, put=templates.fill_header) for name, text in form.items()})
 
 
 def filled_probe(probe: Probe, values: Mapping[str, str]) -> Probe:
@@ -101,6 +97,6 @@ def without_scopes(injections: Mapping[str, Injection], gone: set[str]) -> Mappi
 
 
 def filled_headers(headers: Mapping[str, str], values: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the headers, or parameters, whose variables are all known; the others are not sent."""
+    """Return the headers, parameters or fields of a form whose variables are all known; the others are not sent."""
     known = {name: text for name, text in headers.items() if set(templates.names(text)) <= set(values)}
     return MappingProxyType({name: fill(text, values, put=templates.fill_header) for name, text in known.items()})

@@ -149,6 +149,14 @@ def test_a_grants_address_takes_the_accounts_parts_and_leaves_the_claims_open() 
     assert dict(made.client_credentials.params) == {"account": "eu"}
 
 
+def test_a_field_of_the_token_request_is_left_out_where_its_optional_variable_is_not_given() -> None:
+    oauth = OAUTH | {"token_params": {"on_behalf": "{region}", "fixed": "1"}}
+    optional = REGION | {"is_optional": True}
+    shown = provider(oauth=oauth, injections={"oauth2": HEADER}, variables=[optional])
+    assert dict(shown.render({}).oauth.token_params) == {"fixed": "1"}
+    assert dict(shown.render({"region": "eu"}).oauth.token_params) == {"on_behalf": "eu", "fixed": "1"}
+
+
 REGIONAL = {"base_url": "https://{region}.acme.test/{region}", "allowed_hosts": ["{region}.acme.test"]}
 
 
