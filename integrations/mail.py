@@ -67,5 +67,6 @@ def _put_off(message: Message, *, code: str, now: datetime) -> None:
 
 def deliver(to: str, subject: str, body: str) -> None:
     """Send one plain-text mail now. Raises OSError or SMTPException; a failed STARTTLS does not send."""
-    mail = EmailMessage(subject=subject, body=body, from_email=settings.DEFAULT_FROM_EMAIL, to=[to])
+    one_line = " ".join(subject.split())  # whoever is named in it may have a name of several
+    mail = EmailMessage(subject=one_line, body=body, from_email=settings.DEFAULT_FROM_EMAIL, to=[to])
     mailers["default"].send_messages([mail])
