@@ -53,7 +53,10 @@ def _read_json(text: str, *, member: str = "") -> Found:
 def _load(text: str) -> Any:
     """Return the document, its numbers as they are written."""
     try:
-        return json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
+        document = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
+        if "\\u" in text:
+            json.dumps(document, ensure_ascii=False).encode()  # half a character, as in \ud800, is no text
+        return document
     except (ValueError, RecursionError) as broken:
         line = getattr(broken, "lineno", 0)
         words = _("The JSON breaks off at line {number}.").format(number=line) if line else _("The JSON is damaged.")

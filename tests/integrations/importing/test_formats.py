@@ -164,6 +164,8 @@ LOCKED_N8N = json.dumps([{"id": "1", "name": "x", "type": "stripeApi", "data": "
         (files.zipped(**{"[Content_Types]__xml": "x", "xl": "y"}), "Save it as CSV"),
         (files.zipped(other="x"), "neither"),
         (files.onepux()[:400], "damaged"),
+        ('{"a": "\\ud800", "b": "c"}', "damaged"),
+        ('[{"name": "n", "type": "t", "data": {"apiKey": "\\udfff"}}]', "damaged"),
         ('{"a": ', "breaks off at line 1"),
         ("[" * 200_000, "damaged"),
         (json.dumps({"a": 1})[:-1] + ', "b": ' + "[" * 40 + '"x"' + "]" * 40 + "}", "too deeply"),
