@@ -10,6 +10,7 @@ import secrets
 from datetime import datetime
 from typing import Any
 
+from integrations.errors import IntegrationError
 from integrations.models import Connection
 from integrations.oauth.answers import Grant
 from integrations.oauth.errors import AppWrong, CannotStart, GrantDead
@@ -18,6 +19,7 @@ from integrations.oauth.keeping import (
     authorization_server,
     bound_host,
     grant_url,
+    is_renewed,
     oauth_facts,
     provider_of,
 )
@@ -36,6 +38,14 @@ from secrets_vault.secret import Secret
 def is_machine(row: Connection) -> bool:
     """Tell whether the next token needs nobody's consent."""
     return row.kind in MACHINE_KINDS
+
+
+def may_be_spent(row: Connection) -> bool:
+    """Tell whether an answer that was lost may have cost the grant: only a refresh token is taken for a new one."""
+    try:
+        return not is_machine(row) and not is_renewed(row)
+    except IntegrationError:  # its description went meanwhile
+        return True
 
 
 def can_ask(row: Connection) -> bool:

@@ -40,7 +40,7 @@ from integrations.oauth.keeping import (
     token_policy,
 )
 from integrations.oauth.lease import Lease
-from integrations.oauth.machine import can_ask, is_machine
+from integrations.oauth.machine import can_ask, is_machine, may_be_spent
 from integrations.oauth.session import Send
 from integrations.providers.registry import ProviderNotFound
 from integrations.providers.shape import BadVariable
@@ -134,7 +134,7 @@ def _refuse_if_hopeless(row: Connection, *, now: datetime) -> None:
         raise NeedsReconnecting("a new consent is needed")
     if _lacks_app(row):
         raise NotUsableNow("oauth_app_broken", retry_after_s=60)
-    if leases.was_interrupted_twice(row) and not is_machine(row) and not leases.is_held(row, now=now):
+    if leases.was_interrupted_twice(row) and not leases.is_held(row, now=now) and may_be_spent(row):
         give_up(row, "refresh_interrupted", now=now)
         raise NeedsReconnecting("two refreshes were cut off; the refresh token may be spent")
     if row.refresh_due_at and leases.is_waiting(row, now=now):

@@ -251,6 +251,23 @@ def test_instagrams_token_is_renewed_with_itself_again_and_again(ada):
     assert access_token(connection, now=NOW + 50 * DAY, send=vendor).expose() == NEWER
 
 
+def test_a_renewal_cut_off_twice_is_simply_tried_again(ada):
+    """The token that asks is not spent by it: what was lost is the answer, and the token lives for weeks."""
+    connection, vendor = connection_to("instagram", ada), instagram()
+    finished(connection, ada, vendor, code="the-code")
+
+    def cut_off(*_, **__):
+        raise KeyboardInterrupt
+
+    for minutes in (0, 2, 4):
+        with pytest.raises(KeyboardInterrupt):
+            refresh(connection, now=NOW + 49 * DAY + timedelta(minutes=minutes), send=cut_off)
+    vendor.answers["/refresh_access_token"] = SWAPPED | {"access_token": NEWER}
+    refresh(connection, now=NOW + 49 * DAY + timedelta(minutes=6), send=vendor)
+    connection.refresh_from_db()
+    assert (held(connection), connection.status) == ({"access_token": NEWER}, Status.CONNECTED)
+
+
 def test_a_renewal_that_is_refused_for_good_asks_for_a_new_consent(ada):
     connection, vendor = connection_to("instagram", ada), instagram()
     finished(connection, ada, vendor, code="the-code")
