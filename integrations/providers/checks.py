@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from integrations.providers.oauth_facts import OAuthFacts
     from integrations.providers.shape import Provider
 
+TOKENS = frozenset(("token", "access_token", "refresh_token", "id_token"))
 OAUTH_URLS = ("authorize_url", "token_url", "revoke_url", "introspect_url", "jwks_url")
 
 
@@ -141,7 +142,11 @@ def _check_fields(provider: Provider, kind: str, injection: Injection) -> None:
 
 
 def _check_beside(kind: str, injection: Injection, names: set[str]) -> None:
-    """What goes beside a token has a place of its own: a token goes where it goes, whatever else is known."""
+    """What goes beside a token has a name and a place of its own: a token goes where it goes, whatever is known."""
+    if twin := names & TOKENS:
+        raise ValueError(
+            f"injections: {min(twin)} is the token of {kind} itself; what stands in more needs another name"
+        )
     first = injection.names() - frozenset().union(*(place.names() for place in injection.more))
     if stray := names & first:
         raise ValueError(f"injections: {kind} sends {min(stray)} in the place of its token; it needs one in more")

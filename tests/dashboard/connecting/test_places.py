@@ -65,6 +65,7 @@ def test_a_second_value_is_asked_for_when_connecting(browser_of, olive, acme):
         ({"inject_more": "X-App {app_key}"}, "Write each as in"),
         ({"inject_more": "header Host: {app_key}"}, "steers the call"),
         ({"inject_more": "header Authorization: {app_key}"}, "twice"),
+        ({"inject_more": "header X-App: {access_token}", "token_url": "https://id.odd.example/t"}, "another name"),
         ({"inject_in": "path", "inject_template": "a/{token}"}, "one segment"),
         ({"inject_in": "json", "inject_name": "a b"}, "not the name of a JSON field"),
         ({"inject_in": "basic", "inject_template": "no slot"}, "two halves"),
