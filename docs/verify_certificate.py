@@ -70,7 +70,7 @@ def is_signed(public: bytes, signature: bytes, content: bytes) -> bool:
     except ValueError:
         return False
     s = int.from_bytes(signature[32:], "little")
-    if len(signature) != 64 or s >= ORDER:
+    if len(signature) != 64 or s >= ORDER or times(8, key)[0] % P == 0:  # a key of so few points signs for anybody
         return False
     h = int.from_bytes(hashlib.sha512(signature[:32] + public + content).digest(), "little") % ORDER
     left, right = times(s, BASE), added(nonce, times(h, key))
@@ -83,10 +83,18 @@ def name_of(public: bytes) -> str:
     return "-".join(name[at : at + 4] for at in range(0, 16, 4))
 
 
+def without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object. Raises ValueError for a name that stands in it twice: another program may read the other."""
+    table = dict(pairs)
+    if len(table) != len(pairs):
+        raise ValueError("a name stands twice")
+    return table
+
+
 def read(path: str) -> tuple[dict[str, Any], bytes, bytes]:
     """Return the statement, the public key and the signature of a file. Raises ValueError, KeyError, TypeError."""
     with open(path, encoding="utf-8") as file:
-        table = json.load(file)
+        table = json.load(file, object_pairs_hook=without_twins)
     kind = next(kind for kind in KINDS if kind in table)
     statement = table[kind]
     if statement["type"] != KINDS[kind]:
@@ -99,7 +107,7 @@ def main(arguments: list[str]) -> int:
     """Check one file, say what was found, and return the exit status."""
     try:
         statement, public, signature = read(arguments[0])
-    except (IndexError, OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
+    except (IndexError, OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError):
         print("This is no certificate or evidence of Keylodge.", file=sys.stderr)
         return 2
     signed = json.dumps(statement, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()

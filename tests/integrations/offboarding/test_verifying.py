@@ -110,3 +110,30 @@ def test_the_script_agrees_with_the_library_on_every_signature():
         wrong = signature[:at] + bytes([signature[at] ^ 1 << number % 8]) + signature[at + 1 :]
         assert not is_signed(public, wrong, content)
         assert not is_signed(public, signature, content + b"x")
+
+
+def made_up(**said):
+    public = (1).to_bytes(32, "little")  # the neutral point: s = 0 signs every text with it
+    statement = {
+        "type": "keylodge/offboarding-certificate/1", "key": {"public": base64.b64encode(public).decode()}, **said,
+    }  # fmt: skip
+    return {"certificate": statement, "signature": base64.b64encode(public + bytes(32)).decode()}
+
+
+def test_a_key_that_signs_for_anybody_is_not_valid(tmp_path):
+    path = tmp_path / "made_up.json"
+    path.write_text(json.dumps(made_up(client="Acme")))
+    assert verdict(path)[0] == 1
+
+
+@pytest.mark.parametrize("twin", ['"certificate": {"client": "Other"}, ', '"signature": "", '])
+def test_a_name_that_stands_twice_is_no_certificate(file, twin):
+    path = file.with_name("twins.json")
+    path.write_text("{" + twin + file.read_text().lstrip()[1:])
+    assert (verdict(file)[0], verdict(path)) == (0, (2, ""))
+
+
+def test_brackets_without_end_are_no_certificate(tmp_path):
+    path = tmp_path / "deep.json"
+    path.write_text("[" * 100_000)
+    assert verdict(path) == (2, "")
