@@ -59,7 +59,9 @@ def test_what_is_far_off_or_long_past_is_not_on_today(ada, zendesk, today):
 
 def test_a_change_for_one_kind_does_not_hit_another(ada, acme):
     make_connection(acme, "acme-hubspot", provider="hubspot", kind="bearer")
-    assert not list(coming(ada, today=NOW.date()))
+    found = {hit.on for hit in coming(ada, today=NOW.date())}
+    assert date(2026, 12, 4) in found, "a change for every kind"
+    assert date(2027, 2, 16) not in found, "OAuth's addresses"
 
 
 def test_ticked_off_it_is_gone_for_that_connection_alone(browser_of, ada, acme, zendesk):
