@@ -26,6 +26,15 @@ NAMED = (
 )  # fmt: skip
 
 
+class DayInput(forms.DateInput):
+    """A field for a day. Browsers know one form of it, whatever the language of the page."""
+
+    input_type = "date"
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(attrs, format="%Y-%m-%d")
+
+
 class _Plain:
     """Labels without a colon; the first field with an error takes the focus."""
 

@@ -22,7 +22,7 @@ from django.views.decorators.http import require_POST
 
 from dashboard.audit_words import AREAS, actions_saying, prefixes_of, words_of
 from dashboard.csv import csv_response
-from dashboard.forms import ClientFilterForm
+from dashboard.forms import ClientFilterForm, DayInput
 from dashboard.pages.owner import owner_only
 from dashboard.paging import page_of
 from dashboard.render import PageRequest, actor_of, render_page
@@ -48,8 +48,8 @@ class AuditFilter(ClientFilterForm):
     area = forms.ChoiceField(
         required=False, label=gettext_lazy("Area"), choices=[("", gettext_lazy("Everything")), *AREAS.items()]
     )
-    since = forms.DateField(required=False, label=gettext_lazy("From"), widget=forms.DateInput(attrs={"type": "date"}))
-    until = forms.DateField(required=False, label=gettext_lazy("To"), widget=forms.DateInput(attrs={"type": "date"}))
+    since = forms.DateField(required=False, label=gettext_lazy("From"), widget=DayInput())
+    until = forms.DateField(required=False, label=gettext_lazy("To"), widget=DayInput())
 
 
 def trail(request: PageRequest) -> HttpResponse:

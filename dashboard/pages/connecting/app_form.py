@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from dashboard.forms import DayInput
 from dashboard.pages.connecting.key_parts import KEY_PARTS, KeyNames, name_inputs, named
 from dashboard.pages.vault.forms import SecretInput, SecretText
 from integrations.models import OAuthApp
@@ -76,7 +77,7 @@ class OAuthAppForm(KeyNames):
         help_text=gettext_lazy(
             "The day the provider made it, not today's. Left empty, its age is not known and it counts as due."
         ),
-        widget=forms.DateInput(attrs={"type": "date"}),
+        widget=DayInput(),
     )
     is_in_testing = forms.BooleanField(
         label=gettext_lazy("The app is in testing at the provider"),

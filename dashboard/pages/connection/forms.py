@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from dashboard.forms import PageForm
+from dashboard.forms import DayInput, PageForm
 from integrations.gateway.console import METHODS
 from integrations.gateway.target import is_refused
 from integrations.models import Connection, GatewayToken
@@ -135,7 +135,7 @@ class TokenForm(PageForm):
     ends_on = forms.DateField(
         label=gettext_lazy("Last day"),
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}),
+        widget=DayInput(),
         help_text=gettext_lazy("Empty: it works until it is revoked."),
     )
     ip_ranges = forms.CharField(
@@ -255,7 +255,7 @@ class CredentialForm(PageForm):
     made_on = forms.DateField(
         label=gettext_lazy("Made on"),
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}),
+        widget=DayInput(),
         help_text=gettext_lazy("The day the provider made it. Empty: not known."),
     )
 

@@ -11,6 +11,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from dashboard.forms import DayInput
 from dashboard.pages.connecting.grant_forms import KeyFields
 from dashboard.pages.connection.finding import back_to
 from dashboard.pages.connection.one import head_of
@@ -34,7 +35,7 @@ class KeyForm(KeyFields):
     made_on = forms.DateField(
         label=gettext_lazy("Made on"),
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}),
+        widget=DayInput(),
         help_text=gettext_lazy("The day the provider made it. Empty: not known."),
     )
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from dashboard.forms import PageForm
+from dashboard.forms import DayInput, PageForm
 from dashboard.pages.vault.forms import asked_for, value_field
 from secrets_vault.models import StoredSecret
 
@@ -21,13 +21,13 @@ class NewValueForm(PageForm):
     made_on = forms.DateField(
         label=gettext_lazy("Made on"),
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}),
+        widget=DayInput(),
         help_text=gettext_lazy("The day the provider made it."),
     )
     expires_at = forms.DateField(
         label=gettext_lazy("Expires on"),
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}),
+        widget=DayInput(),
         help_text=gettext_lazy("Empty: the provider names no end."),
     )
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from dashboard.forms import PageForm
+from dashboard.forms import DayInput, PageForm
 from integrations.errors import IntegrationError
 from integrations.providers.injection import OWN_FIELDS, CredentialField
 from integrations.providers.registry import get_provider
@@ -92,7 +92,7 @@ class AgeFields(PageForm):
         required=False,
         label=gettext_lazy("Made on"),
         help_text=gettext_lazy("The day the provider made it, not today's."),
-        widget=forms.DateInput(attrs={"type": "date"}),
+        widget=DayInput(),
     )
     is_age_unknown = forms.BooleanField(required=False, label=gettext_lazy("Not known"))
 
@@ -196,9 +196,7 @@ class SecretDetailsForm(PageForm):
         help_text=gettext_lazy("Workflows, servers, people."),
     )
     rotate_after_days = rule_field()
-    rotate_on = forms.DateField(
-        required=False, label=gettext_lazy("Or on a day"), widget=forms.DateInput(attrs={"type": "date"})
-    )
+    rotate_on = forms.DateField(required=False, label=gettext_lazy("Or on a day"), widget=DayInput())
 
     def __init__(self, *args: Any, stored: StoredSecret, **kwargs: Any) -> None:
         kwargs["initial"] = {name: getattr(stored, name) for name in self.base_fields}

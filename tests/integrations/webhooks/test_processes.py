@@ -200,7 +200,10 @@ def test_no_file_or_line_of_an_installation_holds_a_payload(live):
     assert post(live, body_of("evt_forged", note=canaries["refused"]), secret="another-secret") == 401
 
     net = Net(canaries)
-    files = [path for path in live.home.rglob("*") if path.is_file()]
-    assert files
-    found = [hit for path in files for hit in net.found_in(path.name, path.read_bytes())]
+    found, seen = [], 0
+    for path in live.home.rglob("*"):
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):  # the broker's messages go as they are read
+            found += net.found_in(path.name, path.read_bytes())
+            seen += 1
+    assert seen > 3
     assert found + net.found_in("the log", live.output) == []
