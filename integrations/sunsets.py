@@ -43,6 +43,11 @@ def hits(sunset: Sunset, kind: str) -> bool:
     return not sunset.kinds or kind in sunset.kinds
 
 
+def is_open(sunset: Sunset, row: Connection) -> bool:
+    """Tell whether a change is about this connection and nobody has settled it there."""
+    return hits(sunset, row.kind) and mark_of(sunset) not in row.sunsets_done
+
+
 def coming(user: User, *, today: date) -> Iterator[Hit]:
     """Yield the dated changes that hit a connection this person sees and nobody has settled. One query."""
     rows = Connection.objects.visible_to(user).filter(client__archived_at=None, is_demo=False).exclude(secret=None)

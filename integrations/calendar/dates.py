@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from integrations import rotation_days
 from integrations.models import CalendarFeed, ClientLink, Connection
 from integrations.providers.gone import shown_provider
+from integrations.sunsets import is_open
 from secrets_vault import rotation
 from secrets_vault.models import Client, StoredSecret
 
@@ -112,9 +113,9 @@ def _sunsets(clients: Any, *, now: datetime) -> Iterator[Dated]:
     rows = Connection.objects.filter(client__in=clients, is_sandbox=False, is_demo=False).select_related("client")
     for row in rows:
         for sunset in shown_provider(row).sunsets:
-            if sunset.on is None or sunset.on < (now - BACK).date():
+            if sunset.on is None or sunset.on < (now - BACK).date() or not is_open(sunset, row):
                 continue
-            title = _("{what} ends ({client}, {name})").format(what=sunset.what, client=row.client.name, name=row)
+            title = f"{row.client.name}, {row}: {_(sunset.what)}"
             path, source = f"/connections/{row.slug}/", sunset.source
             uid = f"sunset-{row.pk}-{sha256(sunset.what.encode()).hexdigest()[:12]}"
             yield Dated(uid, sunset.on, title, source, path, row.created_at)

@@ -95,6 +95,22 @@ def test_days_are_days_and_moments_are_in_the_readers_zone(ada, acme):
     assert str(of["rotation"]["summary"]) == "Rotate Stripe, live; key (Acme)"
 
 
+def test_a_vendors_change_stands_where_it_hits_until_it_is_settled(ada, acme):
+    url = make_feed(actor=SYSTEM, user=ada)
+
+    def changes():
+        events = read(url)[1].events
+        return [str(event["summary"]) for event in events if str(event["uid"]).startswith("sunset-")]
+
+    pipelines = [text for text in changes() if "Pipelines API v1" in text]
+    assert pipelines == ["Acme, acme-hubspot: Pipelines API v1: calls to it fail."]
+    assert any("OAuth v1 addresses" in text for text in changes())
+    Connection.objects.update(kind="api_key")
+    assert not any("OAuth v1 addresses" in text for text in changes())
+    Connection.objects.update(sunsets_done=["2026-12-04"])
+    assert not any("Pipelines API v1" in text for text in changes())
+
+
 def test_nothing_secret_and_nothing_of_the_sandbox_or_the_demo_is_in_it(db):
     olive = make_user("Olive", is_owner=True)
     fill(make_client("play", is_sandbox=True))
