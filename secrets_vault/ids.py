@@ -2,7 +2,7 @@
 
 import os
 import time
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 _MS = 1_000_000
@@ -20,3 +20,8 @@ def uuid7(at_ms: int | None = None) -> UUID:
 def id_at(moment: datetime) -> UUID:
     """Return the smallest UUIDv7 of a moment: the ids made since then are no less."""
     return UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)
+
+
+def moment_of(made: UUID) -> datetime:
+    """Return when a UUIDv7 was made, to the millisecond."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=made.int >> 80)

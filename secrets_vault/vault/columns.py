@@ -11,7 +11,10 @@ from secrets_vault.models import Client
 from secrets_vault.secret import Secret
 
 # Whole documents: no log line repeats one, and noting each would push the credentials out of the log's memory.
-DOCUMENTS = frozenset({"session", "webhookevent.head_sealed", "webhookevent.body_sealed", "handover.sealed"})
+OF_A_HELD_CALL = ("head_sealed", "body_sealed", "edited_head", "edited_body", "answer_head", "answer_body")
+DOCUMENTS = frozenset(
+    {"session", "webhookevent.head_sealed", "webhookevent.body_sealed", "handover.sealed", "storedanswer.sealed"}
+) | {f"heldcall.{column}" for column in OF_A_HELD_CALL}
 
 
 def seal_text(text: str | bytes | Secret, *, field: str, row_id: UUID, client: Client | None = None) -> bytes:
