@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
-import zlib
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
@@ -16,22 +14,31 @@ from django.utils.translation import gettext as _
 
 from integrations.errors import IntegrationError
 from integrations.models import Connection, GatewayToken
+from integrations.token_text import TokenText
+from integrations.web_origins import is_origin
 from secrets_vault import audit, generation, vault
 from secrets_vault.actor import Actor
 from secrets_vault.models import Client
 from secrets_vault.secret import Secret
 
 PREFIX = "klg_"
-RANDOM_LENGTH = 43  # characters of 62 kinds: 256 bits
-CHECKSUM_LENGTH = 6
-LENGTH = len(PREFIX) + RANDOM_LENGTH + CHECKSUM_LENGTH
-SHOWN = len(PREFIX) + 6
+TEXT = TokenText(PREFIX)
+LENGTH, SHOWN = TEXT.length, TEXT.shown
 ROLL_KEEPS = timedelta(days=1)
 
-_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_SHAPE = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{RANDOM_LENGTH + CHECKSUM_LENGTH}}}\Z")
 _METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,16}\Z")
-LIMITS = ("methods", "paths", "per_minute", "per_day", "min_gap_s", "expires_at", "ip_ranges", "max_uses")
+LIMITS = (
+    "methods",
+    "paths",
+    "per_minute",
+    "per_day",
+    "min_gap_s",
+    "expires_at",
+    "ip_ranges",
+    "max_uses",
+    "keep_failed",
+    "origins",
+)
 SHORTEST_GAP_S, LONGEST_GAP_S = 0.01, 86_400
 
 
@@ -52,7 +59,8 @@ def make(
 ) -> tuple[GatewayToken, Secret]:
     """Return a new token and its text, which is shown once and kept nowhere.
 
-    `limits`: methods, paths, per_minute, per_day, min_gap_s (seconds), expires_at, ip_ranges, max_uses.
+    `limits`: methods, paths, per_minute, per_day, min_gap_s (seconds), expires_at, ip_ranges, max_uses; and
+    keep_failed, whether calls that fail are kept and made later; origins, of web pages that may call with it.
     Raises BadTokenLimits and TokenNameTaken.
     """
     chosen = list(connections)
@@ -145,6 +153,22 @@ def revoke(token: GatewayToken, *, actor: Actor, now: datetime) -> None:
     token.refresh_from_db()
 
 
+def pause(token: GatewayToken, *, actor: Actor, now: datetime) -> None:
+    """Refuse every call with the token, from the next one on, until it goes on."""
+    with transaction.atomic():
+        if GatewayToken.objects.filter(pk=token.pk, paused_at=None, revoked_at=None).update(paused_at=now):
+            _record("token.paused", token, actor=actor, details={})
+    token.refresh_from_db()
+
+
+def resume(token: GatewayToken, *, actor: Actor) -> None:
+    """Let a paused token call again."""
+    with transaction.atomic():
+        if GatewayToken.objects.filter(pk=token.pk, paused_at__isnull=False).update(paused_at=None):
+            _record("token.resumed", token, actor=actor, details={})
+    token.refresh_from_db()
+
+
 def find(text: str, *, now: datetime | None = None) -> GatewayToken | None:
     """Return the live token that this text opens, or None: unknown, revoked, expired, or rolled away."""
     at = now or datetime.now(UTC)
@@ -158,22 +182,12 @@ def find(text: str, *, now: datetime | None = None) -> GatewayToken | None:
 
 def is_well_formed(text: str) -> bool:
     """Tell whether the text has a token's shape and checksum: a typing slip costs no look-up."""
-    return bool(_SHAPE.match(text)) and text[-CHECKSUM_LENGTH:] == _checksum(text[:-CHECKSUM_LENGTH])
+    return TEXT.is_well_formed(text)
 
 
 def new_text() -> str:
     """Return the text of a new gateway token."""
-    body = PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(RANDOM_LENGTH))
-    return body + _checksum(body)
-
-
-def _checksum(body: str) -> str:
-    """Return six characters of CRC-32, as leak scanners expect to verify offline."""
-    number, digits = zlib.crc32(body.encode("ascii")), ""
-    for _place in range(CHECKSUM_LENGTH):
-        number, digit = divmod(number, len(_ALPHABET))
-        digits = _ALPHABET[digit] + digits
-    return digits
+    return TEXT.new()
 
 
 def _hash(text: str) -> bytes:
@@ -214,6 +228,8 @@ def _check(client: Client, name: str, connections: list[Connection], limits: dic
     if not all(_is_path(path) for path in limits.get("paths") or ()):
         raise BadTokenLimits("paths: each starts with / or *, in ASCII without spaces")
     _check_ranges(limits.get("ip_ranges") or ())
+    if not all(is_origin(text) for text in limits.get("origins") or ()):
+        raise BadTokenLimits("origins: scheme and host alone, as in https://app.example.com")
 
 
 def _is_path(path: str) -> bool:

@@ -33,6 +33,17 @@ class Outcome(models.TextChoices):
     CANCELLED = "cancelled", gettext_lazy("Caller went away")
 
 
+class Source(models.TextChoices):
+    """Who saw a call: this gateway, or a tool that reported an error of its own. The latter is no traffic of ours."""
+
+    GATEWAY = "gateway", gettext_lazy("Seen by the gateway")
+    MAKE = "make", "Make"
+    ZAPIER = "zapier", "Zapier"
+    N8N = "n8n", "n8n"
+    SCRIPT = "script", gettext_lazy("A script")
+    OTHER = "other", gettext_lazy("Another tool")
+
+
 FAILED_OUTCOMES = tuple(o.value for o in Outcome if o not in (Outcome.OK, Outcome.RECOVERED, Outcome.CANCELLED))
 
 
@@ -40,7 +51,9 @@ class Call(models.Model):
     """One call through the gateway. `id` is also its request id.
 
     `jwt_issuer` and `jwt_subject` say whose JWT opened the gateway token, where one did; `agent` is the program that
-    the caller named itself (User-Agent), masked.
+    the caller named itself (User-Agent), masked; `upstream_ref` what the provider calls the call (its request id).
+    Of an error that a tool reported, `source` is the tool, and `reported` says where there it happened; such a row
+    never counts as traffic.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -76,6 +89,9 @@ class Call(models.Model):
     jwt_issuer = models.CharField(max_length=200, blank=True)
     jwt_subject = models.CharField(max_length=200, blank=True)
     agent = models.CharField(max_length=80, blank=True)
+    upstream_ref = models.CharField(max_length=120, blank=True)
+    source = models.CharField(max_length=12, choices=Source, default=Source.GATEWAY, db_default=Source.GATEWAY)
+    reported = models.JSONField(null=True)
 
     objects = VisibleManager("client_id")
 
@@ -84,7 +100,27 @@ class Call(models.Model):
         indexes = [
             models.Index(fields=["client_id", "-id"], name="call_client"),
             models.Index(fields=["connection_id", "-id"], name="call_connection"),
-            models.Index(fields=["-id"], condition=Q(outcome__in=FAILED_OUTCOMES), name="call_failed"),
+            models.Index(fields=["token_id", "-id"], condition=Q(token_id__isnull=False), name="call_token"),
+            # Of the few calls that did not simply go through, every fact that a list can be narrowed by: any mix of
+            # filters is answered from this index without a row being read (integrations/call_log/search).
+            models.Index(
+                fields=[
+                    "-id",
+                    "client_id",
+                    "connection_id",
+                    "token_id",
+                    "environment_id",
+                    "provider_key",
+                    "status",
+                    "outcome",
+                    "method",
+                ],
+                condition=~Q(outcome=Outcome.OK),
+                name="call_notable",
+            ),
+            models.Index(
+                fields=["-id", "client_id"], condition=~Q(request_head="", response_head=""), name="call_bodied"
+            ),
             models.Index(fields=["group_id", "-id"], condition=Q(group_id__isnull=False), name="call_group"),
         ]
 
@@ -135,7 +171,7 @@ class ClientHour(models.Model):
 
 
 class ErrorGroup(models.Model):
-    """Failed calls with the same cause on one connection."""
+    """Failed calls with the same cause on one connection. `mended_at` is when it was seen to work again, by itself."""
 
     class State(models.TextChoices):
         OPEN = "open", gettext_lazy("Open")
@@ -147,8 +183,9 @@ class ErrorGroup(models.Model):
     key_hash = models.BinaryField(max_length=32, unique=True)
     client_id = models.UUIDField()
     environment_id = models.UUIDField(null=True)
-    connection_id = models.UUIDField()
-    provider_key = models.CharField(max_length=80)
+    connection_id = models.UUIDField(null=True)  # a tool may report an error of no connection of ours
+    source = models.CharField(max_length=12, choices=Source, default=Source.GATEWAY, db_default=Source.GATEWAY)
+    provider_key = models.CharField(max_length=80, blank=True)
     status = models.PositiveSmallIntegerField(null=True)
     code = models.CharField(max_length=60)
     title = models.CharField(max_length=200)
@@ -164,6 +201,7 @@ class ErrorGroup(models.Model):
     state = models.CharField(max_length=16, choices=State, default=State.OPEN)
     snoozed_until = models.DateTimeField(null=True)
     state_changed_at = models.DateTimeField(null=True)
+    mended_at = models.DateTimeField(null=True)
 
     objects = VisibleManager("client_id")
 
@@ -180,10 +218,11 @@ class ErrorGroup(models.Model):
 
 
 class LimitReading(models.Model):
-    """The newest reading of one quota of a connection, from an answer's headers or our own count."""
+    """The newest reading of one quota of a connection, from an answer's headers, a usage endpoint or our own count."""
 
     class Source(models.TextChoices):
         HEADERS = "headers", gettext_lazy("Told by the provider")
+        USAGE = "usage", gettext_lazy("Read from the provider's usage endpoint")
         DOCUMENTED = "documented", gettext_lazy("Documented limit, our own count")
 
     connection_id = models.UUIDField()

@@ -163,6 +163,9 @@ class Connection(models.Model):
 
     sunsets_done = models.JSONField(default=list)
     slow_down_percent = models.PositiveSmallIntegerField(default=80)
+    spend_stopped_until = models.DateTimeField(
+        null=True, blank=True
+    )  # a budget's hard stop; integrations/usage/budgets.py
     is_sandbox = models.BooleanField(default=False)
     is_demo = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -62,6 +62,7 @@ class OffboardingItem(models.Model):
 
     class Kind(models.TextChoices):
         TOKEN = "token", gettext_lazy("Gateway token")
+        API_TOKEN = "api_token", gettext_lazy("Token that reports errors")
         ENDPOINT = "endpoint", gettext_lazy("Webhook endpoint")
         LINK = "link", gettext_lazy("Link for the client")
         ISSUER = "issuer", gettext_lazy("Trusted issuer of JWTs")

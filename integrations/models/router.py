@@ -7,7 +7,12 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 
-CALL_MODELS = frozenset({"call", "callhour", "clienthour", "errorgroup", "limitreading", "tokenwindow"})
+CALL_MODELS = frozenset(
+    {
+        *("apireceipt", "call", "errorgroup", "limitreading", "sharedstate", "storedanswer", "tokenwindow"),
+        *("callminute", "callhour", "callday", "clienthour", "pathhour", "spendday"),
+    }
+)
 
 
 def calls_alias() -> str:

@@ -29,12 +29,15 @@ class GatewayToken(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     ip_ranges = models.JSONField(default=list)
     max_uses = models.PositiveIntegerField(null=True, blank=True)
+    keep_failed = models.BooleanField(default=False)
+    origins = models.JSONField(default=list)  # of web pages that may call with it from a browser; `gateway/cors.py`
     use_count = models.PositiveBigIntegerField(default=0)
     last_used_at = models.DateTimeField(null=True, blank=True)
     last_used_ip = models.CharField(max_length=45, blank=True)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    paused_at = models.DateTimeField(null=True, blank=True)
 
     objects = VisibleManager("client")
 

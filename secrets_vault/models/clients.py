@@ -24,6 +24,8 @@ class Client(models.Model):
     time_zone = models.CharField(max_length=64, default="UTC")
     rotate_after_days = models.PositiveSmallIntegerField(null=True, blank=True, validators=ROTATION_DAYS)
     keep_webhooks_days = models.PositiveSmallIntegerField(null=True, blank=True)
+    keep_calls_days = models.PositiveSmallIntegerField(null=True, blank=True)
+    keep_bodies_days = models.PositiveSmallIntegerField(null=True, blank=True)
     snoozed_until = models.DateField(null=True, blank=True)
     snooze_reason = models.CharField(max_length=200, blank=True)
     is_sandbox = models.BooleanField(default=False)
