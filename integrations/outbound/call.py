@@ -7,17 +7,12 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from aiohttp import ClientError
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.http_parser import RawResponseMessage
-from aiohttp.streams import StreamReader
-
 from integrations.outbound.dial import Dialler
-from integrations.outbound.errors import InvalidAnswer, OutboundError, Unreachable, UpstreamTimeout
-from integrations.outbound.head import MAX_HEADER_LINE, MAX_HEADERS, checked_answer, written_head
+from integrations.outbound.errors import OutboundError, Unreachable, UpstreamTimeout
+from integrations.outbound.head import AnswerHead, written_head
 from integrations.outbound.origin import Origin
 from integrations.outbound.pool import Pool, PoolKey
+from integrations.outbound.wire import Wire
 
 # A body may take longer than the deadline only while it moves at this pace: an upload or download of
 # any size passes, a drip does not.
@@ -96,7 +91,7 @@ class Caller:
         wire, opened_at = await self._dial(origin, deadline=deadline, allowed=allowed), time.monotonic()
         return await _Exchange(self._pool, key, wire, opened_at, deadline).run(method, head, body)
 
-    async def _dial(self, origin: Origin, *, deadline: Deadline, allowed: frozenset[str]) -> ResponseHandler:
+    async def _dial(self, origin: Origin, *, deadline: Deadline, allowed: frozenset[str]) -> Wire:
         try:
             async with asyncio.timeout_at(deadline.at):
                 return await self._dialler.open(origin, allowed=allowed)
@@ -120,68 +115,30 @@ def _framing(body: Body) -> Headers:
 class _Exchange:
     """One request and answer on one connection."""
 
-    def __init__(self, pool: Pool, key: PoolKey, wire: ResponseHandler, opened_at: float, deadline: Deadline) -> None:
+    __slots__ = ("deadline", "key", "opened_at", "pool", "pump", "wire")
+
+    def __init__(self, pool: Pool, key: PoolKey, wire: Wire, opened_at: float, deadline: Deadline) -> None:
         self.pool, self.key, self.wire, self.opened_at = pool, key, wire, opened_at
         self.deadline = deadline
         self.pump: asyncio.Task[None] | None = None
 
     async def run(self, method: bytes, head: bytes, body: Body) -> Answering:
         """Write, and return the answer once its head is checked. Whatever fails closes the connection."""
+        wire = self.wire
         try:
-            self.wire.set_response_params(
-                skip_payload=method == b"HEAD",
-                read_until_eof=True,
-                auto_decompress=False,
-                max_line_size=MAX_HEADER_LINE,
-                max_field_size=MAX_HEADER_LINE,
-                max_headers=MAX_HEADERS,
-            )
-            async with asyncio.timeout_at(self.deadline.at) as scope:
-                message, payload = await self._sent_and_read(head, body, scope)
-            return Answering(message, payload, self)
-        except TimeoutError as error:
-            self.drop()
-            raise UpstreamTimeout("no answer by the deadline", was_sent=True) from error
-        except HttpProcessingError as error:
-            self.drop()
-            raise InvalidAnswer("the answer is not HTTP", was_sent=True) from error
-        except (ClientError, OSError) as error:
-            self.drop()
-            raise Unreachable("the connection broke before an answer", was_sent=True) from error
+            wire.begin(is_head_only=method == b"HEAD")
+            if isinstance(body, Upload):
+                wire.write(head)
+                self.pump = asyncio.create_task(self._pumped(body))
+                self.pump.add_done_callback(self._pump_ended)
+            else:
+                wire.write(head + body if body else head)
+            return Answering(await wire.head(self.deadline), self)
         except BaseException:
             self.drop()
             raise
 
-    async def _sent_and_read(
-        self, head: bytes, body: Body, scope: asyncio.Timeout
-    ) -> tuple[RawResponseMessage, StreamReader]:
-        transport = self.wire.transport
-        if transport is None:
-            raise Unreachable("the connection was closed", was_sent=True)
-        if isinstance(body, Upload):
-            transport.write(head)
-            self.pump = asyncio.create_task(self._pumped(body, scope))
-        else:
-            transport.write(head + body if body else head)
-        while True:
-            message, payload = await self._next_head()
-            if not 100 <= message.code < 200 or message.code == 101:
-                checked_answer(message)
-                return message, payload
-
-    async def _next_head(self) -> tuple[RawResponseMessage, StreamReader]:
-        if self.pump is None or self.pump.done():
-            return await self.wire.read()
-        reading = asyncio.ensure_future(self.wire.read())
-        try:
-            await asyncio.wait({self.pump, reading}, return_when=asyncio.FIRST_COMPLETED)
-            if self.pump.done():
-                self.pump.result()
-            return await reading
-        finally:
-            reading.cancel()
-
-    async def _pumped(self, body: Upload, scope: asyncio.Timeout) -> None:
+    async def _pumped(self, body: Upload) -> None:
         """Send the chunks as they come. An upstream that stops reading may still answer, so that is no error."""
         sent = 0
         async for chunk in body.chunks:
@@ -191,30 +148,29 @@ class _Exchange:
             if not await self._written(chunk if body.length is not None else b"%x\r\n%b\r\n" % (len(chunk), chunk)):
                 return
             self.deadline.moved(len(chunk))
-            if not scope.expired() and scope.when() is not None:
-                scope.reschedule(self.deadline.at)
         if body.length is None:
             await self._written(b"0\r\n\r\n")
         elif sent != body.length:
-            self.wire.force_close()
+            self.wire.abort()
+
+    def _pump_ended(self, pump: asyncio.Task[None]) -> None:
+        """Tell whoever waits for the answer that the caller's body broke off."""
+        if not pump.cancelled() and (error := pump.exception()) is not None:
+            self.wire.fail(error)
 
     async def _written(self, data: bytes) -> bool:
-        transport = self.wire.transport
-        if transport is None:
-            return False
-        transport.write(data)
         try:
-            await self.wire._drain_helper()
-        except (ClientError, OSError):
-            self.wire.force_close()
+            self.wire.write(data)
+        except Unreachable:
             return False
-        return True
+        return await self.wire.drain()
 
     def finish(self) -> None:
         """Give the connection back after the whole answer was read."""
         if self.pump is not None and not self.pump.done():
             self.drop()
         else:
+            self.wire.rest()
             self.pool.put(self.key, self.wire, opened_at=self.opened_at)
 
     def drop(self) -> None:
@@ -227,10 +183,11 @@ class _Exchange:
 class Answering:
     """An answer whose body has yet to come. Read `chunks()` to the end, or call `close()`."""
 
-    def __init__(self, message: RawResponseMessage, payload: StreamReader, exchange: _Exchange) -> None:
-        self.status = message.code
-        self.headers: list[tuple[bytes, bytes]] = list(message.raw_headers)
-        self._payload = payload
+    __slots__ = ("_exchange", "_wire", "headers", "status")
+
+    def __init__(self, head: AnswerHead, exchange: _Exchange) -> None:
+        self.status, self.headers = head.status, head.headers
+        self._wire = exchange.wire
         self._exchange: _Exchange | None = exchange
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -241,9 +198,9 @@ class Answering:
         exchange = self._exchange
         if exchange is None:
             return
-        deadline = exchange.deadline
+        deadline, wire = exchange.deadline, exchange.wire
         try:
-            while data := await self._next_chunk(deadline):
+            while data := wire.take() or await wire.more(deadline):
                 deadline.moved(len(data))
                 handed_over_at = time.monotonic()
                 yield data
@@ -256,18 +213,7 @@ class Answering:
     @property
     def is_over(self) -> bool:
         """Tell whether the whole body has come and was read."""
-        return self._payload.at_eof()
-
-    async def _next_chunk(self, deadline: Deadline) -> bytes:
-        try:
-            if (ready := self._payload.read_nowait()) or self._payload.at_eof():  # no clock for what is there
-                return ready
-            async with asyncio.timeout_at(deadline.at):
-                return await self._payload.readany()
-        except TimeoutError as error:
-            raise UpstreamTimeout("the body did not end by the deadline", was_sent=True) from error
-        except (ClientError, OSError, HttpProcessingError) as error:
-            raise InvalidAnswer("the body was cut short", was_sent=True) from error
+        return self._wire.is_over and not self._wire.holds_body
 
     async def read(self, max_bytes: int, error: type[OutboundError]) -> bytes:
         """Return the whole body; raises `error` above `max_bytes`."""

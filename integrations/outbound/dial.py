@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import aiohappyeyeballs
-from aiohttp.client_proto import ResponseHandler
 from django.conf import settings
 
 from integrations.outbound.addresses import is_public
 from integrations.outbound.errors import HostRefused, OutboundError, Unreachable
 from integrations.outbound.origin import Origin
+from integrations.outbound.wire import Wire
 from secrets_vault.models import InstallationSetting
 
 ALLOWED_HOSTS_SETTING = "outbound.allowed_hosts"
@@ -59,7 +59,7 @@ class Dialler:
         self._resolver = resolver
         self._tls = tls
 
-    async def open(self, origin: Origin, *, allowed: frozenset[str]) -> ResponseHandler:
+    async def open(self, origin: Origin, *, allowed: frozenset[str]) -> Wire:
         """Return an open connection to a vetted address; raises HostRefused or Unreachable."""
         try:
             async with asyncio.timeout(CONNECT_S):
@@ -84,7 +84,7 @@ class Dialler:
             raise HostRefused("the host has an address that is not public")
         return found
 
-    async def _connect(self, origin: Origin, addresses: list[AddressInfo]) -> ResponseHandler:
+    async def _connect(self, origin: Origin, addresses: list[AddressInfo]) -> Wire:
         loop = asyncio.get_running_loop()
         sock: socket.socket | None = None
         try:
@@ -92,7 +92,7 @@ class Dialler:
             tls = self._tls() if origin.scheme == "https" else None
             name = origin.host if tls else None
             _, wire = await loop.create_connection(
-                functools.partial(ResponseHandler, loop), sock=sock, ssl=tls, server_hostname=name
+                functools.partial(Wire, loop), sock=sock, ssl=tls, server_hostname=name
             )
         except ssl.SSLCertVerificationError as error:
             raise self._failed(sock, "the certificate is not valid for this host") from error

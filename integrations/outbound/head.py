@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from aiohttp.http_parser import RawResponseMessage
-
 from integrations.outbound.errors import BadRequest, InvalidAnswer
 from integrations.outbound.origin import Origin, checked_target
 
@@ -32,23 +30,38 @@ def written_head(method: bytes, origin: Origin, *, target: bytes, headers: Heade
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
-def checked_answer(message: RawResponseMessage) -> None:
-    """Raise InvalidAnswer for a head whose meaning two readers could see differently.
+class AnswerHead:
+    """Status and headers of an answer, as they came."""
 
-    Length and chunking together, or two lengths, are how one answer is smuggled into another
-    (RFC 9112 section 6.3); the parser alone accepts some of them.
-    """
-    lengths, is_chunked, head_bytes = set(), False, 0
-    for raw_name, value in message.raw_headers:
-        head_bytes += len(raw_name) + len(value)
-        name = raw_name.lower()
-        if name == b"content-length":
-            lengths.add(value)
-        elif name == b"transfer-encoding":
-            is_chunked = True
-        if _BAD_IN_VALUE.search(value):
-            raise InvalidAnswer("a header of the answer holds a control character", was_sent=True)
-    if not 200 <= message.code < 600:
-        raise InvalidAnswer("the status is not one that ends a call", was_sent=True)
-    if (lengths and is_chunked) or len(lengths) > 1 or head_bytes > MAX_HEAD_BYTES:
-        raise InvalidAnswer("the head of the answer is too large or contradicts itself", was_sent=True)
+    __slots__ = ("headers", "is_chunked", "keeps_alive", "lengths", "status")
+
+    def __init__(self, status: int, headers: list[tuple[bytes, bytes]], *, keeps_alive: bool) -> None:
+        self.status, self.headers, self.keeps_alive = status, headers, keeps_alive
+        self.lengths: set[bytes] = set()
+        self.is_chunked = False
+
+    @property
+    def ends_with_connection(self) -> bool:
+        """Tell whether nothing but the end of the connection ends the body (RFC 9112 section 6.3)."""
+        return not self.lengths and not self.is_chunked
+
+    def check(self) -> None:
+        """Raise InvalidAnswer for a head whose meaning two readers could see differently.
+
+        Length and chunking together, or two lengths, are how one answer is smuggled into another
+        (RFC 9112 section 6.3); the parser alone accepts some of them.
+        """
+        head_bytes = 0
+        for raw_name, value in self.headers:
+            head_bytes += len(raw_name) + len(value)
+            if len(value) > MAX_HEADER_LINE or _BAD_IN_VALUE.search(value):
+                raise InvalidAnswer("a header of the answer holds what HTTP does not allow", was_sent=True)
+            name = raw_name.lower()
+            if name == b"content-length":
+                self.lengths.add(value)
+            elif name == b"transfer-encoding":
+                self.is_chunked = True
+        if not 200 <= self.status < 600:
+            raise InvalidAnswer("the status is not one that ends a call", was_sent=True)
+        if (self.lengths and self.is_chunked) or len(self.lengths) > 1 or head_bytes > MAX_HEAD_BYTES:
+            raise InvalidAnswer("the head of the answer is too large or contradicts itself", was_sent=True)

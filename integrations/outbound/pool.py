@@ -6,16 +6,15 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from aiohttp.client_proto import ResponseHandler
-
 from integrations.outbound.origin import Origin
+from integrations.outbound.wire import Wire
 
 IDLE_S = 15.0
 # An upstream may close an idle connection while our request is under way, and then nobody knows
 # whether it arrived. What may not be repeated takes only a connection used a moment ago.
 IDLE_UNREPEATABLE_S = 2.0
 MAX_AGE_S = 300.0
-MAX_IDLE_PER_KEY = 32
+MAX_IDLE_PER_KEY = 128
 
 PoolKey = tuple[str, Origin, bool]
 
@@ -24,11 +23,11 @@ class Pool:
     """Idle connections by (partition, origin, may be private). `partition` names whose they are."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._idle: dict[PoolKey, deque[tuple[ResponseHandler, float, float]]] = {}
+        self._idle: dict[PoolKey, deque[tuple[Wire, float, float]]] = {}
         self._clock = clock
         self._swept_at = clock()
 
-    def take(self, key: PoolKey, *, is_repeatable: bool) -> tuple[ResponseHandler, float] | None:
+    def take(self, key: PoolKey, *, is_repeatable: bool) -> tuple[Wire, float] | None:
         """Return a usable connection and when it was opened, newest first, or None."""
         kept = self._idle.get(key)
         now = self._clock()
@@ -36,15 +35,15 @@ class Pool:
         while kept:
             wire, opened_at, idle_since = kept.pop()
             is_fresh = now - opened_at < MAX_AGE_S and now - idle_since < max_idle_s
-            if is_fresh and wire.is_connected() and not wire.should_close:
+            if is_fresh and wire.is_usable:
                 return wire, opened_at
             wire.close()
         self._idle.pop(key, None)
         return None
 
-    def put(self, key: PoolKey, wire: ResponseHandler, *, opened_at: float) -> None:
+    def put(self, key: PoolKey, wire: Wire, *, opened_at: float) -> None:
         """Keep a connection whose answer was read to its end; close it if it cannot be used again."""
-        if wire.should_close or not wire.is_connected():
+        if not wire.is_usable:
             wire.close()
             return
         self._sweep()
