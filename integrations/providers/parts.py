@@ -187,40 +187,6 @@ class KeyFormat:
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
-    """A documented quota. `per` says in words whose quota it is."""
-
-    bucket: str
-    limit: int
-    window_s: int
-    per: str
-    kinds: tuple[str, ...] = ()
-    environment: str = ""
-    note: str = ""
-
-    def __post_init__(self) -> None:
-        if self.limit < 1 or self.window_s < 1:
-            raise ValueError("limit: limit and window_s must be above 0")
-        one_of("environment", self.environment, ("", "live", "test"))
-
-
-@dataclass(frozen=True, slots=True)
-class LimitSignal:
-    """A limit said with another status than 429: the status, and words one of which is in the body.
-
-    `false_at` names a field that must be false beside it, where the status is that of a success.
-    """
-
-    status: int
-    any_of: tuple[str, ...]
-    false_at: str = ""
-
-    def __post_init__(self) -> None:
-        if self.status < 400 and not self.false_at:
-            raise ValueError("false_at: is missing; an answer that succeeded may hold the same words")
-
-
-@dataclass(frozen=True, slots=True)
 class Idempotency:
     """The header with which the provider answers a repeated call with the first call's outcome."""
 

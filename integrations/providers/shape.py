@@ -27,6 +27,7 @@ from integrations.providers.filling import (
     without_scopes,
 )
 from integrations.providers.injection import OWN_FIELDS, OWN_WORDS, CredentialField, Injection, fields_beside
+from integrations.providers.limit_facts import Limit, LimitSignal
 from integrations.providers.narrowing import without_oauth
 from integrations.providers.oauth_facts import OAuthFacts
 from integrations.providers.parts import (
@@ -36,8 +37,6 @@ from integrations.providers.parts import (
     Idempotency,
     Identity,
     KeyFormat,
-    Limit,
-    LimitSignal,
     NotYet,
     Probe,
     Rotation,
@@ -47,6 +46,7 @@ from integrations.providers.parts import (
 )
 from integrations.providers.reach import Reach, check_scope_paths
 from integrations.providers.reading import read
+from integrations.providers.usage_facts import Batch, Metering, UsageEndpoint
 from integrations.providers.versions import Versions, with_version
 
 KEY = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*")
@@ -97,6 +97,12 @@ class Provider:
     rate_limit_dialect: str = "generic"
     limit_signals: tuple[LimitSignal, ...] = ()
     never_repeat: tuple[str, ...] = ()
+    wait_at: tuple[
+        str, ...
+    ] = ()  # where the JSON body of a limited answer says how long to wait: error.details.*.retryDelay
+    metering: tuple[Metering, ...] = ()
+    usage: UsageEndpoint | None = None
+    batch: tuple[Batch, ...] = ()
     idempotency: Idempotency | None = None
     retries_500: bool = False
     sunsets: tuple[Sunset, ...] = ()
@@ -112,6 +118,7 @@ class Provider:
     sources: tuple[str, ...] = ()
     not_yet: tuple[NotYet, ...] = ()
     errors_like: str = ""
+    is_openai_shaped: bool = False  # OpenAI's own libraries speak to it, with the base URL and the key changed
     is_custom: bool = False
 
     def __post_init__(self) -> None:

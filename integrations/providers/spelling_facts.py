@@ -93,7 +93,7 @@ class Swap:
     @property
     def secret_slots(self) -> tuple[str, ...]:
         """Return where the client secret goes, as a policy names it; nothing where it does not."""
-        return (f"{_place(self.method)}:client_secret",) if "client_secret" in self.app else ()
+        return (f"{_place(self.method)}:client_secret",) if self.url and "client_secret" in self.app else ()
 
 
 def _place(method: str) -> str:
