@@ -8,7 +8,11 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One quota of a connection at one moment. What the provider did not say is None."""
+    """One quota of a connection at one moment. What the provider did not say is None.
+
+    `unit` is what it counts: calls, or something of which a call takes more or less than one (tokens, points).
+    `family` is set where the provider names the bucket itself: of one family, a call counts in one bucket only.
+    """
 
     bucket: str
     limit: int | None = None
@@ -16,3 +20,5 @@ class Reading:
     window_s: int | None = None
     resets_at: datetime | None = None
     source: str = "headers"
+    unit: str = "calls"
+    family: str = ""

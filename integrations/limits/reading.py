@@ -12,7 +12,7 @@ from pathlib import Path
 
 from integrations.limits import ietf, units
 from integrations.limits.quota import Reading
-from integrations.providers.parts import Limit
+from integrations.providers.limit_facts import Limit
 from integrations.providers.shape import Provider
 
 Headers = Mapping[str, str] | Iterable[tuple[bytes, bytes]]
@@ -25,7 +25,10 @@ PAIR = re.compile(r"(\w+)\s*=\s*(\d+)", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Which headers say what about one bucket. `form` names values that hold several numbers at once."""
+    """Which headers say what about one bucket. `form` names values that hold several numbers at once.
+
+    `unit` is what the numbers count, where that is not calls: tokens, points, percent, calls at the same time.
+    """
 
     bucket: str
     limit: str = ""
@@ -40,6 +43,7 @@ class Row:
     value: str = ""
     form: str = ""
     is_rolling: bool = False
+    unit: str = "calls"
 
 
 def read_limits(headers: Headers, *, status: int, now: datetime, provider: Provider) -> list[Reading]:
@@ -127,7 +131,10 @@ def _read_row(row: Row, headers: Mapping[str, str], *, now: datetime) -> Iterato
     if remaining is None and limit is None:
         return
     window_s = _window_s(row, headers)
-    yield Reading(_bucket(row, headers), limit, remaining, window_s, _resets_at(row, headers, window_s, now=now))
+    resets_at = _resets_at(row, headers, window_s, now=now)
+    bucket = _bucket(row, headers)
+    family = row.bucket if bucket != row.bucket else ""
+    yield Reading(bucket, limit, remaining, window_s, resets_at, unit=row.unit, family=family)
 
 
 def _bucket(row: Row, headers: Mapping[str, str]) -> str:
@@ -154,11 +161,13 @@ def _resets_at(row: Row, headers: Mapping[str, str], window_s: int | None, *, no
 def _read_form(row: Row, value: str, *, now: datetime) -> Iterator[Reading]:
     if row.form == "used_of_limit" and (match := USED_OF.search(value)):
         used, limit = int(match[1]), int(match[2])
-        yield Reading(row.bucket, limit, max(0, limit - used), row.window_s)
+        yield Reading(row.bucket, limit, max(0, limit - used), row.window_s, unit=row.unit)
     elif row.form == "percent" and (percents := [float(number) for number in PERCENT.findall(value)]):
-        yield Reading(row.bucket, 100, max(0, 100 - round(max(percents))), row.window_s)
+        left = max(0, 100 - round(max(percents)))
+        yield Reading(row.bucket, 100, left, row.window_s, unit="percent")
     elif row.form == "pairs" and (pairs := dict(PAIR.findall(value))):
         resets = pairs.get("resets") or pairs.get("reset")
         at = units.reset_at(resets, now=now) if resets else None
         limit_text = pairs.get("total") or pairs.get("limit")
-        yield Reading(row.bucket, units.count(limit_text), units.count(pairs.get("remaining")), row.window_s, at)
+        remaining = units.count(pairs.get("remaining"))
+        yield Reading(row.bucket, units.count(limit_text), remaining, row.window_s, at, unit=row.unit)

@@ -52,7 +52,10 @@ EPOCH = int(after(90).timestamp())
             "x-ratelimit-limit-requests: 60 | x-ratelimit-remaining-requests: 59 | x-ratelimit-reset-requests: 6m0s"
             " | x-ratelimit-limit-tokens: 150000 | x-ratelimit-remaining-tokens: 149984"
             " | x-ratelimit-reset-tokens: 8.64s",
-            [Reading("requests", 60, 59, None, after(360)), Reading("tokens", 150_000, 149_984, 60, after(8.64))],
+            [
+                Reading("requests", 60, 59, None, after(360)),
+                Reading("tokens", 150_000, 149_984, 60, after(8.64), unit="tokens"),
+            ],
         ),
         (
             "anthropic",
@@ -81,7 +84,7 @@ EPOCH = int(after(90).timestamp())
             "github",
             f"x-ratelimit-limit: 5000 | x-ratelimit-used: 1 | x-ratelimit-reset: {EPOCH}"
             " | x-ratelimit-resource: search",
-            [Reading("search", 5000, 4999, 3600, after(90))],
+            [Reading("search", 5000, 4999, 3600, after(90), family="core")],
         ),
         ("shopify", "X-Shopify-Shop-Api-Call-Limit: 32/40", [Reading("bucket", 40, 8)]),
         (
@@ -99,7 +102,7 @@ EPOCH = int(after(90).timestamp())
         (
             "meta",
             'X-App-Usage: {"call_count":28,"total_time":25,"total_cputime":95}',
-            [Reading("app usage", 100, 5, 3600)],
+            [Reading("app usage", 100, 5, 3600, unit="percent")],
         ),
         (
             "zendesk",
@@ -109,7 +112,7 @@ EPOCH = int(after(90).timestamp())
         (
             "elevenlabs",
             "current-concurrent-requests: 2 | maximum-concurrent-requests: 5",
-            [Reading("concurrent", 5, 3)],
+            [Reading("concurrent", 5, 3, unit="calls at once")],
         ),
         (
             "getresponse",
@@ -223,9 +226,10 @@ def test_no_header_breaks_the_reader(headers: dict[str, str]) -> None:
 
 def test_documented_limits_depend_on_kind_and_mode() -> None:
     hubspot, stripe = get_provider("hubspot"), get_provider("stripe")
-    assert [(r.bucket, r.limit) for r in documented_limits(hubspot, kind="oauth2")] == [("burst", 110)]
+    assert [(r.bucket, r.limit) for r in documented_limits(hubspot, kind="oauth2")] == [("burst", 110), ("search", 5)]
     assert [(r.bucket, r.limit) for r in documented_limits(hubspot, kind="api_key")] == [
         ("burst", 100),
         ("daily", 250_000),
+        ("search", 5),
     ]
     assert documented_limits(stripe, environment="test") == [Reading("second", 25, None, 1, None, "documented")]

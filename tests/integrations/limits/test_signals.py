@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
-from integrations.limits import error_codes, is_limit, never_repeat
-from integrations.providers.parts import LimitSignal
+from integrations.limits import asked_wait_s, error_codes, is_limit, never_repeat
+from integrations.providers.limit_facts import LimitSignal
 from integrations.providers.registry import get_provider
 
 pytestmark = pytest.mark.matrix  # no database: one engine is enough
@@ -88,3 +89,36 @@ def test_a_repeat_that_cannot_help_is_known(codes: str | tuple[str, ...], key: s
 def test_a_success_is_never_a_limit_by_a_word_alone() -> None:
     with pytest.raises(ValueError, match="false_at"):
         LimitSignal(200, ("ratelimited",))
+    with pytest.raises(ValueError, match="a code alone"):
+        LimitSignal(200, ("ratelimited",), false_at="ok", says=("ratelimited",))
+    with pytest.raises(ValueError, match="must be given"):
+        LimitSignal(403)
+
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("key", "headers", "body", "wait_s"),
+    [
+        ("telegram_bot", {}, '{"ok":false,"error_code":429,"parameters":{"retry_after":35}}', 35),
+        ("telegram_bot", {"retry-after": "9"}, '{"parameters":{"retry_after":35}}', 9),
+        ("discord", {}, '{"message":"You are being rate limited.","retry_after":64.57,"global":false}', 64.57),
+        (
+            "google_gemini",
+            {},
+            '{"error":{"code":429,"details":[{"@type":"x.QuotaFailure"},{"@type":"x.RetryInfo","retryDelay":"13s"}]}}',
+            13,
+        ),
+        ("monday", {}, '{"errors":[{"extensions":{"code":"COMPLEXITY_BUDGET_EXHAUSTED","retry_in_seconds":12}}]}', 12),
+        ("dropbox", {}, '{"error_summary":"too_many_requests/","error":{"retry_after":300}}', 300),
+        ("telegram_bot", {}, '{"parameters":{"retry_after":99999999999}}', 366 * 86_400),
+        ("telegram_bot", {}, '{"parameters":{"retry_after":[9],"x":true}}', None),
+        ("telegram_bot", {}, '{"parameters":', None),
+        ("openai", {}, '{"parameters":{"retry_after":35}}', None),
+    ],
+)
+def test_a_wait_is_read_where_the_vendor_says_it(
+    key: str, headers: dict[str, str], body: str, wait_s: float | None
+) -> None:
+    assert asked_wait_s(headers, body, provider=get_provider(key), now=NOW) == wait_s
