@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Any
 
 from django.utils.translation import gettext_noop
 
+from integrations.causes.table import Row, rows
 from integrations.limits.signals import error_codes
 from integrations.providers.registry import catalogue
 from integrations.providers.shape import Provider
 
-FOLDER = Path(__file__).parent / "rows"
-WHO = ("you", "client", "provider", "nobody")
 FOUND_MAX = 160
 CLEAN = re.compile(r"[^\w .,:;@/()*+'-]+")
 
@@ -31,27 +25,6 @@ class Cause:
     cause: str
     remedy: str
     who: str
-    is_known: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table. All conditions that are given must hold.
-
-    `any_of`: one of these codes is in the body. `find`: this pattern is in the body; its first group
-    fills `{found}`, and where it finds nothing `cause_without` is said, or the row does not hold.
-    """
-
-    code: str
-    title: str
-    cause: str
-    remedy: str
-    who: str
-    status: tuple[int, ...] = ()
-    own_code: tuple[str, ...] = ()
-    any_of: tuple[str, ...] = ()
-    find: str = ""
-    cause_without: str = ""
     is_known: bool = True
 
 
@@ -77,20 +50,6 @@ def _whose(provider: Provider | str) -> tuple[str, str]:
     return (known.errors_like or known.key, known.name) if known else ("generic", NAMELESS)
 
 
-@cache
-def rows() -> Mapping[str, tuple[Row, ...]]:
-    """Return the table by provider key, and under "generic" and "own"."""
-    return {path.stem: tuple(_read(path)) for path in sorted(FOLDER.glob("*.toml"))}
-
-
-def _read(path: Path) -> Iterable[Row]:
-    for row in tomllib.loads(path.read_text(encoding="utf-8"))["row"]:
-        if row["who"] not in WHO:
-            raise ValueError(f"{path.name}: {row['code']}: who must be one of {', '.join(WHO)}")
-        facts: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in row.items()}
-        yield Row(**facts)
-
-
 def _own_rows(code: str) -> tuple[Row, ...]:
     return tuple(row for row in rows()["own"] if code in row.own_code)
 
@@ -104,7 +63,7 @@ def _match(row: Row, status: int | None, codes: tuple[str, ...], body: str) -> s
     if not row.find:
         return ""
     if match := re.search(row.find, body):
-        return CLEAN.sub(" ", match[1] if match.groups() else "").strip()[:FOUND_MAX]
+        return CLEAN.sub(" ", (match.groups() and match[1]) or "").strip()[:FOUND_MAX]
     return "" if row.cause_without else None
 
 
@@ -119,6 +78,7 @@ def _cause(row: Row, found: str, *, name: str, status: int | None) -> Cause:
 
 
 NAMELESS = gettext_noop("The provider")
+REFUSED = gettext_noop("Credential refused")
 UNKNOWN = (
     gettext_noop("Unknown cause ({status})"),
     gettext_noop("Unknown cause"),

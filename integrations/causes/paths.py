@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 ID = "{id}"
 MAX_LENGTH = 300
@@ -29,6 +30,7 @@ def path_template(path: str) -> str:
     return "/".join(_fold(segment) for segment in plain.split("/"))[:MAX_LENGTH]
 
 
+@lru_cache(maxsize=8192)
 def _fold(segment: str) -> str:
     name, colon, action = segment.partition(":")
     if "!" in segment or "%21" in segment:  # Sheet1!A1:D10:append

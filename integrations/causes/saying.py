@@ -8,7 +8,8 @@ from functools import cache, lru_cache
 
 from django.utils.translation import gettext
 
-from integrations.causes.explain import NAMELESS, UNKNOWN, rows
+from integrations.causes.explain import NAMELESS, REFUSED, UNKNOWN
+from integrations.causes.table import rows
 from secrets_vault.people.language import shown
 
 SLOT = re.compile(r"\{(provider|found|status)\}")
@@ -60,7 +61,7 @@ def _pattern(said: str) -> re.Pattern[str]:
 
 
 def _said() -> Iterator[str]:
-    yield from UNKNOWN
+    yield from (*UNKNOWN, REFUSED)
     for group in rows().values():
         for row in group:
             yield from filter(None, (row.title, row.cause, row.remedy, row.cause_without))

@@ -9,8 +9,8 @@ from django.utils import translation
 
 from integrations import alerts
 from integrations.causes import explain
-from integrations.causes.explain import rows
 from integrations.causes.saying import in_words
+from integrations.causes.table import rows
 from integrations.models import Connection, Message
 from integrations.providers.registry import get_provider
 from tests.factories import make_client, make_user

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from integrations.causes import explain
-from integrations.causes.explain import WHO, rows
+from integrations.causes.table import WHO, rows
 from integrations.gateway.problems import _PROBLEMS
 from integrations.oauth.answers import APP_CODES, DEAD_CODES
 from integrations.providers.registry import catalogue, get_provider
