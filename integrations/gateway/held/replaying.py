@@ -1,0 +1,199 @@
+"""Makes held calls from one thread: an event loop with a task for each lane that may go.
+
+A lane sends one call at a time, the oldest first. A provider that hangs holds its own lanes, and a client with a
+hundred lanes does not keep out one with a single lane.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.db import DatabaseError
+
+from integrations.gateway.held import callbacks, lanes, making
+from integrations.gateway.held.outcome import Result
+from integrations.gateway.held.sending import Sending
+from integrations.outbound import allowed_private_hosts
+from integrations.webhooks.sender import send
+from secrets_vault.errors import VaultError
+
+logger = logging.getLogger(__name__)
+
+LANES = 32
+LOOK_EVERY_S = 1.0
+RENEW_EVERY_S = 4.0
+TURN_S = 10.0
+STOP_WITHIN_S = 15.0
+WRITE_TRIES, WRITE_AGAIN_S = 8, 1.0
+
+
+def utc_now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+class Replayer:
+    """The lanes of one process. `clock` is what a test decides instead."""
+
+    def __init__(self, *, clock: Callable[[], datetime] = utc_now, look_every_s: float = LOOK_EVERY_S) -> None:
+        self._clock, self._look_every_s = clock, look_every_s
+        self._sending: Sending | None = None
+        self._under_way: dict[asyncio.Task[None], str] = {}
+        self._telling: asyncio.Task[int] | None = None
+        self._is_stopping = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._bell: asyncio.Event | None = None
+
+    def run(self) -> None:
+        """Make calls until stopped."""
+        asyncio.run(self._run())
+
+    def run_until_idle(self) -> None:
+        """Make what may go now, and whatever may go by then."""
+        asyncio.run(self._run(is_once=True))
+
+    def stop(self) -> None:
+        """Have `run` return soon: nothing new is begun. From any thread."""
+        self._is_stopping = True
+        self.wake()
+
+    def wake(self) -> None:
+        """Have it look at once. From any thread."""
+        if self._loop is not None and self._bell is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._bell.set)
+
+    async def _run(self, *, is_once: bool = False) -> None:
+        self._loop, self._bell, self._sending = asyncio.get_running_loop(), asyncio.Event(), Sending()
+        await self._sending.gateway.start()
+        keeping = asyncio.create_task(self._keep_leases())
+        try:
+            while not self._is_stopping:
+                begun = await self._look()
+                self._tell()
+                if is_once and not begun and not self._under_way and not await self._still_tells():
+                    break
+                await self._wait(0.01 if is_once else self._look_every_s)
+        finally:
+            keeping.cancel()
+            await self._end()
+
+    async def _wait(self, within_s: float) -> None:
+        assert self._bell is not None  # noqa: S101 - for the type checker; `_run` made it
+        try:
+            async with asyncio.timeout(within_s):
+                await self._bell.wait()
+        except TimeoutError:
+            pass
+        self._bell.clear()
+
+    async def _end(self) -> None:
+        """Let what is being sent end; what does not is written down by whoever takes the lane next."""
+        assert self._sending is not None  # noqa: S101 - for the type checker; `_run` made it
+        if self._telling is not None:
+            self._telling.cancel()
+            await asyncio.gather(self._telling, return_exceptions=True)
+        if self._under_way:
+            _, late = await asyncio.wait(self._under_way, timeout=STOP_WITHIN_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await self._sending.gateway.drain()
+
+    async def _look(self) -> int:
+        """Begin with the lanes that may go; return how many were begun."""
+        try:
+            owner, taken = await self._asked(lanes.claim, LANES - len(self._under_way))
+        except (DatabaseError, VaultError):
+            logger.warning("held calls not looked at, trying again", exc_info=True)
+            return 0
+        for lane_id in taken:
+            task = asyncio.create_task(self._lane(lane_id, owner))
+            self._under_way[task] = owner
+            task.add_done_callback(self._over)
+        return len(taken)
+
+    def _tell(self) -> None:
+        """Begin to tell who asked how calls ended, unless that is under way."""
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.create_task(self._told())
+
+    async def _still_tells(self) -> bool:
+        """Wait for what is being told; tell whether there was any."""
+        return self._telling is not None and await self._telling > 0
+
+    async def _told(self) -> int:
+        assert self._sending is not None  # noqa: S101 - for the type checker; `_run` made it
+        try:
+            notices = await self._asked(callbacks.due)
+            allowed = await self._asked(allowed_private_hosts, has_time=False) if notices else frozenset()
+            for notice in notices:
+                outcome = await send(self._sending.gateway.caller, notice.request, allowed=allowed)
+                await self._asked(callbacks.told, notice, outcome, has_time=False)
+        except (DatabaseError, VaultError):
+            logger.warning("who waits for calls was not told, trying again")
+            return 0
+        except Exception:  # whatever broke: calls go on, and these are told after their next wait
+            logger.exception("telling how held calls ended broke")
+            return 0
+        return len(notices)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._under_way.pop(task, None)
+        if self._bell is not None:
+            self._bell.set()
+
+    async def _lane(self, lane_id: UUID, owner: str) -> None:
+        """Send what a lane may send, for ten seconds; then others come first."""
+        assert self._loop is not None  # noqa: S101 - for the type checker; `_run` made it
+        ends_s = self._loop.time() + TURN_S
+        try:
+            await self._asked(lanes.recover, lane_id)
+            while not self._is_stopping and self._loop.time() < ends_s:
+                if not await self._one(lane_id, owner):
+                    break
+            await self._asked(lanes.release, lane_id, owner, has_time=False)
+        except (DatabaseError, VaultError):
+            logger.warning("a lane of held calls stopped, its lease will end", exc_info=True)
+        except Exception:  # whatever broke: the lease ends, and the others go on
+            logger.exception("a lane of held calls broke")
+
+    async def _one(self, lane_id: UUID, owner: str) -> bool:
+        """Make the next call of a lane; tell whether the one after it may go at once."""
+        assert self._sending is not None  # noqa: S101 - for the type checker; `_run` made it
+        work = await self._asked(making.next_work, lane_id, owner)
+        if work is None:
+            return False
+        result = await self._sending.send(work.call, work.request, slug=work.slug)
+        return await self._written(work, result)
+
+    async def _written(self, work: making.Work, result: Result) -> bool:
+        """Write down what came of a call. A database that is away for a moment must not make it an unknown end."""
+        for _ in range(WRITE_TRIES - 1):
+            try:
+                return bool(await self._asked(making.finish, work, result))
+            except DatabaseError:
+                logger.warning("what came of a held call is not written, trying again")
+                await asyncio.sleep(WRITE_AGAIN_S)
+        return bool(await self._asked(making.finish, work, result))
+
+    async def _keep_leases(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_EVERY_S)
+            owners = set(self._under_way.values())
+            if owners:
+                try:
+                    await self._asked(lanes.renew, owners)
+                except DatabaseError:
+                    logger.warning("leases of held calls not renewed, trying again")
+
+    async def _asked(self, work: Callable[..., Any], *args: object, has_time: bool = True) -> Any:
+        """Ask the database in a thread; whatever asks for the time is given it."""
+        assert self._sending is not None  # noqa: S101 - for the type checker; `_run` made it
+        asked = partial(work, *args, now=self._clock()) if has_time else partial(work, *args)
+        return await self._sending.lookup.in_thread(asked)
