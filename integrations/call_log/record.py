@@ -10,6 +10,7 @@ from uuid import UUID
 from integrations.limits import Reading
 from integrations.models.call import FAILED_OUTCOMES, Outcome
 from integrations.providers.shape import Provider
+from integrations.usage.ends import Ends
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -42,6 +43,7 @@ class CallRecord:
     request_body: bytes = field(default=b"", repr=False)
     response_headers: Headers = field(default=(), repr=False)
     response_body: bytes = field(default=b"", repr=False)
+    answer_ends: Ends | None = field(default=None, repr=False)
     timeline: Sequence[Mapping[str, object]] = ()
     readings: Sequence[Reading] = ()
     secret_id: UUID | None = None

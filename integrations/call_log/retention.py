@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from uuid import UUID
 
 from django.db import connections, transaction
+from django.db.models import QuerySet
 
-from integrations.models import Call, CallHour, ClientHour, TokenWindow
+from integrations.call_log.keeping import Kept
+from integrations.models import ApiReceipt, Call, ClientHour, TokenWindow
 from integrations.models.partitions import day_bound
 from integrations.models.router import calls_alias
-from secrets_vault.ids import id_at
+from integrations.usage import rollups
 
 DAYS_AHEAD = 3
 SLICE = 2_000
 PAUSE_S = 0.05
+KEEP_RECEIPTS = timedelta(days=7)  # how long an idempotency key of /api/v1 is known; its documentation says so
 _TABLE = Call._meta.db_table
 
 
@@ -67,25 +69,31 @@ def _partitions() -> list[date]:
     return [datetime.strptime(end, "%Y%m%d").date() for end in ends if end.isdigit()]
 
 
-def drop_old(keep: timedelta, *, now: datetime, sleep: Callable[[float], None] = time.sleep) -> int:
-    """Forget calls older than `keep`; return how many days (PostgreSQL) or rows (SQLite) went."""
-    oldest = now - keep
-    for counts in (CallHour, ClientHour):
-        counts.objects.filter(hour__lt=oldest - timedelta(days=400)).delete()
+def drop_old(kept: Kept, *, now: datetime, sleep: Callable[[float], None] = time.sleep) -> int:
+    """Forget the calls that are kept no longer; return how many days (PostgreSQL) or rows went.
+
+    A partition holds every client's calls of a day, so it is dropped by the longest time; shorter ones go in slices.
+    """
+    oldest = now - kept.longest
+    ClientHour.objects.filter(hour__lt=oldest - timedelta(days=400)).delete()
+    rollups.prune(now, keep_calls=kept.longest)
     TokenWindow.objects.exclude(window__in=("uses", "gap")).filter(starts_at__lt=now - timedelta(days=2)).delete()
-    if connections[calls_alias()].vendor == "postgresql":
-        return _drop_partitions(oldest.astimezone(UTC).date()) + _delete_slices(id_at(oldest), sleep=sleep)
-    return _delete_slices(id_at(oldest), sleep=sleep)
-
-
-def blank_bodies(keep: timedelta, *, now: datetime, sleep: Callable[[float], None] = time.sleep) -> int:
-    """Empty the kept heads and bodies of failed calls older than `keep`; the rows stay. Return how many."""
-    old = Call.objects.filter(pk__lt=id_at(now - keep)).exclude(request_head="", response_head="").order_by("-pk")
+    ApiReceipt.objects.filter(at__lt=now - KEEP_RECEIPTS).delete()
     gone = 0
-    while ids := list(old.values_list("pk", flat=True)[:SLICE]):
-        empty = {"request_head": "", "request_body": "", "response_head": "", "response_body": ""}
-        gone += Call.objects.filter(pk__in=ids).update(**empty)
-        sleep(PAUSE_S)
+    if connections[calls_alias()].vendor == "postgresql":
+        gone = _drop_partitions(oldest.astimezone(UTC).date())
+    return gone + sum(_delete_slices(rows, sleep=sleep) for rows in kept.over(now=now))
+
+
+def blank_bodies(kept: Kept, *, now: datetime, sleep: Callable[[float], None] = time.sleep) -> int:
+    """Empty the kept heads and bodies of failed calls that are kept no longer; the rows stay. Return how many."""
+    empty = {"request_head": "", "request_body": "", "response_head": "", "response_body": ""}
+    gone = 0
+    for rows in kept.over(now=now):
+        old = rows.exclude(request_head="", response_head="").order_by("-pk")
+        while ids := list(old.values_list("pk", flat=True)[:SLICE]):
+            gone += Call.objects.filter(pk__in=ids).update(**empty)
+            sleep(PAUSE_S)
     return gone
 
 
@@ -97,11 +105,11 @@ def _drop_partitions(before: date) -> int:
     return len(old)
 
 
-def _delete_slices(before: UUID, *, sleep: Callable[[float], None]) -> int:
+def _delete_slices(rows: QuerySet[Call], *, sleep: Callable[[float], None]) -> int:
     """Delete a few thousand rows a transaction: one big delete would hold the writer for seconds."""
     gone = 0
-    while ids := list(Call.objects.filter(pk__lt=before).order_by("pk").values_list("pk", flat=True)[:SLICE]):
-        gone += Call.objects.filter(pk__lte=ids[-1]).delete()[0]
+    while ids := list(rows.order_by("pk").values_list("pk", flat=True)[:SLICE]):
+        gone += rows.filter(pk__lte=ids[-1]).delete()[0]
         if len(ids) < SLICE:
             break
         sleep(PAUSE_S)

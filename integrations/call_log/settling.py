@@ -39,7 +39,8 @@ def settle(
 ) -> list[Before]:
     """Give groups a state; return how they stood. A resolved group comes back when its error is seen again."""
     changed = [group for group in groups if group.state != state or (until and group.snoozed_until != until)]
-    fields = {"state": state, "snoozed_until": until if state == State.SNOOZED else None, "state_changed_at": now}
+    until_then = until if state == State.SNOOZED else None
+    fields = {"state": state, "snoozed_until": until_then, "state_changed_at": now, "mended_at": None}
     with transaction.atomic():
         _record(changed, ACTIONS[State(state)], actor=actor, until=until)
         with transaction.atomic(using=calls_alias()):

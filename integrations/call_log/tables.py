@@ -12,15 +12,18 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connections, transaction
-from django.db.models import F, Model
+from django.db.models import F
 from django.db.models.functions import Greatest
 
+from integrations.call_log.counting import add_to_counts
 from integrations.call_log.groups import group_failures
 from integrations.call_log.record import CallRecord
 from integrations.call_log.rows import CallRow
 from integrations.models import Call, CallHour, ClientHour, GatewayToken, LimitReading
 from integrations.models.call import NO_TOKEN, Outcome
 from integrations.models.router import calls_alias
+from integrations.usage import rollups, spend
+from integrations.usage.budgets import after_batch
 from secrets_vault.models import StoredSecret
 
 HourKey = tuple[UUID, UUID, UUID, datetime]  # connection, client, token, the hour's start
@@ -41,7 +44,10 @@ def write_batch(records: Sequence[CallRecord], rows: Sequence[CallRow]) -> None:
         group_failures(records, rows)
         insert(rows)
         add_hours(records)
+        rollups.add(records, rows)
+        spend.add(records)
         keep_readings(records)
+    after_batch(records)
 
 
 def insert(rows: Sequence[CallRow]) -> None:
@@ -108,8 +114,8 @@ def add_hours(records: Iterable[CallRecord]) -> None:
         )
         for (connection, client, token, hour), counts in sorted(sums.items(), key=str)
     ]
-    _add_to_counts(CallHour, hours, unique="connection_id, token_id, hour", counts=_COUNTS)
-    _add_to_counts(ClientHour, client_hours(sums), unique="client_id, hour", counts=_CLIENT_COUNTS)
+    add_to_counts(CallHour, hours, unique="connection_id, token_id, hour", counts=_COUNTS)
+    add_to_counts(ClientHour, client_hours(sums), unique="client_id, hour", counts=_CLIENT_COUNTS)
 
 
 def client_hours(sums: Mapping[HourKey, Sequence[float]]) -> list[ClientHour]:
@@ -122,22 +128,6 @@ def client_hours(sums: Mapping[HourKey, Sequence[float]]) -> list[ClientHour]:
         ClientHour(client_id=client, hour=hour, **dict(zip(_CLIENT_COUNTS, counts, strict=True)))
         for (client, hour), counts in sorted(clients.items(), key=str)
     ]
-
-
-def _add_to_counts(kind: type[Model], rows: Sequence[Model], *, unique: str, counts: Sequence[str]) -> None:
-    connection = connections[calls_alias()]
-    table = kind._meta.db_table
-    fields = [field for field in kind._meta.concrete_fields if not field.primary_key]
-    columns = ", ".join(str(field.column) for field in fields)
-    marks = ", ".join(["%s"] * len(fields))
-    sums = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in counts)
-    sql = (
-        f"INSERT INTO {table} ({columns}) VALUES ({marks}) "  # noqa: S608 - our own names
-        f"ON CONFLICT ({unique}) DO UPDATE SET {sums}"
-    )
-    values = [[field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields] for row in rows]
-    with connection.cursor() as cursor:
-        cursor.executemany(sql, values)
 
 
 def keep_readings(records: Iterable[CallRecord]) -> None:

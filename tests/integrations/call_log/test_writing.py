@@ -11,10 +11,11 @@ import pytest
 from django.db import connections
 
 from integrations.call_log import CallRecord, CallWriter, drop_old, ensure_partitions, page
+from integrations.call_log.keeping import Kept
 from integrations.call_log.tables import COLUMNS
 from integrations.limits import Reading
 from integrations.models import Call, CallHour, ClientHour, ErrorGroup, LimitReading, TokenWindow
-from integrations.models.call import Outcome
+from integrations.models.call import Outcome, Source
 from integrations.models.router import calls_alias
 from secrets_vault.ids import uuid7
 
@@ -190,7 +191,7 @@ def test_old_calls_are_forgotten_in_slices_and_young_ones_kept():
     write(*old, record())
     TokenWindow.objects.create(token_id=TOKEN, window="minute", starts_at=NOW - timedelta(days=3), leased=5)
     TokenWindow.objects.create(token_id=TOKEN, window="uses", starts_at=NOW - timedelta(days=400), leased=5)
-    drop_old(timedelta(days=30), now=NOW, sleep=lambda s: None)
+    drop_old(Kept(30, {}), now=NOW, sleep=lambda s: None)
     assert Call.objects.count() == 1
     assert [window.window for window in TokenWindow.objects.all()] == ["uses"]
 
@@ -204,7 +205,13 @@ def test_partitions_are_made_once():
 
 
 def test_a_row_has_every_column_of_the_table_in_its_order():
-    assert [field.column for field in Call._meta.concrete_fields] == list(COLUMNS)
+    only_reported = ["source", "reported"]  # the database knows what they are for a call that we saw
+    assert [field.column for field in Call._meta.concrete_fields] == [*COLUMNS, *only_reported]
+
+
+def test_a_call_that_we_saw_says_so():
+    write(failed())
+    assert Call.objects.values_list("source", "reported").get() == (Source.GATEWAY, None)
 
 
 def test_a_row_is_written_as_django_writes_it():

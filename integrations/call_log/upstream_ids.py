@@ -1,0 +1,33 @@
+"""What a provider calls a call: the id that its support asks for, found in the head of its answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from secrets_vault.masking import Masker, mask_text
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+LONGEST = 120
+# As the providers' pages on errors and support name them, the most telling first: a gateway in front of a provider
+# adds ids of its own (cf-ray), which help only where nothing else is there.
+NAMES = (
+    b"request-id", b"x-request-id", b"x-hubspot-correlation-id", b"x-amzn-requestid", b"x-amz-request-id",
+    b"x-github-request-id", b"x-slack-req-id", b"x-ms-request-id", b"x-shopify-request-id", b"twilio-request-id",
+    b"paypal-debug-id", b"intuit_tid", b"xero-correlation-id", b"x-airtable-request-id", b"x-notion-request-id",
+    b"x-zoom-trackingid", b"x-trace-id", b"x-correlation-id", b"x-guploader-uploadid", b"apigw-requestid", b"cf-ray",
+)  # fmt: skip
+_RANK = {name: rank for rank, name in enumerate(NAMES)}
+_IS_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{4,120}")
+
+
+def upstream_id(headers: Headers, masker: Masker) -> str:
+    """Return the id, "" where the answer has none.
+
+    A secret may be repeated there, even one that looks like an id, so it goes through the masker.
+    """
+    _, value = min(((_RANK[lower], v) for n, v in headers if (lower := n.lower()) in _RANK), default=(0, b""))
+    if not _IS_ID.fullmatch(value):
+        return ""
+    return str(mask_text(value.decode("ascii"), known=masker))[:LONGEST]
