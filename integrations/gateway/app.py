@@ -8,11 +8,19 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from integrations.call_log import CallWriter
+from integrations.gateway.aftermath import Aftermath
 from integrations.gateway.body import CallerBody, CallerGone, Receive
-from integrations.gateway.forward import Forwarder, Send, own_headers
+from integrations.gateway.cors import Headers, Preflights
+from integrations.gateway.forward import Forwarder, Send
+from integrations.gateway.held.keeping import PLACE, Keeping
+from integrations.gateway.held.statuses import Statuses
+from integrations.gateway.held.writer import HeldWriter
 from integrations.gateway.lookup import Lookup
+from integrations.gateway.own_headers import own_headers
 from integrations.gateway.problems import Problem
 from integrations.gateway.refreshing import Refresher
+from integrations.gateway.stale.serving import Serving
+from integrations.gateway.target import split_path
 from integrations.gateway.trace import Trace
 from integrations.outbound import Caller, OutboundError
 from secrets_vault.masking.known import SHORT, KnownValues
@@ -20,16 +28,24 @@ from secrets_vault.masking.known import SHORT, KnownValues
 logger = logging.getLogger(__name__)
 
 DRAIN_S = 20.0
+PLACE_OF_HELD = PLACE.encode()
 
 
 class Gateway:
     """The gateway of one web process and one event loop."""
 
-    def __init__(self, *, lookup: Lookup | None = None, writer: CallWriter | None = None) -> None:
+    def __init__(
+        self, *, lookup: Lookup | None = None, writer: CallWriter | None = None, aftermath: Aftermath | None = None
+    ) -> None:
         self.lookup = lookup or Lookup()
         self.caller = Caller()
         self.refresher = Refresher()
-        self.forwarder = Forwarder(self.lookup, self.caller, refresher=self.refresher)
+        self.aftermath = aftermath or Aftermath(
+            [Serving(self.lookup.in_thread), Keeping(HeldWriter(self.lookup.in_thread))]
+        )
+        self.forwarder = Forwarder(self.lookup, self.caller, refresher=self.refresher, aftermath=self.aftermath)
+        self.statuses = Statuses(self.lookup)
+        self.preflights = Preflights(self.lookup.origins)
         self.writer = writer or CallWriter()
         self._under_way: set[asyncio.Task[Any]] = set()
 
@@ -42,7 +58,9 @@ class Gateway:
         """Let the calls under way end, then write what happened and close everything."""
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=DRAIN_S)
+        await self.forwarder.limiter.settled()
         await asyncio.get_running_loop().run_in_executor(None, self.writer.close)
+        await self.forwarder.copies.close()
         self.refresher.close()
         self.forwarder.fall_back.close()
         self.caller.close()
@@ -50,26 +68,44 @@ class Gateway:
 
     async def handle(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one HTTP request and note it in the call log."""
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - an ASGI server always calls from a task
-        self._under_way.add(task)
         headers = [(bytes(name), bytes(value)) for name, value in scope["headers"]]
         trace = Trace(method=scope["method"], upstream_target=raw_target(scope), request_headers=headers)
         trace.caller_ip = (scope.get("client") or ("", 0))[0]
-        body = CallerBody(receive, headers)
+        await self.carry(
+            trace, raw_path(scope), scope.get("query_string", b""), body=CallerBody(receive, headers), send=send
+        )
+
+    async def carry(self, trace: Trace, path: bytes, query: bytes, *, body: CallerBody, send: Send) -> None:
+        """Answer one call and note it in the call log."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - an ASGI server always calls from a task
+        self._under_way.add(task)
         try:
-            await self._answer(scope, trace, body=body, send=send)
+            await self._answer(trace, path, query, body=body, send=send)
         finally:
             trace.total_s, trace.request_bytes = trace.elapsed_s, body.count
             if trace.route is not None:
                 self.writer.put(trace.record())
             self._under_way.discard(task)
 
-    async def _answer(self, scope: MutableMapping[str, Any], trace: Trace, *, body: CallerBody, send: Send) -> None:
-        query = scope.get("query_string", b"")
+    async def _allowed(self, trace: Trace, path: bytes, send: Send) -> bool:
+        """Answer a browser's question before a call, where a token allows it; tell whether one does."""
+        slug, _ = split_path(path) or ("", b"")
+        headers = await self.preflights.answer(slug, trace.request_headers)
+        if headers is None:
+            return False
+        await allow(headers, trace=trace, send=send)
+        return True
+
+    async def _answer(self, trace: Trace, path: bytes, query: bytes, *, body: CallerBody, send: Send) -> None:
         try:
-            await self.forwarder.forward(trace, raw_path(scope), query, body=body, send=send)
+            if path.startswith(PLACE_OF_HELD):
+                await self.statuses.answer(trace, path, send=send)
+                return
+            await self.forwarder.forward(trace, path, query, body=body, send=send)
         except Problem as problem:
+            if problem.code == "token_missing" and trace.method == "OPTIONS" and await self._allowed(trace, path, send):
+                return
             await refuse(problem, trace=trace, send=send)
         except OutboundError as error:
             trace.code = error.code
@@ -90,6 +126,14 @@ class Gateway:
             if trace.has_begun:
                 raise CutShort from None
             await refuse(Problem("internal_error"), trace=trace, send=send)
+
+
+async def allow(headers: Headers, *, trace: Trace, send: Send) -> None:
+    """Send the answer to a browser that asked whether a page may call."""
+    trace.status = 204
+    said = [*headers, (b"cache-control", b"no-store"), *own_headers(trace, now=trace.at)]
+    await send({"type": "http.response.start", "status": 204, "headers": said})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 class CutShort(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -24,12 +25,23 @@ class CallerBody:
         self._receive = receive
         self._length = declared_length(headers)
         self._is_chunked = any(name.lower() == b"transfer-encoding" for name, _ in headers)
+        self.is_begun = False
+        self._content: Body = None
         self.kept = b""
         self.count = 0
         self.is_read = False
 
-    async def first(self) -> Body:
-        """Return what to send: nothing, the whole body, or an Upload that has only begun."""
+    async def first(self, most: int = KEPT_BODY_BYTES) -> Body:
+        """Return what to send: nothing, the whole body of up to `most` bytes, or an Upload that has only begun.
+
+        Asked again, it returns the same.
+        """
+        if not self.is_begun:
+            self.is_begun = True
+            self._content = await self._begun(most)
+        return self._content
+
+    async def _begun(self, most: int) -> Body:
         if self._length is None and not self._is_chunked:
             self.is_read = True
             return None
@@ -37,13 +49,23 @@ class CallerBody:
         async for part in self._parts():
             parts.append(part)
             size += len(part)
-            if size > KEPT_BODY_BYTES:
+            if size > most:
                 break
         self.kept = b"".join(parts)
         if self.is_read:
             self._check_length()
             return self.kept
         return Upload(self._rest(), self._length)
+
+    @property
+    def length(self) -> int | None:
+        """Return how long the caller says the body is, None where it does not."""
+        return self._length
+
+    @property
+    def is_there(self) -> bool:
+        """Tell whether the request has a body, if only an empty one."""
+        return self._length is not None or self._is_chunked
 
     @property
     def is_kept(self) -> bool:
@@ -74,6 +96,20 @@ class CallerBody:
         """Return when the caller has closed the connection."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
+
+
+class BodyOnce:
+    """The receive of a call that begins here: its body, then a caller who stays."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body: bytes | None = body
+
+    async def __call__(self) -> MutableMapping[str, Any]:
+        """Return the next message."""
+        if self._body is None:
+            await asyncio.Event().wait()
+        body, self._body = self._body, None
+        return {"type": "http.request", "body": body, "more_body": False}
 
 
 def declared_length(headers: Headers) -> int | None:

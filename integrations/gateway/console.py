@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -20,9 +20,10 @@ from integrations import tokens
 from integrations.call_log import CallWriter
 from integrations.call_log.known import ClientValues
 from integrations.call_log.record import CallRecord
-from integrations.call_log.rows import masked_body, storable
+from integrations.call_log.rows import masked_body, masked_path, storable, told
 from integrations.causes import Cause, explain
 from integrations.gateway.app import Gateway
+from integrations.gateway.body import BodyOnce
 from integrations.gateway.lookup import Lookup
 from integrations.gateway.problems import Problem
 from integrations.gateway.route import Route, TokenFacts, routed
@@ -37,6 +38,7 @@ from secrets_vault.masking.known import KnownValues, Together
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 Headers = list[tuple[bytes, bytes]]
+Pair = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -48,32 +50,44 @@ class Tried:
     code: str
     attempts: int
     total_ms: float
+    path: str
     head: str
     body: str
+    readings: tuple[dict[str, object], ...]
     has_failed: bool
     why: Cause | None
 
 
-def try_call(connection: Connection, *, method: str, path: str, body: str = "", actor: Actor) -> Tried:
+def try_call(
+    connection: Connection, *, method: str, path: str, body: str = "", headers: Sequence[Pair] = (), actor: Actor
+) -> Tried:
     """Make one call on a connection as a person and return what came of it; it is in the call log by then.
 
     `path` is what would follow the connection's name in the gateway's address, with its query, in ASCII.
     """
     with transaction.atomic():
         record(connection, "connection.test_call", actor=actor, method=method)
-    return _tried(*asyncio.run(_call(connection, method=method, path=path, body=body.encode(), actor=actor)))
+    asked = _Asked(method, path, body.encode(), tuple((n.lower().encode(), v.encode()) for n, v in headers))
+    return _tried(*asyncio.run(_call(connection, asked, actor=actor)))
 
 
-async def _call(
-    connection: Connection, *, method: str, path: str, body: bytes, actor: Actor
-) -> tuple[CallRecord | None, _Answer]:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the person wants sent."""
+
+    method: str
+    path: str
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...]
+
+
+async def _call(connection: Connection, asked: _Asked, *, actor: Actor) -> tuple[CallRecord | None, _Answer]:
     writer = _Keeping()
     gateway = Gateway(lookup=_OwnRight(connection, actor), writer=writer)
     answer = _Answer()
     await gateway.start()
     try:
-        scope = _scope(connection, method=method, path=path, body=body, ip=actor.ip)
-        await gateway.handle(scope, _Request(body), answer.take)
+        await gateway.handle(_scope(connection, asked, ip=actor.ip), BodyOnce(asked.body), answer.take)
     except OutboundError:
         pass  # the answer broke off: its record says so
     finally:
@@ -81,17 +95,21 @@ async def _call(
     return writer.kept, answer
 
 
-def _scope(connection: Connection, *, method: str, path: str, body: bytes, ip: str) -> dict[str, Any]:
-    raw, _, query = path.encode("ascii").partition(b"?")
+def _scope(connection: Connection, asked: _Asked, *, ip: str) -> dict[str, Any]:
+    raw, _, query = asked.path.encode("ascii").partition(b"?")
     # Nobody holds this token and nothing is stored of it: it fills the place where one is looked for.
-    headers = [(b"x-keylodge-token", tokens.new_text().encode()), (b"accept", b"application/json, */*;q=0.5")]
-    if body:
-        media = b"application/json" if _is_json(body) else b"text/plain; charset=utf-8"
-        headers += [(b"content-type", media), (b"content-length", b"%d" % len(body))]
+    headers = [(b"x-keylodge-token", tokens.new_text().encode()), *asked.headers]
+    given = {name for name, _value in asked.headers}
+    if b"accept" not in given:
+        headers.append((b"accept", b"application/json, */*;q=0.5"))
+    if asked.body:
+        media = b"application/json" if _is_json(asked.body) else b"text/plain; charset=utf-8"
+        headers += [] if b"content-type" in given else [(b"content-type", media)]
+        headers.append((b"content-length", b"%d" % len(asked.body)))
     return {
         "type": "http",
-        "method": method,
-        "path": path,
+        "method": asked.method,
+        "path": asked.path,
         "raw_path": b"/gateway/" + connection.slug.encode() + raw,
         "query_string": query,
         "headers": headers,
@@ -152,19 +170,6 @@ class _Keeping(CallWriter):
         super().put(record)
 
 
-class _Request:
-    """The body of the call, then a caller who stays."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body: bytes | None = body
-
-    async def __call__(self) -> MutableMapping[str, Any]:
-        if self._body is None:
-            await asyncio.Event().wait()
-        body, self._body = self._body, None
-        return {"type": "http.request", "body": body, "more_body": False}
-
-
 class _Answer:
     """What came back, up to what a page shows."""
 
@@ -195,6 +200,8 @@ def _tried(kept: CallRecord | None, answer: _Answer) -> Tried:
         code=kept.code,
         attempts=kept.attempts,
         total_ms=kept.total_ms,
+        path=masked_path(kept.target, masker),
+        readings=tuple(told(reading) for reading in kept.readings),
         head=storable(mask_head(answer.headers, masker)),
         body=body,
         has_failed=kept.has_failed,

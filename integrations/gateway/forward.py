@@ -8,20 +8,26 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import UTC, datetime
 from typing import Any
 
-from integrations import limits
-from integrations.gateway import carried, inject, target, throttle
+from integrations.gateway import carried, cors, inject, target, throttle
+from integrations.gateway.aftermath import Aftermath, Failed, UnderWay
+from integrations.gateway.asked import asked
 from integrations.gateway.attempts import Attempts, Standing
 from integrations.gateway.body import CallerBody, CallerGone
+from integrations.gateway.breaker import Breaker
 from integrations.gateway.bulkhead import Bulkhead
 from integrations.gateway.falling_back import FallBack
 from integrations.gateway.lookup import Lookup
 from integrations.gateway.problems import Problem
+from integrations.gateway.quota.known import Asker
+from integrations.gateway.quota.limiter import MAX_WAIT_S, Limiter
+from integrations.gateway.quota.pace import Pace
 from integrations.gateway.refreshing import Refresher
+from integrations.gateway.relaying import relay
 from integrations.gateway.route import Route, Way
+from integrations.gateway.stale.copying import Copies
 from integrations.gateway.trace import Trace
-from integrations.limits import Reading
-from integrations.outbound import Caller
-from integrations.outbound.call import Upload
+from integrations.outbound import Caller, OutboundError
+from integrations.outbound.call import Body, Upload
 from integrations.providers.parts import TOKEN_KINDS
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -37,46 +43,104 @@ WATCHED_AFTER_S = 0.25
 class Forwarder:
     """What the calls of one process share."""
 
-    def __init__(self, lookup: Lookup, caller: Caller, *, refresher: Refresher) -> None:
+    def __init__(
+        self, lookup: Lookup, caller: Caller, *, refresher: Refresher, aftermath: Aftermath | None = None
+    ) -> None:
         self.lookup = lookup
+        self.aftermath = aftermath or Aftermath()
         self.refresher = refresher
         self.fall_back = FallBack()
         self.caller = caller
         self.throttle = throttle.Throttle(lookup.in_thread)
-        self.bulkhead = Bulkhead()
+        self.copies = Copies(lookup.in_thread)
+        self.breaker = Breaker(lookup.outages, lookup.in_thread)
+        self.limiter = Limiter(lookup.in_thread)
+        self.bulkhead = Bulkhead(throttle.Blocks(lookup.in_thread))
 
     async def forward(self, trace: Trace, raw_path: bytes, query: bytes, *, body: CallerBody, send: Send) -> None:
         """Make one call; raises Problem or OutboundError before an answer has begun."""
+        call = UnderWay(trace, body, query)
+        try:
+            await self._made(call, raw_path, send=send)
+        except (Problem, OutboundError) as error:
+            if trace.has_begun or not await self.aftermath.after(call, Failed(error), send=send):
+                raise
+        finally:
+            if call.release is not None:
+                call.release()
+
+    async def _made(self, call: UnderWay, raw_path: bytes, *, send: Send) -> None:
+        trace = call.trace
         slug, rest = target.split_path(raw_path) or ("", b"")
-        found = carried.find_token(trace.request_headers, query, rest)
-        trace.token_text, rest = found.text, found.without_segment(rest)
+        found = call.found = carried.find_token(trace.request_headers, call.query, rest)
+        trace.token_text, call.rest = found.text, found.without_segment(rest)
         route = trace.route = await self.lookup.route(found.text, slug)
-        trace.upstream_target = target.joined(shown_base(route.way), rest, query)
-        way = await self._judged(trace, found, rest=rest)
+        if route.token.origins:
+            trace.cors = cors.allowed(route.token.origins, trace.request_headers)
+        trace.upstream_target = target.joined(shown_base(route.way), call.rest, call.query)
+        call.asked = asked(trace.request_headers)
+        if call.asked.callback:  # an address may be all that guards its door: the log of a failure does not show it
+            trace.signatures.append(call.asked.callback)
+        way = await self._judged(trace, found, rest=call.rest)
+        if await self.aftermath.before(call, send=send):
+            return
+        if self.breaker.refuses_all(way.origin, route.connection_id):
+            raise self.breaker.refusal(way.origin)  # here already: a refused call waits in no line
         await self.throttle.take(route.token)
+        call.is_counted = True
         way = await self._with_living_token(trace, way)
-        content = await body.first()
-        trace.request_body = body.kept
+        content = await call.body.first(call.most_body_bytes)
+        trace.request_body = call.body.kept
         places, budget = self.bulkhead.of(route.connection_id)
-        async with EndedWithCaller(body):
-            way = await self._in_its_turn(trace, way, found, rest=rest)
+        pace = self._pace(call, way)
+        async with EndedWithCaller(call.body), pace:
+            way = await self._in_its_turn(trace, way, found, rest=call.rest, pace=pace)
             async with places:
+                gate = await self.breaker.admit(way.origin, route.connection_id)
                 budget.called(time.monotonic())
-                attempts = Attempts(
-                    self.caller,
-                    trace,
-                    way,
-                    partition=str(route.connection_id),
-                    carriers=found.slots,
-                    rest=rest,
-                    query=query,
-                    body=content,
-                    is_body_kept=not isinstance(content, Upload),
-                    renewed=lambda tried: self._renewed(trace, tried),
-                )
-                standing = await attempts.until_one_stands(budget)
+                attempts = call.attempts = self._attempts(call, way, found, content=content, pace=pace)
+                standing = await attempts.until_one_stands(budget, gate)
+                if standing.answering.status >= 400 and await self._ended_otherwise(call, standing, send=send):
+                    return
                 # The way of the attempt that stands: what hides a credential must know the one that was sent.
-                await relay(standing, trace=trace, way=attempts.way, send=send)
+                copy = self.copies.of(call, attempts.way, standing)
+                await relay(standing, trace=trace, way=attempts.way, send=send, copy=copy)
+                if trace.is_limit and standing.answering.status < 400:
+                    pace.heard_in_body()
+
+    def _pace(self, call: UnderWay, way: Way) -> Pace:
+        """Return what the call still may wait for the provider's limits."""
+        trace, max_wait_s = call.trace, call.asked.max_wait_s
+        token_id = trace.route.token.id if trace.route else way.whose.connection_id
+        asker = Asker(way.whose, token_id, trace.method.upper(), call.rest, way.limits, way.line)
+        return Pace(self.limiter, asker, trace, MAX_WAIT_S if max_wait_s is None else max_wait_s)
+
+    def _attempts(self, call: UnderWay, way: Way, found: carried.Carried, *, content: Body, pace: Pace) -> Attempts:
+        trace = call.trace
+        return Attempts(
+            self.caller,
+            trace,
+            way,
+            partition=str(trace.route.connection_id if trace.route else ""),
+            carriers=found.slots,
+            rest=call.rest,
+            query=call.query,
+            body=content,
+            is_body_kept=not isinstance(content, Upload),
+            renewed=lambda tried: self._renewed(trace, tried),
+            pace=pace,
+        )
+
+    async def _ended_otherwise(self, call: UnderWay, standing: Standing, *, send: Send) -> bool:
+        """Tell whether the caller got another answer than the upstream's, which then ends here."""
+        try:
+            is_answered = await self.aftermath.after(call, Failed(standing=standing), send=send)
+        except BaseException:
+            standing.answering.close()
+            raise
+        if is_answered:
+            standing.answering.close()
+        return is_answered
 
     async def _judged(self, trace: Trace, found: carried.Carried, *, rest: bytes) -> Way:
         """Return the way of an allowed call; the first token of a machine's connection is asked for now."""
@@ -91,9 +155,15 @@ class Forwarder:
         trace.route = await self.lookup.route(trace.token_text, route.slug)
         return judged(trace.route, found, trace=trace, rest=rest)
 
-    async def _in_its_turn(self, trace: Trace, way: Way, found: carried.Carried, *, rest: bytes) -> Way:
-        """Wait for the token's turn. What was true before a wait is asked again: the token may be revoked by now."""
-        if trace.route is None or not await self.throttle.wait_for_turn(trace.route.token):
+    async def _in_its_turn(self, trace: Trace, way: Way, found: carried.Carried, *, rest: bytes, pace: Pace) -> Way:
+        """Wait for the token's turn and for the provider's limits.
+
+        What was true before a wait is asked again: the token may be revoked by now.
+        """
+        if trace.route is None:
+            return way
+        has_waited = await self.throttle.wait_for_turn(trace.route.token)
+        if not (await pace.ready() or has_waited):
             return way
         trace.route = await self.lookup.route(trace.token_text, trace.route.slug)
         return await self._with_living_token(trace, judged(trace.route, found, trace=trace, rest=rest))
@@ -139,12 +209,16 @@ def judged(route: Route, found: carried.Carried, *, trace: Trace, rest: bytes) -
     if target.is_refused(rest):
         raise Problem("path_refused")
     token = route.token
+    if token.is_paused:  # not "paused": what a paused connection refuses may be kept, and then goes by itself
+        raise Problem("token_paused")
     if trace.method.upper() in NEVER_FORWARDED:
         raise Problem("not_allowed")
     if (token.methods and trace.method.upper() not in token.methods) or not target.is_allowed(rest, token.paths):
         raise Problem("not_allowed")
     if route.way is None:
         raise Problem(route.problem)
+    if route.stopped_until is not None and route.stopped_until > (now := datetime.now(UTC)):
+        raise Problem("budget_reached", retry_after_s=(route.stopped_until - now).total_seconds())
     return route.way
 
 
@@ -190,59 +264,3 @@ class EndedWithCaller:
             watcher.cancel()
         if isinstance(error, asyncio.CancelledError) and has_left and self._task and self._task.uncancel() == 0:
             raise CallerGone from None
-
-
-async def relay(standing: Standing, *, trace: Trace, way: Way, send: Send) -> None:
-    """Send the upstream's answer on, as it comes."""
-    answering = standing.answering
-    trace.status, trace.response_headers = answering.status, answering.headers
-    now = datetime.now(UTC)
-    trace.readings = limits.read_limits(answering.headers, status=answering.status, now=now, provider=way.provider)
-    hidden = way.credential.injected.in_url
-    headers = [*inject.answer_headers(answering.headers, hidden=hidden), *own_headers(trace, now=now)]
-    trace.is_watched = limits.may_be_limit(answering.status, provider=way.provider)
-    trace.has_begun = True
-    try:
-        await send({"type": "http.response.start", "status": answering.status, "headers": headers})
-        is_over = False
-        async for chunk in standing.body():
-            trace.keep_answer(chunk)
-            is_over = standing.is_over
-            if is_over:
-                trace.judge_watched(way.provider)
-            await send({"type": "http.response.body", "body": chunk, "more_body": not is_over})
-        if not is_over:
-            trace.judge_watched(way.provider)
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-    finally:
-        answering.close()
-
-
-def own_headers(trace: Trace, *, now: datetime) -> Headers:
-    """Return the headers that every answer of the gateway carries, and the tightest limit when one is known."""
-    headers = [
-        (b"x-keylodge-request-id", str(trace.id).encode()),
-        (b"x-keylodge-attempts", b"%d" % trace.attempts),
-    ]
-    reading = tightest(trace.readings)
-    if reading is None:
-        return headers
-    if reading.limit is not None:
-        headers.append((b"x-keylodge-ratelimit-limit", b"%d" % reading.limit))
-    if reading.remaining is not None:
-        headers.append((b"x-keylodge-ratelimit-remaining", b"%d" % reading.remaining))
-    if reading.resets_at is not None:
-        left_s = max(0, round((reading.resets_at - now).total_seconds()))
-        headers.append((b"x-keylodge-ratelimit-reset", b"%d" % left_s))
-    return headers
-
-
-def tightest(readings: list[Reading]) -> Reading | None:
-    """Return the reading with the smallest share left."""
-
-    def share(reading: Reading) -> float:
-        if reading.remaining is None:
-            return 2.0
-        return reading.remaining / reading.limit if reading.limit else float(reading.remaining > 0)
-
-    return min(readings, key=share, default=None)

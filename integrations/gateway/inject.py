@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from hashlib import sha256
 from urllib.parse import unquote_plus
@@ -16,10 +16,12 @@ from integrations.outbound.relaying import HOP_BY_HOP, listed_in_connection, pas
 Headers = list[tuple[bytes, bytes]]
 
 # What a browser takes as said by our origin about our origin: its cookies, its certificates, where it reports, what
-# it keeps, and where to go next.
+# it keeps, where to go next, and which pages may read it: the provider's "anybody" is not the token's (`cors.py`).
 _NOT_RELAYED = frozenset(
     b"refresh clear-site-data alt-svc service-worker-allowed nel report-to reporting-endpoints expect-ct "
     b"public-key-pins public-key-pins-report-only set-cookie set-cookie2 strict-transport-security "
+    b"access-control-allow-origin access-control-allow-credentials access-control-allow-methods "
+    b"access-control-allow-headers access-control-expose-headers access-control-max-age timing-allow-origin "
     b"content-security-policy content-security-policy-report-only server x-content-type-options".split()
 )
 _WITHHELD = HOP_BY_HOP | _NOT_RELAYED
@@ -56,13 +58,16 @@ def upstream_headers(
 
 def upstream_query(query: bytes, *, carriers: frozenset[str], injected: Injected) -> bytes:
     """Return the raw query without what carried the token, and with the credential where it goes there."""
-    taken = {slot[6:] for slot in carriers if slot.startswith("query:")}
-    taken.update(name for name, _ in injected.query)
-    if taken:
-        query = b"&".join(pair for pair in query.split(b"&") if _name_of(pair) not in taken)
+    query = without_carriers(query, carriers, {name for name, _ in injected.query})
     for _, pair in injected.query:
         query = query + b"&" + pair if query else pair
     return query
+
+
+def without_carriers(query: bytes, carriers: frozenset[str], besides: Collection[str] = ()) -> bytes:
+    """Return the raw query without the pairs that carried the token, and without others of these names."""
+    taken = {slot[6:] for slot in carriers if slot.startswith("query:")}.union(besides)
+    return b"&".join(pair for pair in query.split(b"&") if _name_of(pair) not in taken) if taken else query
 
 
 def upstream_path(base_path: bytes, injected: Injected) -> bytes:

@@ -23,8 +23,9 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.db import DatabaseError, close_old_connections, connections
 
 from integrations import tokens
+from integrations.gateway.found import Found, Rows, found_in
 from integrations.gateway.problems import Problem
-from integrations.gateway.reading import Found, Reader, Rows, Unavailable, found_in, reader
+from integrations.gateway.reading import Reader, Unavailable, reader
 from integrations.gateway.route import Route, routed
 from integrations.gateway.signing_in import JWT_BEGINS, Bearer, JWTSignIn
 from secrets_vault import generation, keys, vault
@@ -86,6 +87,14 @@ class Lookup:
         if route is None or (route.token.expires_at is not None and route.token.expires_at <= datetime.now(UTC)):
             raise Problem("token_invalid")
         return route
+
+    async def origins(self, slug: str) -> Rows:
+        """Return what the tokens of a connection allow to web pages, as `reading.origins`; raises Unavailable."""
+        return await self._reader.origins(slug)
+
+    async def outages(self) -> Rows:
+        """Return the upstreams that do not answer, as `reading.OUTAGES`; raises Unavailable."""
+        return await self._reader.outages()
 
     async def _loaded(self, key: Key, token_text: str, seen: int) -> _Kept:
         """Load once, however many calls wait for it. A call that has seen a newer generation loads for itself."""

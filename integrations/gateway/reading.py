@@ -7,52 +7,26 @@ loop. SQLite is read where we stand, which takes some fifty microseconds; Postgr
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
-from uuid import UUID
 
 from django.db import connections
-from django.db.models import Field, ForeignKey, Model
 
-from integrations.gateway.route import Beside, TokenFacts, token_facts
-from integrations.models import Connection, CustomProvider, GatewayToken, TrustedIssuer
-from integrations.outbound import ALLOWED_HOSTS_SETTING, private_hosts
-from secrets_vault.models import InstallationSetting, KeyTerm, SecretField, SecretVersion, StoredSecret
+from integrations.gateway.found import DATABASE, TABLES, Rows
+from integrations.models import Connection, GatewayToken, Outage, TrustedIssuer
+from integrations.outbound import ALLOWED_HOSTS_SETTING
 
 if TYPE_CHECKING:
     import psycopg
 
-DATABASE = "default"
 BUSY_S = 0.25
 WITHIN_S = 3.0
 ANSWERED_S = 2 * WITHIN_S
 
-Rows = list[tuple[Any, ...]]
-
-# What each table gives, by its alias in the query: all that a route is made from, and nothing that changes by use.
-TABLES: dict[str, tuple[type[Model], tuple[str, ...]]] = {
-    # In the model's own order, as from_db() wants them; its primary key comes first.
-    alias: (model, tuple(field.attname for field in model._meta.concrete_fields if field.attname in names.split()))
-    for alias, model, names in (
-        ("t", GatewayToken, "id client_id name token_hash previous_hash previous_expires_at methods paths"
-         " per_minute per_day min_gap_s expires_at ip_ranges max_uses revoked_at"),
-        ("c", Connection, "id slug client_id environment_id provider_key kind secret_id beside_secret_id"
-         " variables status access_expires_at"),
-        ("s", StoredSecret, "id client_id environment_id kind label current_id policy policy_mac deleted_at"),
-        ("v", SecretVersion, "id secret_id number created_at first_used_at"),
-        ("f", SecretField, "id version_id name blob"),
-        ("k", KeyTerm, "id client_id state wrapped_key"),
-        ("p", CustomProvider, "id facts"),
-        ("i", InstallationSetting, "key value"),
-    )
-}  # fmt: skip
 # The id of the keyring term stands in a blob at a fixed place (`envelope.py`), so that it can be joined.
 TERM_OF_BLOB = {
     "sqlite": "lower(hex(substr(f.blob, 3, 16)))",
@@ -74,6 +48,12 @@ class Reader(Protocol):
 
     async def trusted(self, issuer: str, slug: str) -> Rows:
         """Return who trusts an issuer for this slug: TRUSTED's columns; raises Unavailable."""
+
+    async def origins(self, slug: str) -> Rows:
+        """Return origins, methods and end of the living tokens of a connection that name origins."""
+
+    async def outages(self) -> Rows:
+        """Return the upstreams that do not answer: OUTAGES' columns; raises Unavailable."""
 
     async def close(self) -> None:
         """Close the connection, if one is open."""
@@ -103,6 +83,7 @@ def query(vendor: str) -> str:
         f"LEFT JOIN {table['f']} f ON f.version_id = v.id "
         f"LEFT JOIN {table['k']} k ON k.id = {TERM_OF_BLOB[vendor]} "
         f"LEFT JOIN {table['p']} p ON p.key = c.provider_key "
+        f"LEFT JOIN {table['e']} e ON e.id = c.environment_id "
         f"LEFT JOIN {table['i']} i ON i.key = '{ALLOWED_HOSTS_SETTING}' "
         f"WHERE t.token_hash = {token_hash} OR t.previous_hash = {token_hash} ORDER BY f.position, f.id"
     )
@@ -125,6 +106,29 @@ def trusted_query(vendor: str) -> str:
     )
 
 
+@cache
+def origins_query(vendor: str) -> str:
+    """Return the query for the living tokens of a slug that web pages may use."""
+    slug, _ = MARKS[vendor]
+    granted = GatewayToken.connections.through._meta.db_table
+    has_origins = {"sqlite": "t.origins <> '[]'", "postgresql": "t.origins <> '[]'::jsonb"}[vendor]
+    return (
+        f"SELECT t.origins, t.methods, t.expires_at FROM {Connection._meta.db_table} c "  # noqa: S608 - our own models
+        f"JOIN {granted} g ON g.connection_id = c.id "
+        f"JOIN {GatewayToken._meta.db_table} t ON t.id = g.gatewaytoken_id AND t.revoked_at IS NULL "
+        f"WHERE c.slug = {slug} AND {has_origins} LIMIT {MOST_TRUSTED}"
+    )
+
+
+OUTAGES = ("id", "origin", "connection_id", "opened_at", "next_try_at", "trying_until", "version")
+
+
+@cache
+def outages_query() -> str:
+    """Return the query for the open outages."""
+    return f"SELECT {', '.join(OUTAGES)} FROM {Outage._meta.db_table} WHERE is_open"  # noqa: S608 - our own model
+
+
 class SQLiteReader:
     """Reads the database file in the event loop: with the write-ahead log no writer keeps a reader waiting."""
 
@@ -141,6 +145,14 @@ class SQLiteReader:
     async def trusted(self, issuer: str, slug: str) -> Rows:
         """Return who trusts an issuer for this slug; raises Unavailable."""
         return await self._asked(trusted_query("sqlite"), issuer, slug)
+
+    async def origins(self, slug: str) -> Rows:
+        """Return origins, methods and end of the tokens that name origins; raises Unavailable."""
+        return await self._asked(origins_query("sqlite"), b"", slug)
+
+    async def outages(self) -> Rows:
+        """Return the upstreams that do not answer; raises Unavailable."""
+        return await self._asked(outages_query(), b"", "")
 
     async def _asked(self, sql: str, wanted: bytes | str, slug: str) -> Rows:
         try:
@@ -193,6 +205,14 @@ class PostgresReader:
         """Return who trusts an issuer for this slug; raises Unavailable."""
         return await self._answered(trusted_query("postgresql"), issuer, slug)
 
+    async def origins(self, slug: str) -> Rows:
+        """Return origins, methods and end of the tokens that name origins; raises Unavailable."""
+        return await self._answered(origins_query("postgresql"), b"", slug)
+
+    async def outages(self) -> Rows:
+        """Return the upstreams that do not answer; raises Unavailable."""
+        return await self._answered(outages_query(), b"", "")
+
     async def _answered(self, sql: str, wanted: bytes | str, slug: str) -> Rows:
         import psycopg
 
@@ -233,105 +253,3 @@ class PostgresReader:
         if self._open is not None:
             open_, self._open = self._open, None
             await open_.close()
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What the rows say. Without a connection the token does not open this slug."""
-
-    token: TokenFacts
-    connection: Connection | None = None
-    beside: Beside | None = None
-
-    @property
-    def is_first_use(self) -> bool:
-        """Tell whether the book must be written before the secret may be used."""
-        held = (self.connection.secret, self.connection.beside_secret) if self.connection else ()
-        return any(each and each.current and each.current.first_used_at is None for each in held)
-
-
-def found_in(rows: Rows, token_hash: bytes, *, now: datetime, seen: int) -> Found | None:
-    """Return what the rows say, None where the token opens nothing now. `seen` is the generation before the read."""
-    if not rows:
-        return None
-    read = [_instances(row) for row in rows]
-    token = _living(read[0]["t"], token_hash, now=now)
-    connection = read[0]["c"]
-    if token is None or connection is None:
-        return Found(token) if token else None
-    connection.secret, fields = _held(read, connection.secret_id)
-    connection.beside_secret, fields_beside = _held(read, connection.beside_secret_id)
-    setting, provider = read[0]["i"], read[0]["p"]
-    beside = Beside(
-        facts=provider.facts if provider else None,
-        hosts=private_hosts(setting.value if setting else ()),
-        fields=fields,
-        fields_beside=fields_beside,
-        terms=[each["k"] for each in read if each["k"] is not None],
-        seen=seen,
-    )
-    return Found(token, connection, beside)
-
-
-def _held(read: Sequence[Mapping[str, Any]], pk: UUID | None) -> tuple[StoredSecret | None, list[SecretField]]:
-    """Return a secret with its current version, and the sealed fields of that."""
-    own = [each for each in read if each["s"] is not None and each["s"].pk == pk]
-    if not own:
-        return None, []
-    stored: StoredSecret = own[0]["s"]
-    stored.current = own[0]["v"]
-    return stored, [each["f"] for each in own if each["f"] is not None]
-
-
-def _living(row: GatewayToken, token_hash: bytes, *, now: datetime) -> TokenFacts | None:
-    """Return what the token allows, None when it is revoked, has expired or was rolled away."""
-    facts = token_facts(row, is_previous=row.token_hash != token_hash)
-    if row.revoked_at is not None or (facts.expires_at is not None and facts.expires_at <= now):
-        return None
-    return facts
-
-
-def _instances(row: Sequence[Any]) -> dict[str, Any]:
-    """Return the model of each table by its alias, None where the join found none."""
-    made: dict[str, Any] = {}
-    at = 0
-    for alias, (model, names) in TABLES.items():
-        end = at + len(names)
-        if row[at] is None:
-            made[alias] = None
-        else:
-            values = [read(value) for read, value in zip(_readers(model, names), row[at:end], strict=True)]
-            made[alias] = model.from_db(DATABASE, names, values)
-        at = end
-    return made
-
-
-@cache
-def _readers(model: type[Model], names: tuple[str, ...]) -> list[Callable[[Any], Any]]:
-    """Return, for each column, what makes the driver's value the model's."""
-    columns = {field.attname: field for field in model._meta.concrete_fields}
-    return [READERS.get(_kind(columns[name]), _as_it_is) for name in names]
-
-
-def _kind(field: Field[Any, Any]) -> str:
-    return _kind(field.target_field) if isinstance(field, ForeignKey) else field.get_internal_type()
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
-def _uuid(value: Any) -> Any:
-    return UUID(hex=value) if isinstance(value, str) else value
-
-
-def _json(value: Any) -> Any:
-    return json.loads(value) if isinstance(value, str) else value
-
-
-def _time(value: Any) -> Any:
-    return datetime.fromisoformat(value).replace(tzinfo=UTC) if isinstance(value, str) else value
-
-
-# SQLite keeps these as text; psycopg gives the right type at once.
-READERS: dict[str, Callable[[Any], Any]] = {"UUIDField": _uuid, "JSONField": _json, "DateTimeField": _time}

@@ -15,9 +15,12 @@ from uuid import UUID
 
 from integrations.beside import LacksBeside, values_beside
 from integrations.errors import IntegrationError
+from integrations.gateway.quota.rules import Whose
 from integrations.injecting import IncompleteCredential, Injected, injected
+from integrations.limits import fitting_limits
 from integrations.models import Connection, GatewayToken
 from integrations.outbound import Origin, allowed_private_hosts, split_url
+from integrations.providers.limit_facts import Limit
 from integrations.providers.loading import CUSTOM_PREFIX
 from integrations.providers.parts import MACHINE_KINDS, TOKEN_KINDS
 from integrations.providers.registry import ProviderNotFound, described, get_provider
@@ -50,6 +53,9 @@ class TokenFacts:
     max_uses: int | None
     expires_at: datetime | None
     networks: tuple[IPv4Network | IPv6Network, ...]
+    keep_failed: bool = False
+    origins: tuple[str, ...] = ()
+    is_paused: bool = False
     jwt_issuer: str = ""
     jwt_subject: str = ""
 
@@ -68,13 +74,20 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """The way to the upstream, and what opens it."""
+    """The way to the upstream, and what opens it.
+
+    `limits` are those that the provider's facts name for it, `whose` says who shares them, and `line` from which
+    share of one on calls are spaced.
+    """
 
     provider: Provider
     origin: Origin
     base_path: bytes
     credential: Credential
     allowed: frozenset[str]
+    whose: Whose
+    limits: tuple[Limit, ...] = ()
+    line: float = 0.8
     access_expires_at: datetime | None = None
 
 
@@ -83,6 +96,7 @@ class Route:
     """Where a call with this token to this slug goes. Either `problem` or `way` is set.
 
     `lacks_token`: the first access token has not been asked for yet, and can be without anybody's consent.
+    `stopped_until`: a budget is used up, and holds until then.
     """
 
     token: TokenFacts
@@ -93,7 +107,9 @@ class Route:
     provider_key: str = ""
     kind: str = ""
     own_slot: str = ""
+    account: str = ""
     lacks_token: bool = False
+    stopped_until: datetime | None = None
     way: Way | None = None
 
 
@@ -128,6 +144,9 @@ def token_facts(row: GatewayToken, *, is_previous: bool) -> TokenFacts:
         max_uses=row.max_uses,
         expires_at=min(ends, default=None),
         networks=tuple(ip_network(text) for text in row.ip_ranges),
+        is_paused=row.paused_at is not None,
+        keep_failed=bool(row.keep_failed),  # SQLite keeps a number
+        origins=tuple(row.origins),
     )
 
 
@@ -143,6 +162,8 @@ def routed(token: TokenFacts, connection: Connection, beside: Beside | None = No
         environment_id=connection.environment_id,
         provider_key=connection.provider_key,
         kind=connection.kind,
+        stopped_until=connection.spend_stopped_until,
+        account=f"{connection.account_id} {connection.connected_at}",
     )
     try:
         provider = _provider(connection.provider_key, beside).of_kind(connection.kind).render(connection.variables)
@@ -165,7 +186,21 @@ def routed(token: TokenFacts, connection: Connection, beside: Beside | None = No
         return replace(route, problem="credential_unreadable")
     ends = connection.access_expires_at if connection.kind in TOKEN_KINDS else None
     allowed = beside.hosts if beside else allowed_private_hosts()
-    return replace(route, way=Way(provider, origin, base_path, credential, allowed, ends))
+    found = Way(provider, origin, base_path, credential, allowed, _whose(connection), access_expires_at=ends)
+    return replace(route, way=replace(found, limits=_limits(connection, provider), line=_line(connection)))
+
+
+def _whose(connection: Connection) -> Whose:
+    return Whose(connection.pk, connection.provider_key, connection.oauth_app_id, connection.account_id)
+
+
+def _limits(connection: Connection, provider: Provider) -> tuple[Limit, ...]:
+    mode = "live" if provider.limits and connection.environment.is_production else "test"
+    return tuple(fitting_limits(provider, kind=connection.kind, environment=mode))
+
+
+def _line(connection: Connection) -> float:
+    return min(100, connection.slow_down_percent) / 100
 
 
 def _can_have_token(connection: Connection) -> bool:

@@ -13,6 +13,7 @@ from integrations.limits import LOOKED_AT_BYTES, Reading, is_limit
 from integrations.limits.reading import fold
 from integrations.models.call import FAILED_OUTCOMES, Outcome
 from integrations.providers.shape import Provider
+from integrations.usage.ends import Ends
 from secrets_vault.ids import uuid7
 from secrets_vault.masking.bodies import decompress
 
@@ -23,7 +24,11 @@ KEPT_BYTES = 64 * 1024
 
 @dataclass(slots=True)
 class Trace:
-    """One call. Headers and bodies are unmasked here: only the call log reads them, and masks them."""
+    """One call. Headers and bodies are unmasked here: only the call log reads them, and masks them.
+
+    `key_id` is the call that is made again here: to the provider it is the same one. `queued` is what the answer says
+    of the queue, and `cache` what of an answer that is kept.
+    """
 
     method: str
     upstream_target: bytes
@@ -43,14 +48,21 @@ class Trace:
     request_body: bytes = field(default=b"", repr=False)
     response_headers: Headers = field(default_factory=list, repr=False)
     response_body: bytearray = field(default_factory=bytearray, repr=False)
+    answer_ends: Ends | None = field(default=None, repr=False)
     timeline: list[dict[str, object]] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
+    counted: list[Reading] = field(default_factory=list)
+    paced_s: float = 0.0
     is_limit: bool = False
     is_watched: bool = False
     has_begun: bool = False
     was_cancelled: bool = False
     token_text: str = field(default="", repr=False)
     signatures: list[str] = field(default_factory=list, repr=False)
+    key_id: UUID | None = None
+    queued: str = ""
+    cache: str = ""
+    cors: Headers = field(default_factory=list)
 
     def note(self, **event: object) -> None:
         """Add to the timeline what one attempt came to."""
@@ -67,6 +79,8 @@ class Trace:
         Of a watched one too: its provider may say a limit with the status of a success.
         """
         self.response_bytes += len(chunk)
+        if self.answer_ends is not None:
+            self.answer_ends.feed(chunk)
         most = LOOKED_AT_BYTES if self.is_watched else KEPT_BYTES if (self.status or 0) >= 400 else 0
         if len(self.response_body) < most:
             self.response_body += chunk[: most - len(self.response_body)]
@@ -113,6 +127,7 @@ class Trace:
             response_headers=self.response_headers,
             # Looked at for a limit, and none was said: of a success nothing is kept, even if it broke off.
             response_body=b"" if self.is_watched and not self.is_limit else bytes(self.response_body),
+            answer_ends=self.answer_ends,
             timeline=self.timeline,
             readings=self.readings,
             secret_id=credential.secret_id if credential else None,
@@ -152,5 +167,6 @@ _BY_CODE = {
     "upstream_invalid": Outcome.UPSTREAM_ERROR,
     "upstream_timeout": Outcome.TIMEOUT,
     "token_limited": Outcome.LIMITED,
+    "upstream_limited": Outcome.LIMITED,
     "internal_error": Outcome.REFUSED,
 }

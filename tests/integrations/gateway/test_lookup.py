@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 import sqlite3
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection as database
@@ -83,14 +83,26 @@ def close_the_host():
     InstallationSetting.objects.update(value=[])
 
 
+def keep_failed_calls_of_a_paused_connection():
+    """Switch on that failed calls are kept, and let the next one fail."""
+    GatewayToken.objects.update(keep_failed=True)
+    Connection.objects.update(status="paused")
+
+
 CHANGES = {
+    "its failed calls are kept": (keep_failed_calls_of_a_paused_connection, None),
     "the token is revoked": (lambda: GatewayToken.objects.update(revoked_at=datetime.now(UTC)), "token_invalid"),
+    "it is paused": (lambda: GatewayToken.objects.update(paused_at=datetime.now(UTC)), "token_paused"),
     "it has expired": (lambda: GatewayToken.objects.update(expires_at=datetime.now(UTC)), "token_invalid"),
     "it was rolled away": (lambda: GatewayToken.objects.update(token_hash=bytes(32)), "token_invalid"),
     "it may do less": (lambda: GatewayToken.objects.update(methods=["POST"]), "not_allowed"),
     "it may be used elsewhere": (lambda: GatewayToken.objects.update(ip_ranges=["203.0.113.0/24"]), "ip_not_allowed"),
     "it lost the connection": (lambda: GatewayToken.objects.get().connections.clear(), "connection_not_found"),
     "the connection is paused": (lambda: Connection.objects.update(status="paused"), "paused"),
+    "its budget is used up": (
+        lambda: Connection.objects.update(spend_stopped_until=datetime.now(UTC) + timedelta(days=1)),
+        "budget_reached",
+    ),
     "it has no secret": (lambda: Connection.objects.update(secret=None), "needs_reconnecting"),
     "the secret is deleted": (lambda: StoredSecret.objects.update(deleted_at=datetime.now(UTC)), "needs_reconnecting"),
     "its policy was edited": (spoil_the_policy, "host_refused"),

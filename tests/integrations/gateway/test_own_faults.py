@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from integrations.gateway import app, forward
+from integrations.gateway import app, forward, relaying
 from tests.canaries import Net, canary
 from tests.fake_upstream import OK
 from tests.integrations.gateway.conftest import KEY
@@ -33,10 +33,10 @@ def test_a_call_that_breaks_says_its_id_and_nothing_else(world, log, monkeypatch
     headers = [(b"authorization", b"Bearer " + world.text.encode()), (b"x-note", typed.encode())]
     broken = breaking(KEY, world.text, typed)
     if place == "own_headers":  # our own answer uses it too
-        broken = lambda trace, *, now, _real=forward.own_headers, _broken=broken: (  # noqa: E731
+        broken = lambda trace, *, now, _real=relaying.own_headers, _broken=broken: (  # noqa: E731
             _broken() if trace.attempts and not trace.code else _real(trace, now=now)
         )
-    monkeypatch.setattr(forward, place, broken)
+    monkeypatch.setattr(relaying if place == "own_headers" else forward, place, broken)
     answer = world.call(headers=headers)
     said = json.loads(answer.body)
     assert (answer.status, said["code"], answer.header("content-type")) == (

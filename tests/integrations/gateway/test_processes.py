@@ -1,4 +1,4 @@
-"""The gateway as `make run` starts it: over real sockets, with a vendor's own SDK."""
+"""The gateway as `make run` starts it: over real sockets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import time
 import pytest
 
 from tests.fake_upstream import OK, FakeUpstream
-from tests.integrations.sandbox.conftest import Sandbox
 from tests.live import LiveKeylodge
 
 pytestmark = pytest.mark.processes
@@ -25,7 +24,7 @@ from secrets_vault import vault
 from secrets_vault.actor import COMMAND
 from secrets_vault.models import Client, Environment
 from secrets_vault.secret import Secret
-base_url, key, openai_url, openai_key = json.loads(input())
+base_url, key = json.loads(input())
 host = base_url.split("//")[1].split("/")[0]
 client = Client.objects.create(slug="acme", name="Acme")
 env = Environment.objects.create(client=client, slug="production", is_production=True)
@@ -35,14 +34,7 @@ stored = vault.store(actor=COMMAND, client=client, environment=env, kind="api_ke
                      fields={"api_key": Secret(key)}, policy=vault.Policy((host,), ("header:authorization",)))
 made = Connection.objects.create(slug="acme-fake", client=client, environment=env, provider_key="custom-fake",
                                  kind="api_key", secret=stored, status="connected")
-facts = custom_from({"base_url": openai_url}, key="custom-ai", name="AI", today=date(2026, 11, 22))
-CustomProvider.objects.create(key="custom-ai", name="AI", facts=facts)
-host = openai_url.split("//")[1].split("/")[0]
-stored = vault.store(actor=COMMAND, client=client, environment=env, kind="api_key", label="ai",
-                     fields={"api_key": Secret(openai_key)}, policy=vault.Policy((host,), ("header:authorization",)))
-ai = Connection.objects.create(slug="acme-ai", client=client, environment=env, provider_key="custom-ai",
-                               kind="api_key", secret=stored, status="connected")
-token, text = tokens.make(client, "n8n", [made, ai], actor=COMMAND)
+token, text = tokens.make(client, "n8n", [made], actor=COMMAND)
 print(text.expose())
 """
 REVOKE = """
@@ -79,28 +71,17 @@ def fake():
 
 
 @pytest.fixture(scope="module")
-def sandbox():
-    """Yield the line that a sandbox of our own printed."""
-    process = Sandbox()
-    yield process.line
-    process.stop()
-    process.process.stdout.close()
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory, fake, sandbox):
-    """Yield one running installation that may reach the upstreams; starting it takes seconds."""
-    hosts = f"{fake.host},{sandbox['url'].removeprefix('http://')}"
-    running = LiveKeylodge(tmp_path_factory.mktemp("home"), KEYLODGE_ALLOWED_PRIVATE_HOSTS=hosts)
+def live(tmp_path_factory, fake):
+    """Yield one running installation that may reach the upstream; starting it takes seconds."""
+    running = LiveKeylodge(tmp_path_factory.mktemp("home"), KEYLODGE_ALLOWED_PRIVATE_HOSTS=fake.host)
     yield running.wait_until_started()
     running.stop()
 
 
 @pytest.fixture(scope="module")
-def text(live, fake, sandbox):
+def text(live, fake):
     """Return the text of a gateway token."""
-    ai = [sandbox["url"] + "/openai/v1", sandbox["openai_api_key"]]
-    return shell(live, SETUP, json.dumps([fake.url, "sk-real", *ai]))
+    return shell(live, SETUP, json.dumps([fake.url, "sk-real"]))
 
 
 @pytest.fixture
@@ -198,16 +179,6 @@ def test_a_caller_that_leaves_ends_the_call_upstream(live, text, upstream):
     connection.close()
     assert left.wait(5)
     live.wait_for(lambda: shell(live, CANCELLED) == "1", "the row", within_s=30)
-
-
-def test_the_openai_sdk_works_with_only_its_base_url_and_key_changed(live, text):
-    from openai import OpenAI
-
-    client = OpenAI(base_url=f"{live.url}/gateway/acme-ai", api_key=text)
-    answer = client.chat.completions.create(model="gpt-5-mini", messages=[{"role": "user", "content": "Hello"}])
-    assert answer.choices[0].message.content
-    assert len(client.models.list().data) > 0
-    client.close()
 
 
 def test_a_revocation_in_one_process_stops_the_next_call_in_another(live, text, upstream):

@@ -34,6 +34,17 @@ def test_a_limit_with_status_200_is_counted_as_one_and_not_repeated(slack):
     assert CallHour.objects.get().limited == 1
 
 
+def test_a_graphql_answer_says_it_where_its_codes_stand(upstream, settings):
+    settings.KEYLODGE_ALLOWED_PRIVATE_HOSTS = [upstream.host]
+    signals = [{"status": 200, "any_of": ["THROTTLED"], "code_at": "errors.*.extensions.code"}]
+    shop = world_with(upstream, limit_signals=signals)
+    limited = b'{"errors":[{"message":"Throttled","extensions":{"code":"THROTTLED"}}]}'
+    shop.upstream.answers = [answered(200, body=limited), answered(200, body=b'{"data":{"code":"THROTTLED"}}')]
+    assert shop.call(method="POST", body=b"{}").body == limited
+    assert shop.call(method="POST", body=b"{}").status == 200
+    assert [row.outcome for row in shop.calls()] == ["limited", "ok"]
+
+
 def test_it_is_seen_in_a_packed_answer_too(slack):
     packed = gzip.compress(LIMITED)
     slack.upstream.answers = [answered(200, b"Content-Encoding: gzip", body=packed)]

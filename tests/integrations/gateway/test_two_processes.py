@@ -44,7 +44,7 @@ def live(tmp_path_factory, upstream):
     home = tmp_path_factory.mktemp("home")
     running = LiveKeylodge(home, KEYLODGE_ALLOWED_PRIVATE_HOSTS=upstream.host, KEYLODGE_WEB_PROCESSES="2")
     running.wait_until_started()
-    shell(running, SETUP, json.dumps([upstream.url, "sk-real", upstream.url, "sk-real"]))
+    shell(running, SETUP, json.dumps([upstream.url, "sk-real"]))
     yield running
     running.stop()
 
