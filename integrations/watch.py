@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Max, Q
 
-from integrations import alerts
+from integrations import alerts, outages
 from integrations.models import AlertEpisode, Call, Connection
-from integrations.models.call import FAILED_OUTCOMES, Outcome
+from integrations.models.call import FAILED_OUTCOMES, Outcome, Source
 
 WINDOW = timedelta(minutes=10)
 SKEW = timedelta(minutes=1)  # a call of later than that is of a clock that has since been put back
@@ -20,7 +20,7 @@ def look(now: datetime) -> int:
     """Mail about connections with at least five failed calls in ten minutes; return how many changed."""
     failed_outcomes = [outcome for outcome in FAILED_OUTCOMES if outcome not in NOT_THE_CONNECTION]
     recent = (
-        Call.objects.filter(at__range=(now - WINDOW, now + SKEW), connection_id__isnull=False)
+        Call.objects.filter(at__range=(now - WINDOW, now + SKEW), connection_id__isnull=False, source=Source.GATEWAY)
         .order_by()
         .values("connection_id")
         .annotate(
@@ -38,6 +38,8 @@ def _report(counts: dict[object, dict[str, object]], *, now: datetime) -> int:
     reported = 0
     for connection in Connection.objects.filter(pk__in=many).select_related("client", "environment"):
         row = many[connection.pk]
+        if outages.outage_of(connection) is not None:
+            continue  # told once for the provider, not once for each of its connections
         if alerts.failing(connection, code=str(row["code"] or ""), now=now, failed=int(str(row["failed"]))):
             reported += 1
     return reported
