@@ -11,7 +11,7 @@ from django.db.models import Model, QuerySet
 
 from integrations import rotation_days
 from integrations.models import Call, Connection
-from integrations.models.call import FAILED_OUTCOMES
+from integrations.models.call import FAILED_OUTCOMES, Source
 from integrations.models.partitions import day_bound
 from integrations.spreadsheet import Row
 from secrets_vault import rotation
@@ -58,17 +58,18 @@ def of(known: dict[UUID, str], key: UUID | None) -> str:
 
 def calls(*, client: Client | None, since: datetime | None) -> Iterator[Row]:
     """Yield calls from the oldest to the newest, by keyset: memory stays flat however many there are."""
-    rows = Call.objects.order_by("pk")
+    rows = Call.objects.filter(source=Source.GATEWAY).order_by("pk")
     if client is not None:
         rows = rows.filter(client_id=client.pk)
     if since is not None:
         rows = rows.filter(pk__gte=day_bound(max(since, EPOCH).astimezone(UTC).date()), at__gte=since)
     names = Names.load()
     for call in _by_keyset(rows):
-        yield _call_row(call, names)
+        yield call_row(call, names)
 
 
-def _call_row(call: Call, names: Names) -> Row:
+def call_row(call: Call, names: Names) -> Row:
+    """Return one call by the names of its columns; cause and heads of a failed one only."""
     row = {
         "id": str(call.pk),
         "at": call.at.isoformat(),

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.conf import settings
 from django.utils.translation import gettext_lazy
 
-from integrations import clock, handover, mail, reminders, sandbox_control, watch
-from integrations.call_log import retention, settling
+from integrations import clock, handover, ledger, mail, reminders, sandbox_control, watch
+from integrations.alerts import daily, episodes, errors, outages, summing
+from integrations.alerts.rhythm import absence, burst
+from integrations.alerts.routes import sending
+from integrations.call_log import refused, retention, settling
+from integrations.call_log.keeping import Kept
 from integrations.connections import probe_due
+from integrations.gateway.held import retention as held_retention
+from integrations.gateway.held import running
+from integrations.gateway.stale import keeping
 from integrations.links import nudging
 from integrations.oauth import ends
 from integrations.oauth.due import refresh_due
@@ -17,6 +23,7 @@ from integrations.oauth.flow import forget_old
 from integrations.offboarding import carry_on, revoke_due
 from integrations.rotating import schedule
 from integrations.sweeps import sweep
+from integrations.usage import budgets, told
 from integrations.webhooks import forwarding, published
 from integrations.webhooks import retention as webhook_retention
 from integrations.webhooks import watch as webhook_watch
@@ -40,16 +47,56 @@ def send_mail(now: datetime) -> int:
     return mail.send_due(now=now)
 
 
+@sweep("stored_answers", every_s=300, words=gettext_lazy("Forgets the good answers that were kept for a day"))
+def forget_answers(now: datetime) -> int:
+    """Delete what is over."""
+    return keeping.forget(now)
+
+
+@sweep("outages", every_s=15, words=gettext_lazy("Tells of providers that do not answer, and of those that do again"))
+def tell_of_outages(now: datetime) -> int:
+    """Tell what is due."""
+    return outages.look(now)
+
+
 @sweep("watch", every_s=60, words=gettext_lazy("Looks for connections whose calls fail, and for those that work again"))
 def watch_calls(now: datetime) -> int:
     """Tell of new and ended troubles."""
     return watch.look(now)
 
 
-@sweep("snoozes", every_s=60, words=gettext_lazy("Opens the errors whose snooze has ended"))
+@sweep("troubles", every_s=60, words=gettext_lazy("Follows troubles that come and go, and those that were snoozed"))
+def follow_troubles(now: datetime) -> int:
+    """Close, wake and sum up what is due."""
+    return episodes.settle(now) + summing.sum_up(now)
+
+
+@sweep("alert_routes", every_s=15, words=gettext_lazy("Sends alerts to chats, webhooks and tables"))
+def send_alerts(now: datetime) -> int:
+    """Put new errors on their way and send what is due."""
+    return errors.look(now) + sending.send_due(now=now)
+
+
+@sweep("rhythm", every_s=600, words=gettext_lazy("Notices when calls stay away, or are far more than usual"))
+def watch_rhythm(now: datetime) -> int:
+    """Tell of silences and bursts."""
+    return absence.look(now) + burst.look(now)
+
+
+@sweep("still_open", every_s=600, words=gettext_lazy("Writes once a day what is still open"))
+def tell_still(now: datetime) -> int:
+    """Write to those whose day has begun."""
+    return daily.tell_still(now)
+
+
+@sweep(
+    "snoozes",
+    every_s=60,
+    words=gettext_lazy("Opens the errors whose snooze has ended, and resolves those of credentials that work again"),
+)
 def wake_errors(now: datetime) -> int:
-    """Open what was snoozed until now."""
-    return settling.wake_snoozed(now)
+    """Open what was snoozed until now, and settle what was mended."""
+    return settling.wake_snoozed(now) + refused.resolve_mended(now)
 
 
 @sweep("rotation", every_s=600, words=gettext_lazy("Writes the Monday digest and what became overdue"))
@@ -110,12 +157,15 @@ def forget(now: datetime) -> int:
 
 @sweep("prune", every_s=3600, words=gettext_lazy("Forgets old calls and webhooks, and tokens renewed long ago"))
 def prune(now: datetime) -> int:
-    """Make room: calls 90 days, heads and bodies 7 days, payloads of webhooks 30 days (`settings.py`)."""
+    """Make room: calls 90 days, heads and bodies 7 days, payloads of webhooks 30, or as a client has it (`env.py`)."""
     retention.ensure_partitions(now)
-    gone = retention.drop_old(timedelta(days=settings.KEYLODGE_KEEP_CALLS_DAYS), now=now)
-    gone += retention.blank_bodies(timedelta(days=settings.KEYLODGE_KEEP_BODIES_DAYS), now=now)
+    gone = retention.drop_old(Kept.calls(), now=now)
+    gone += retention.blank_bodies(Kept.bodies(), now=now)
     gone += vault.forget_renewed()
+    ledger.forget_ended(now_s=now.timestamp())
     gone += webhook_retention.forget(now)
+    gone += sending.forget_old(now)
+    gone += held_retention.forget(now)
     leftovers.wipe()
     return gone
 
@@ -134,6 +184,18 @@ def watch_webhooks(now: datetime) -> int:
 def refresh_lists(now: datetime) -> int:
     """Fetch what endpoints narrow by."""
     return published.refresh(now)
+
+
+@sweep("usage", every_s=300, words=gettext_lazy("Asks providers how much of a quota is used, where they tell it"))
+def ask_for_usage(now: datetime) -> int:
+    """Ask for connections in use."""
+    return told.ask_due(now=now)
+
+
+@sweep("budgets", every_s=60, words=gettext_lazy("Stops what a budget forbids, and lets go on when it does not"))
+def look_at_budgets(now: datetime) -> int:
+    """Do what a process that died could not."""
+    return budgets.sweep(now)
 
 
 @sweep("audit", every_s=86_400, words=gettext_lazy("Verifies the audit trail, every night"))
@@ -155,6 +217,12 @@ def keep_sandbox(now: datetime) -> int:
 def rotate_keys(now: datetime) -> int:
     """Go on with the rotations that drivers do."""
     return schedule.go_on(now=now)
+
+
+@sweep("held_calls", every_s=30, words=gettext_lazy("Makes the calls that wait"))
+def make_held_calls(now: datetime) -> int:
+    """See that the thread runs that makes them."""
+    return running.see_to(now)
 
 
 @sweep("webhooks", every_s=30, words=gettext_lazy("Hands on the webhooks that wait"))

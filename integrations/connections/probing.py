@@ -131,6 +131,11 @@ def try_as(row: Connection, provider: Provider, *, now: datetime, send: Send = o
     return outcome, answer.status
 
 
+def asked_as(row: Connection, provider: Provider, *, now: datetime, send: Send = outbound.send) -> ProbeAnswer:
+    """Make the call that these facts name as the probe, with the connection's credential; return the answer."""
+    return _try(row, provider, now=now, send=send)[1]
+
+
 def _try(row: Connection, provider: Provider, *, now: datetime, send: Send) -> tuple[str, ProbeAnswer]:
     if row.secret is None and not (is_machine(row) and can_ask(row)):
         return "no_credential", ProbeAnswer()

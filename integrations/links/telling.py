@@ -86,8 +86,7 @@ def all_done(link: ClientLink, *, now: datetime) -> None:
         "found": found,
         "url": alerts.page_url(f"/links/{link.pk}/"),
     }
-    for user in alerts.recipients(client):
-        alerts.tell(user, "link_done", context, key=str(link.pk), client=client, now=now, is_play=is_play)
+    alerts.announce(client, "link_done", context, key=str(link.pk), now=now, is_play=is_play)
 
 
 def address_mended(

@@ -7,8 +7,6 @@ from datetime import datetime, timedelta
 from integrations import alerts
 from integrations.models import Connection
 from integrations.oauth.deaths import is_dying
-from secrets_vault.models import User
-from secrets_vault.people.language import writing_to
 
 AHEAD = (timedelta(days=14), timedelta(days=3))
 
@@ -29,28 +27,12 @@ def _warn(row: Connection, *, now: datetime) -> int:
     step = min((ahead for ahead in AHEAD if ends_at - now <= ahead <= half), default=None)
     if step is None:
         return 0
-    key = f"grant_ends:{row.pk}:{ends_at:%Y-%m-%d}:{step.days}"
-    return sum(_tell(row, user, key=key, now=now) for user in alerts.recipients(row.client))
-
-
-def _tell(row: Connection, user: User, *, key: str, now: datetime) -> int:
     context: dict[str, object] = {
         "connection": row,
         "client": row.client,
         "environment": row.environment,
-        "ends_at": row.refresh_expires_at,
+        "ends_at": ends_at,
         "url": alerts.page_url(f"/connections/{row.slug}/"),
     }
-    with writing_to(user):
-        subject, body = alerts.compose("grant_ends", context)
-    said = alerts.say(
-        user,
-        "grant_ends",
-        dedupe_key=f"{key}:{user.pk}",
-        subject=subject,
-        body=body,
-        client=row.client,
-        now=now,
-        is_play=row.is_sandbox or row.is_demo,
-    )
-    return int(said is not None)
+    key, is_play = f"{row.pk}:{ends_at:%Y-%m-%d}:{step.days}", row.is_sandbox or row.is_demo
+    return alerts.announce(row.client, "grant_ends", context, key=key, now=now, is_play=is_play)

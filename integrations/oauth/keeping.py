@@ -83,7 +83,7 @@ def _app_fields(app: OAuthApp, facts: OAuthFacts) -> dict[str, Secret]:
     if app.secret is None:
         return {}
     vault.check_policy(app.secret, host=bound_host(facts.token_url), slot=app_slot(facts))
-    for slot in facts.long_lived.secret_slots if facts.long_lived.url else ():
+    for slot in facts.long_lived.secret_slots:
         vault.check_policy(app.secret, host=bound_host(facts.long_lived.url), slot=slot)
     return vault.use(app.secret, actor=SYSTEM, purpose="oauth")
 
@@ -161,7 +161,7 @@ def app_policy(provider: Provider) -> Policy:
     urls = [facts.token_url, facts.client_credentials.url, facts.revoke_url, facts.introspect_url]
     urls += [longer.url] if longer.secret_slots else []
     hosts = dict.fromkeys(host for url in urls if url for host in _hosts_of(url, provider))
-    slots = dict.fromkeys([app_slot(facts), *revoking_slots(facts), *(longer.secret_slots if longer.url else ())])
+    slots = dict.fromkeys([app_slot(facts), *revoking_slots(facts), *longer.secret_slots])
     return Policy(hosts=tuple(hosts), slots=tuple(slots))
 
 

@@ -10,6 +10,7 @@ from django.db.models import F, Max, Q
 
 from integrations.handover.state import is_open
 from integrations.models import (
+    ApiToken,
     CalendarFeed,
     Call,
     ClientLink,
@@ -21,6 +22,7 @@ from integrations.models import (
     WebhookEndpoint,
     WebhookEvent,
 )
+from integrations.models.call import Source
 from integrations.providers.gone import shown_provider
 from secrets_vault.access import VisibleQuerySet
 from secrets_vault.models import Client, Membership, SecretField, StoredSecret
@@ -38,6 +40,7 @@ class Inventory:
     connections: int
     secrets: int
     tokens: int
+    api_tokens: int
     endpoints: int
     links: int
     issuers: int
@@ -59,6 +62,7 @@ def inventory_of(client: Client, *, now: datetime) -> Inventory:
         connections=Connection.objects.filter(client=client).count(),
         secrets=living_secrets(client).count(),
         tokens=living_tokens(client, now=now).count(),
+        api_tokens=living_api_tokens(client, now=now).count(),
         endpoints=WebhookEndpoint.objects.filter(client=client, disabled_at=None).count(),
         links=open_links(client, now=now).count(),
         issuers=issuers(client).count(),
@@ -71,7 +75,7 @@ def inventory_of(client: Client, *, now: datetime) -> Inventory:
 
 
 def _still_called(client: Client, *, now: datetime) -> list[tuple[str, datetime]]:
-    calls = Call.objects.filter(client_id=client.pk, at__gt=now - LATELY)
+    calls = Call.objects.filter(client_id=client.pk, at__gt=now - LATELY, source=Source.GATEWAY)
     newest = dict(calls.order_by().values_list("connection_id").annotate(newest=Max("at")))
     rows = Connection.objects.filter(pk__in=[pk for pk in newest if pk]).only("slug", "label")
     return sorted(((str(row), newest[row.pk]) for row in rows), key=lambda row: row[1], reverse=True)
@@ -86,6 +90,11 @@ def _still_arriving(client: Client, *, now: datetime) -> list[tuple[str, datetim
 def living_tokens(client: Client, *, now: datetime) -> VisibleQuerySet:
     """Return the gateway tokens that open something today."""
     return GatewayToken.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), client=client, revoked_at=None)
+
+
+def living_api_tokens(client: Client, *, now: datetime) -> VisibleQuerySet:
+    """Return the tokens by which other tools report errors today."""
+    return ApiToken.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), client=client, revoked_at=None)
 
 
 def issuers(client: Client) -> VisibleQuerySet:
@@ -116,6 +125,13 @@ def items_of(client: Client, *, now: datetime) -> Iterator[OffboardingItem]:
             object_id=token.pk,
             label=f"{token.name} ({token.prefix}…)",
             last_used_at=token.last_used_at,
+        )
+    for reporter in living_api_tokens(client, now=now):
+        yield OffboardingItem(
+            kind=Kind.API_TOKEN,
+            object_id=reporter.pk,
+            label=f"{reporter.name} ({reporter.prefix}…)",
+            last_used_at=reporter.last_used_at,
         )
     for issuer in issuers(client).select_related("token"):
         label = f"{issuer.token.name}: {issuer.issuer}"[:MOST_LABEL]

@@ -13,11 +13,13 @@ from datetime import datetime
 from django.db import transaction
 
 from integrations import outbound, tokens, trusted_issuers
+from integrations.api import tokens as api_tokens
 from integrations.calendar.feeds import end_feed
 from integrations.connections.probing import probe
 from integrations.errors import IntegrationError
 from integrations.links.link import revoke_link
 from integrations.models import (
+    ApiToken,
     CalendarFeed,
     ClientLink,
     Connection,
@@ -81,6 +83,12 @@ def _token(item: OffboardingItem, now: datetime) -> Result:
     return Outcome.REVOKED, ""
 
 
+def _api_token(item: OffboardingItem, now: datetime) -> Result:
+    if token := ApiToken.objects.filter(pk=item.object_id).select_related("client").first():
+        api_tokens.revoke(token, actor=SYSTEM, now=now)
+    return Outcome.REVOKED, ""
+
+
 def _endpoint(item: OffboardingItem, now: datetime) -> Result:
     if endpoint := WebhookEndpoint.objects.filter(pk=item.object_id).select_related("client").first():
         changing.disable(endpoint, actor=SYSTEM, now=now)
@@ -112,6 +120,7 @@ def _by_hand(item: OffboardingItem, now: datetime) -> Result:
 
 ENDERS: dict[str, Callable[[OffboardingItem, datetime], Result]] = {
     Kind.TOKEN: _token,
+    Kind.API_TOKEN: _api_token,
     Kind.ENDPOINT: _endpoint,
     Kind.LINK: _link,
     Kind.ISSUER: _issuer,

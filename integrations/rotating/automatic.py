@@ -216,10 +216,8 @@ def _tell_that_it_stopped(rotation: SecretRotation, *, now: datetime) -> None:
     client = rotation.client
     url = alerts.page_url(f"/rotations/{rotation.pk}/")
     context: dict[str, object] = {"secret": rotation.secret, "client": client, "url": url}
-    is_play = client is not None and (client.is_sandbox or client.is_demo)
-    for user in alerts.recipients(client) if client else ():
-        key = f"{rotation.pk}:{now.isoformat()}"
-        alerts.tell(user, "rotation_stopped", context, key=key, client=client, now=now, is_play=is_play)
+    if client is not None:
+        alerts.announce(client, "rotation_stopped", context, key=f"{rotation.pk}:{now.isoformat()}", now=now)
 
 
 def again(rotation: SecretRotation, *, now: datetime) -> None:

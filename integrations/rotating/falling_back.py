@@ -64,6 +64,5 @@ def _tell_once(rotation: SecretRotation, *, now: datetime) -> None:
         "client": client,
         "url": alerts.page_url(f"/rotations/{rotation.pk}/"),
     }
-    is_play = client is not None and (client.is_sandbox or client.is_demo)
-    for user in alerts.recipients(client) if client else ():
-        alerts.tell(user, "rotation_fell_back", context, key=str(rotation.pk), client=client, now=now, is_play=is_play)
+    if client is not None:
+        alerts.announce(client, "rotation_fell_back", context, key=str(rotation.pk), now=now)

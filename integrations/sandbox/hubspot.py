@@ -32,8 +32,9 @@ def answer(world: World, request: Request, path: str) -> Response:
         return error(401, "INVALID_AUTHENTICATION", "Authentication credentials not found or not valid.")
     if not world.is_live(grant, time.time()):
         return error(401, "EXPIRED_AUTHENTICATION", "The OAuth token used to make this call expired or was revoked.")
-    response = _route(world, request, path, grant)
-    response.headers += limit_headers(world, grant)
+    left = world.take_rolling(f"hubspot:{grant.account}", limit=PER_TEN_SECONDS, window_s=10, now=time.time())
+    response = trouble(429, "") if left is None else _route(world, request, path, grant)
+    response.headers += limit_headers(world, grant, left=left or 0)
     return response
 
 
@@ -85,13 +86,12 @@ def details(grant: Grant) -> dict[str, Any]:
     }
 
 
-def limit_headers(world: World, grant: Grant) -> list[tuple[str, str]]:
-    """Return HubSpot's limit headers, counted per account."""
-    used, _ = world.used_in_window(f"hubspot:{grant.account}", 10, time.time())
+def limit_headers(world: World, grant: Grant, *, left: int) -> list[tuple[str, str]]:
+    """Return HubSpot's limit headers, counted per account; its ten seconds roll."""
     today, _ = world.used_in_window(f"hubspot-day:{grant.account}", 86_400, time.time())
     values = {
         "X-HubSpot-RateLimit-Max": PER_TEN_SECONDS,
-        "X-HubSpot-RateLimit-Remaining": max(0, PER_TEN_SECONDS - used),
+        "X-HubSpot-RateLimit-Remaining": left,
         "X-HubSpot-RateLimit-Interval-Milliseconds": 10_000,
         "X-HubSpot-RateLimit-Daily": PER_DAY,
         "X-HubSpot-RateLimit-Daily-Remaining": max(0, PER_DAY - today),

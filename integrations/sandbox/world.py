@@ -92,6 +92,7 @@ class World:
         self.troubles: dict[str, Trouble] = {}
         self.arrived: deque[dict[str, Any]] = deque(maxlen=KEPT_REQUESTS)
         self.windows: dict[str, tuple[float, int]] = {}
+        self.arrivals: dict[str, deque[float]] = {}
         self.records: dict[str, list[dict[str, Any]]] = {}
         self.remembered: dict[str, tuple[bytes, int, bytes]] = {}
         self._load()
@@ -162,6 +163,17 @@ class World:
                 started_at, count = now, 0
             self.windows[provider] = (started_at, count + 1)
             return count + 1, started_at + window_s - now
+
+    def take_rolling(self, name: str, *, limit: int, window_s: float, now: float) -> int | None:
+        """Count one call; return what is left, None where the last `window_s` seconds held `limit` already."""
+        with self.lock:
+            arrived = self.arrivals.setdefault(name, deque())
+            while arrived and arrived[0] <= now - window_s:
+                arrived.popleft()
+            if len(arrived) >= limit:
+                return None
+            arrived.append(now)
+            return limit - len(arrived)
 
     def next_trouble(self, provider: str) -> Trouble | None:
         """Return the trouble of this call, and count it."""

@@ -43,9 +43,8 @@ def _mark(row: Model, column: str, value: datetime | None, **expected: Any) -> b
 
 
 def _tell(endpoint: WebhookEndpoint, kind: str, *, key: str, now: datetime, **about: Any) -> None:
-    """Make one message for each recipient, from `emails/<kind>.txt`: its first line is the subject."""
+    """Tell everyone whom the client concerns, from `emails/<kind>.txt`: its first line is the subject."""
     client = endpoint.client
     context = {"endpoint": endpoint, "client": client, "environment": endpoint.environment, **about}
     context["url"] = alerts.page_url(f"/webhooks/{endpoint.slug}/")
-    for user in alerts.recipients(client):
-        alerts.tell(user, kind, context, key=key, client=client, now=now, is_play=endpoint.is_demo)
+    alerts.announce(client, kind, context, key=key, now=now, is_play=endpoint.is_demo)

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from datetime import datetime
 
-from django.db import connections, transaction
+from django.db import transaction
 
 from integrations.models import WebhookDelivery
 from integrations.webhooks import claiming, forwarder
 from integrations.webhooks.forwarder import Forwarder
-
-logger = logging.getLogger(__name__)
+from integrations.worker_thread import WorkerThread
 
 RING_EVERY_S = 0.5
 STOP_WITHIN_S = 20.0
 _rung_s = -RING_EVERY_S
-_running: Forwarder | None = None
-_thread: threading.Thread | None = None
-_is_worker = False
+_thread = WorkerThread(
+    "webhook-forwarder", Forwarder, stop_within_s=STOP_WITHIN_S, ended="forwarding of webhooks ended"
+)
+start, stop, wake = _thread.start, _thread.stop, _thread.wake
 
 
 def ring() -> None:
@@ -41,39 +39,9 @@ def _ring() -> None:
         forward.ring()
 
 
-def start() -> None:
-    """Begin to hand on, in a thread of this process. For the worker."""
-    global _running, _thread, _is_worker
-    _is_worker = True
-    if _running is None:
-        _running = Forwarder()
-        _thread = threading.Thread(target=_run, args=(_running,), name="webhook-forwarder")
-        _thread.start()
-
-
-def stop() -> None:
-    """Take nothing new, and wait for what is under way to be written down."""
-    global _running, _thread, _is_worker
-    _is_worker = False
-    if _running is not None and _thread is not None:
-        _running.stop()
-        _thread.join(STOP_WITHIN_S)
-        _running = _thread = None
-
-
-def wake() -> bool:
-    """Have this process's forwarder look at once; tell whether there is one."""
-    if _running is None:
-        return False
-    _running.wake()
-    return True
-
-
 def hand_on(now: datetime) -> int:
     """Return how many deliveries are due. For the sweep: where no forwarder runs in this process, they go now."""
-    if _is_worker and _running is None:
-        start()
-    if wake():
+    if _thread.see_to():
         return WebhookDelivery.objects.filter(claiming.is_open(), claiming.is_due(now)).count()
     if not claiming.targets_with_work(now).exists():
         return 0
@@ -83,19 +51,3 @@ def hand_on(now: datetime) -> int:
     finally:
         own.stop()
         own.run()
-
-
-def _run(running: Forwarder) -> None:
-    try:
-        running.run()
-    except Exception:  # whatever broke: what was under way keeps its lease, and the sweep starts a thread again
-        logger.exception("forwarding of webhooks ended")
-        _forget(running)
-    finally:
-        connections.close_all()
-
-
-def _forget(running: Forwarder) -> None:
-    global _running
-    if _running is running:
-        _running = None
