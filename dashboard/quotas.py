@@ -11,21 +11,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Case, ExpressionWrapper, F, FloatField, Max, Q, Sum, When
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from dashboard.day import HOURS, Hours, first_hour
 from dashboard.documented import providers_of
 from dashboard.light import hex_of
 from dashboard.words import bucket_words
-from integrations.limits import documented_limits
+from integrations.limits import Reading, fitting_limits
 from integrations.models import Call, CallHour, GatewayToken, LimitReading
 from integrations.models.call import NO_TOKEN
+from integrations.usage.forecast import Forecast, forecast
 from secrets_vault.ids import id_at
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-    from integrations.limits import Reading
     from integrations.models import Connection
     from integrations.providers.shape import Provider
     from secrets_vault.models import User
@@ -64,6 +65,23 @@ class Quota:
     def used_percent(self) -> float:
         """Return the share that is used."""
         return 100 * (self.used or 0) / self.limit if self.limit else 0.0
+
+    @property
+    def is_from_usage_endpoint(self) -> bool:
+        """Tell whether the provider was asked, rather than heard."""
+        return self.source == LimitReading.Source.USAGE
+
+    @property
+    def forecast(self) -> Forecast | None:
+        """Return when it is used up at this pace, None where that cannot be known."""
+        return forecast(
+            limit=self.limit,
+            remaining=self.remaining,
+            window_s=self.window_s,
+            resets_at=self.resets_at,
+            read_at=None if self.is_own_count else self.read_at,
+            now=timezone.now(),
+        )
 
     @property
     def is_own_count(self) -> bool:
@@ -167,11 +185,14 @@ def documented_quotas(places: Iterable[Place], *, now: datetime) -> list[Quota]:
 
 
 def _documented(provider: Provider | None, kind: str, *, is_production: bool) -> list[Reading]:
-    """Return the limits of a provider's facts that have a number and a window."""
+    """Return the limits of a provider's facts that our own count can stand beside: those of all its calls."""
     if provider is None:
         return []
-    limits = documented_limits(provider, kind=kind, environment="live" if is_production else "test")
-    return [limit for limit in limits if limit.limit and limit.window_s]
+    plain: dict[str, Reading] = {}
+    for limit in fitting_limits(provider, kind=kind, environment="live" if is_production else "test"):
+        if limit.bucket not in plain and limit.unit == "calls" and not limit.paths and not limit.methods:
+            plain[limit.bucket] = Reading(limit.bucket, limit.limit, None, limit.window_s, None, "documented")
+    return list(plain.values())
 
 
 def _own_counts(wanted: set[tuple[UUID, int]], *, now: datetime) -> dict[tuple[UUID, int], int]:

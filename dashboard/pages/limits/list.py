@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import batched
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from django import forms
-from django.contrib import messages
 from django.db import transaction
-from django.http import HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
-from django.urls import reverse
+from django.http.response import HttpResponseBase
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
 
+from dashboard.csv import csv_response
 from dashboard.documented import documented_of, providers_of
-from dashboard.forms import FilterForm, PageForm
+from dashboard.forms import FilterForm
 from dashboard.health import lightly
 from dashboard.names import name_providers, provider_names
 from dashboard.quotas import Place, Quota, Use, documented_quotas, places_of, told_percents, told_quotas, use_of
 from dashboard.render import PageRequest, actor_of, render_page
 from integrations.models import Connection
-from integrations.providers.parts import Limit
-from secrets_vault import audit, generation
+from integrations.providers.limit_facts import Limit
+from secrets_vault import audit
 from secrets_vault.models import Client
 
 if TYPE_CHECKING:
@@ -61,12 +58,6 @@ class LimitFilter(FilterForm):
         self.fields[name].choices = [("", every), *choices]  # type: ignore[attr-defined]
 
 
-class SlowDown(PageForm):
-    """Where the bar turns amber."""
-
-    percent = forms.IntegerField(min_value=10, max_value=100)
-
-
 @dataclass
 class Card:
     """One connection: its quotas, tightest first, and its last 24 hours."""
@@ -83,12 +74,14 @@ class Card:
         return self.quotas[0].used_percent if self.quotas else 0.0
 
 
-def limits(request: PageRequest) -> HttpResponse:
+def limits(request: PageRequest) -> HttpResponseBase:
     """Show the connections nearest to a limit first."""
     now = timezone.now()
     filters = LimitFilter(request.GET, user=request.user)
     chosen = filters.chosen()
     board = board_of(request.user, chosen, now=now)
+    if request.GET.get("format") == "csv":
+        return _export(request, board, now=now)
     most = MOST_SHOWN if request.GET.get("all") else SHOWN
     shown = cards_of(request.user, [place for place, _ in board.rows[:most]], board.own, now=now)
     context = {
@@ -100,7 +93,38 @@ def limits(request: PageRequest) -> HttpResponse:
         "is_cut": len(board.rows) > len(shown),
         "now": now,
     }
-    return render_page(request, "dashboard/limits.html", context, part="cards")
+    return render_page(request, "dashboard/limits/list.html", context, part="cards")
+
+
+CSV_HEADER = (
+    "client", "environment", "connection", "provider", "quota", "used", "limit", "used percent", "slow-down percent",
+    "window s", "resets at", "read at", "source", "used up at this pace",
+)  # fmt: skip
+
+
+def _export(request: PageRequest, board: Board, *, now: datetime) -> HttpResponseBase:
+    """Return every quota of the connections that the filter asks for, and say so in the book."""
+    with transaction.atomic():
+        audit.record("export.made", actor=actor_of(request), label="Limits as CSV")
+    return csv_response("limits", CSV_HEADER, _lines(request.user, board, now=now))
+
+
+def _lines(user: User, board: Board, *, now: datetime) -> Iterator[tuple[object, ...]]:
+    for few in batched([place for place, _percent in board.rows], MOST_SHOWN, strict=False):
+        for card in cards_of(user, list(few), board.own, now=now):
+            one = card.connection
+            where = one.client.name, one.environment.slug, one.slug, one.provider_key
+            for quota in card.quotas:
+                ahead = quota.forecast
+                yield (
+                    *where, quota.words, quota.used, quota.limit, round(quota.used_percent, 1), one.slow_down_percent,
+                    quota.window_s, _iso(quota.resets_at), _iso(quota.read_at), quota.source,
+                    _iso(ahead.at) if ahead is not None and ahead.is_used_up else "",
+                )  # fmt: skip
+
+
+def _iso(at: datetime | None) -> str:
+    return at.isoformat() if at is not None else ""
 
 
 class Board(NamedTuple):
@@ -160,32 +184,3 @@ def _asked_for(rows: VisibleQuerySet, chosen: dict[str, Any]) -> VisibleQuerySet
     rows = rows.filter(client__archived_at=None)
     names = (("client", "client__slug"), ("environment", "environment__slug"), ("provider", "provider_key"))
     return rows.filter(**{lookup: chosen[name] for name, lookup in names if name in chosen})
-
-
-@require_POST
-def slow_down(request: PageRequest, slug: str) -> HttpResponse:
-    """Move the slow-down line of one connection."""
-    connection = get_object_or_404(Connection.objects.manageable_by(request.user), slug=slug)
-    form = SlowDown(request.POST)
-    if not form.is_valid():
-        messages.error(request, _("The slow-down line is a whole number from 10 to 100 percent."))
-        return _back(request)
-    percent = form.cleaned_data["percent"]
-    with transaction.atomic():
-        Connection.objects.filter(pk=connection.pk).update(slow_down_percent=percent)
-        details = {"slow_down_percent": percent, "was": connection.slow_down_percent}
-        audit.record(
-            "connection.changed", actor=actor_of(request), client=connection.client_id, subject=connection,
-            details=details,
-        )  # fmt: skip
-        generation.bump()
-    messages.success(
-        request, _("{connection}: the slow-down line is at {percent} %.").format(connection=connection, percent=percent)
-    )
-    return _back(request)
-
-
-def _back(request: PageRequest) -> HttpResponse:
-    wanted = request.POST.get("next", "")
-    is_ours = wanted.startswith("/limits/") and url_has_allowed_host_and_scheme(wanted, {request.get_host()})
-    return HttpResponseRedirect(wanted if is_ours else reverse("dashboard:limits"))
