@@ -1,0 +1,1 @@
+"""Alerts: what is open, when one wants to hear of it, and where else it goes."""
