@@ -1,0 +1,1 @@
+"""Errors that other tools report: their tokens, and what to paste into each tool."""
