@@ -19,11 +19,15 @@ PAGE_SIZE = 50
 
 @dataclass(frozen=True)
 class Page[Row: "Model"]:
-    """Some rows of a list; `after` is the key with which the next page starts, empty at the end."""
+    """Some rows of a list; `after` is the key with which the next page starts, empty at the end.
+
+    `before` is the key of the page before this one, where the list can be read that way too.
+    """
 
     rows: list[Row]
     after: str
     is_first: bool
+    before: str = ""
 
     @property
     def has_more(self) -> bool:

@@ -9,12 +9,13 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from integrations.gateway.retry import IDEMPOTENT, MAX_ATTEMPTS
-from integrations.models.call import Outcome
+from integrations.models.call import Outcome, Source
 
 if TYPE_CHECKING:
     from integrations.models import Call
@@ -54,11 +55,38 @@ class Step:
 
 def steps_of(call: Call) -> list[Step]:
     """Return what happened, in order; the last step is what the caller got."""
-    events = list(call.timeline or ())
+    if call.source != Source.GATEWAY:
+        return list(_reported(call))
+    said = list(call.timeline or ())
+    events = [event for event in said if "stale_age_s" not in event]
     steps = [_attempt(call, number, event, events) for number, event in enumerate(events, start=1)]
     if not steps and not call.attempts:
         steps.append(Step(call.at, "bad", _("Refused here"), _("Nothing was sent to the provider.")))
-    return [*steps, _end(call)]
+    stale = [_stale(call, event) for event in said if "stale_age_s" in event]
+    return [*steps, *(stale or [_end(call)])]
+
+
+def _stale(call: Call, event: Mapping[str, Any]) -> Step:
+    age = milliseconds(1000 * _number(event.get("stale_age_s")))
+    at = call.at + timedelta(milliseconds=_number(event.get("at_ms")))
+    words = _("The caller had asked for it (X-Keylodge-Cache). It was {age} old, and said so.").format(age=age)
+    return Step(at, "info", _("Answered with the last good answer"), words)
+
+
+def _reported(call: Call) -> Iterator[Step]:
+    """Yield what a tool says: nothing of it passed through here."""
+    said: Mapping[str, Any] = call.reported or {}
+    tool = call.get_source_display()
+    at = parse_datetime(str(said.get("happened_at") or ""))
+    where = " · ".join(filter(None, (said.get("workflow"), said.get("step"))))
+    if at is not None:
+        yield Step(at, "bad", _("It failed in {tool}").format(tool=tool), where)
+    yield Step(
+        call.at,
+        "info",
+        _("{tool} reported it").format(tool=tool),
+        _("Keylodge did not see the call itself.") if at or not where else where,
+    )
 
 
 def _attempt(call: Call, number: int, event: Mapping[str, Any], events: list[Any]) -> Step:
@@ -76,7 +104,9 @@ def _attempt(call: Call, number: int, event: Mapping[str, Any], events: list[Any
 
 
 def _reasons(call: Call, event: Mapping[str, Any], *, is_last: bool, number: int, tone: str) -> Iterator[str]:
-    """Yield why it went on, or why it did not."""
+    """Yield what it waited for, and why it went on, or why it did not."""
+    if event.get("paced_ms") is not None:
+        yield _queued(event)
     if phase := PHASE_WORDS.get(str(event.get("phase"))):
         yield _("It broke {phase}.").format(phase=phase)
     if event.get("refreshed"):
@@ -97,7 +127,20 @@ def _reasons(call: Call, event: Mapping[str, Any], *, is_last: bool, number: int
         yield _why_ended(call, event, number=number)
 
 
+def _queued(event: Mapping[str, Any]) -> str:
+    """Say for which limit of the provider's an attempt was held back: "190 in 10 s", or one that was closed."""
+    waited, quota = milliseconds(_number(event["paced_ms"])), str(event.get("paced_for") or "")
+    limit, _in, window = quota.partition(" in ")
+    if not window:
+        return _("It had waited {waited} until the provider took calls again.").format(waited=waited)
+    return _("It had waited {waited} for the limit of {limit} per {window}.").format(
+        waited=waited, limit=limit, window=window
+    )
+
+
 def _why_ended(call: Call, event: Mapping[str, Any], *, number: int) -> str:
+    if event.get("gave_up") == "breaker":
+        return _("Not repeated: the provider had stopped answering, so others may not call it either.")
     if event.get("gave_up") == "budget":
         return _("Not repeated: this connection’s share of repeats is used up for the minute.")
     if number >= MAX_ATTEMPTS:

@@ -1,4 +1,4 @@
-"""What the list of calls can be narrowed by."""
+"""What the list of calls can be narrowed by, and what that asks of the log."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django import forms
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -17,18 +16,24 @@ from django.utils.translation import gettext_lazy
 from dashboard.forms import FilterForm
 from dashboard.moments import Span, span_of
 from dashboard.names import provider_names
+from integrations.call_log.search import Criteria
+from integrations.call_log.search.criteria import REPORTED
+from integrations.call_log.search.words import TRIGRAM
 from integrations.models import Connection, GatewayToken
-from integrations.models.call import FAILED_OUTCOMES, Outcome
-from secrets_vault.ids import id_at
+from integrations.models.call import Outcome, Source
 from secrets_vault.models import Client
 
 if TYPE_CHECKING:
-    from secrets_vault.access import VisibleQuerySet
     from secrets_vault.models import User
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 STATUSES = ("2xx", "4xx", "400", "401", "403", "404", "409", "422", "429", "5xx", "500", "502", "503", "504", "none")
 OUTCOMES = [("", gettext_lazy("Failed")), ("all", gettext_lazy("All calls")), *((o.value, o.label) for o in Outcome)]
+SOURCES = [
+    ("", gettext_lazy("Gateway and tools")),
+    (REPORTED, gettext_lazy("Reported by a tool")),
+    *((source.value, source.label) for source in Source),
+]
 # Without a time the list looks this far back: a search for a rare word must not read a year of calls.
 LOOK_BACK = timedelta(days=30)
 
@@ -42,6 +47,12 @@ class CallFilter(FilterForm):
         widget=forms.TextInput(
             attrs={"placeholder": "14:03 yesterday", "list": "when-examples", "autocomplete": "off"}
         ),
+    )
+    around = forms.CharField(
+        label=gettext_lazy("Nearest to"),
+        required=False,
+        max_length=80,
+        widget=forms.TextInput(attrs={"placeholder": "14:03", "list": "when-examples", "autocomplete": "off"}),
     )
     outcome = forms.ChoiceField(required=False, choices=OUTCOMES)
     client = forms.ChoiceField(required=False)
@@ -59,6 +70,15 @@ class CallFilter(FilterForm):
     )
     method = forms.ChoiceField(required=False, choices=[("", gettext_lazy("Every method")), *((m, m) for m in METHODS)])
     path = forms.CharField(label=gettext_lazy("Path contains"), required=False, max_length=200)
+    q = forms.CharField(
+        label=gettext_lazy("Words in failed calls"),
+        required=False,
+        min_length=TRIGRAM,
+        max_length=200,
+        error_messages={"min_length": gettext_lazy("Words are looked for from three letters on.")},
+        widget=forms.TextInput(attrs={"type": "search", "aria-describedby": "what-is-searched"}),
+    )
+    source = forms.ChoiceField(label=gettext_lazy("Seen by"), required=False, choices=SOURCES)
     signer = forms.CharField(label=gettext_lazy("JWT issuer or subject"), required=False, max_length=200)
     id = forms.CharField(label=gettext_lazy("Request id"), required=False, max_length=40)
     group = forms.UUIDField(required=False, widget=forms.HiddenInput)
@@ -74,25 +94,44 @@ class CallFilter(FilterForm):
 
     def clean_when(self) -> Span | None:
         """Return the span of time. What cannot be read is said."""
-        text = self.cleaned_data["when"].strip()
-        span = span_of(text, now=timezone.localtime())
-        if text and span is None:
-            raise forms.ValidationError(_("Not a time I understand. Try “14:03 yesterday”, “last 2 h” or “21 Nov”."))
-        return span
+        return span_typed(self.cleaned_data["when"].strip())
+
+    def clean_around(self) -> datetime | None:
+        """Return the moment, of words or of a whole timestamp. What cannot be read is said."""
+        text = self.cleaned_data["around"].strip()
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            moment = None
+        if moment is not None and moment.tzinfo is not None:
+            return moment
+        span = span_typed(text)
+        return span.start if span else None
+
+
+def span_typed(text: str) -> Span | None:
+    """Return the span that was typed into a filter, None for nothing. Raises ValidationError for what is no time."""
+    span = span_of(text, now=timezone.localtime())
+    if text and span is None:
+        raise forms.ValidationError(_("Not a time I understand. Try “14:03 yesterday”, “last 2 h” or “21 Nov”."))
+    return span
 
 
 @dataclass(frozen=True)
 class Known:
     """The connections and names this person may see, for choices and for the list."""
 
-    connections: Mapping[UUID, tuple[str, str, UUID, str, bool]]
+    connections: Mapping[UUID, tuple[str, str, UUID, str, bool, UUID]]
     clients: Mapping[UUID, str]
     tokens: Mapping[UUID, str]
 
     @classmethod
     def to(cls, user: User) -> Known:
         """Return what this person knows, in three light queries."""
-        fields = ("slug", "provider_key", "client_id", "environment__slug", "environment__is_production")
+        fields = (
+            *("slug", "provider_key", "client_id"),
+            *("environment__slug", "environment__is_production", "environment_id"),
+        )
         rows = Connection.objects.visible_to(user).values_list("pk", *fields)
         clients = dict(Client.objects.visible_to(user).order_by("name").values_list("pk", "name"))
         tokens = dict(GatewayToken.objects.visible_to(user).order_by("name").values_list("pk", "name"))
@@ -106,62 +145,48 @@ class Known:
         _choose(form, "client", _("Every client"), [(str(pk), name) for pk, name in self.clients.items()])
         _choose(form, "environment", _("Every environment"), [(slug, slug) for slug in environments])
         _choose(form, "provider", _("Every provider"), sorted(names.items(), key=lambda row: row[1].lower()))
-        # Two thousand connections are no choice: they are offered once a client is chosen.
+        # Two thousand connections are no choice: they are offered once a client is chosen. The chosen one always is.
         offered = mine if client or len(mine) <= 100 else {}
-        _choose(form, "connection", _("Every connection"), sorted((str(pk), row[0]) for pk, row in offered.items()))
-        tokens = [(str(pk), name) for pk, name in self.tokens.items()]
-        _choose(form, "token", _("Every token"), tokens if len(tokens) <= 200 else [])
+        named = {str(pk): row[0] for pk, row in self.connections.items() if pk in offered or _is_asked(form, pk)}
+        _choose(form, "connection", _("Every connection"), sorted(named.items()))
+        few = len(self.tokens) <= 200
+        tokens = [(str(pk), name) for pk, name in self.tokens.items() if few or _is_asked(form, pk)]
+        _choose(form, "token", _("Every token"), tokens)
 
-    def connections_in(self, chosen: Mapping[str, Any]) -> list[UUID] | None:
-        """Return the connections that provider and environment mean, or None when neither is asked for."""
-        provider, environment = chosen.get("provider"), chosen.get("environment")
-        if not provider and not environment:
-            return None
-        return [
-            pk for pk, row in self.connections.items() if provider in (None, row[1]) and environment in (None, row[3])
-        ]
+    def place_of(self, connection_id: UUID | None) -> tuple[str, str]:
+        """Return the connection's name and its environment's, or nothing where it is gone."""
+        row = self.connections.get(connection_id) if connection_id else None
+        return (row[0], row[3]) if row else ("", "")
+
+    def environments_named(self, slug: str) -> list[UUID]:
+        """Return the environments that a name stands for, one of each client."""
+        return sorted({row[5] for row in self.connections.values() if row[3] == slug})
+
+
+def _is_asked(form: CallFilter, pk: UUID) -> bool:
+    return str(pk) in (form.data.get("connection"), form.data.get("token"))
 
 
 def _choose(form: CallFilter, name: str, every: str, choices: list[tuple[str, str]]) -> None:
     form.fields[name].choices = [("", every), *choices]  # type: ignore[attr-defined]
 
 
-def filtered(rows: VisibleQuerySet, chosen: Mapping[str, Any], known: Known, *, now: datetime) -> VisibleQuerySet:
-    """Keep the calls that the filters ask for."""
-    if wanted := chosen.get("id"):
-        return rows.filter(pk=wanted)
-    rows = _in_time(rows, chosen.get("when"), now=now)
-    rows = _ended(rows, chosen.get("outcome", ""))
-    for name, column in (("client", "client_id"), ("connection", "connection_id"), ("token", "token_id")):
-        if name in chosen:
-            rows = rows.filter(**{column: chosen[name]})
-    for name, lookup in (("method", "method"), ("path", "path__icontains"), ("group", "group_id")):
-        if name in chosen:
-            rows = rows.filter(**{lookup: chosen[name]})
-    if signer := chosen.get("signer"):
-        rows = rows.filter(Q(jwt_subject__icontains=signer) | Q(jwt_issuer__icontains=signer))
-    if (connections := known.connections_in(chosen)) is not None:
-        rows = rows.filter(connection_id__in=connections)
-    return _with_status(rows, chosen.get("status", ""))
-
-
-def _in_time(rows: VisibleQuerySet, span: Span | None, *, now: datetime) -> VisibleQuerySet:
-    """Keep the calls of a span, by id: UUIDv7 sort by time, and the id has the index."""
-    if span is None:
-        return rows.filter(pk__gte=id_at(now - LOOK_BACK))
-    return rows.filter(pk__gte=id_at(span.start), pk__lt=id_at(span.end))
-
-
-def _ended(rows: VisibleQuerySet, outcome: str) -> VisibleQuerySet:
-    if outcome == "all":
-        return rows
-    return rows.filter(outcome=outcome) if outcome else rows.filter(outcome__in=FAILED_OUTCOMES)
-
-
-def _with_status(rows: VisibleQuerySet, status: str) -> VisibleQuerySet:
-    if status == "none":
-        return rows.filter(status=None)
-    if status.endswith("xx"):
-        hundred = int(status[0]) * 100
-        return rows.filter(status__gte=hundred, status__lt=hundred + 100)
-    return rows.filter(status=int(status)) if status else rows
+def criteria_of(chosen: Mapping[str, Any], known: Known, *, now: datetime) -> Criteria:
+    """Return what the chosen filters ask of the log."""
+    span: Span | None = chosen.get("when")
+    ids: dict[str, Any] = {name: UUID(chosen[name]) for name in ("client", "connection", "token") if name in chosen}
+    plain: dict[str, Any] = {
+        name: chosen[name]
+        for name in ("outcome", "provider", "status", "method", "path", "signer", "source")
+        if name in chosen
+    }
+    return Criteria(
+        start=span.start if span else chosen.get("around", now) - LOOK_BACK,
+        end=span.end if span else None,
+        text=chosen.get("q", ""),
+        id=chosen.get("id"),
+        group=chosen.get("group"),
+        environments=known.environments_named(chosen["environment"]) if "environment" in chosen else None,
+        **ids,
+        **plain,
+    )

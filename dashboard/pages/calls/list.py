@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
-from django.db import transaction
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from dashboard.csv import csv_response
 from dashboard.names import provider_names
-from dashboard.pages.calls.filters import CallFilter, Known, filtered
-from dashboard.paging import page_of
-from dashboard.render import PageRequest, actor_of, render_page, wants_part
+from dashboard.pages.calls.export import FORMATS, export
+from dashboard.pages.calls.filters import CallFilter, Known, criteria_of
+from dashboard.paging import PAGE_SIZE, Page
+from dashboard.render import PageRequest, render_page, wants_part
+from dashboard.words import thousands
+from integrations.call_log.search import Criteria, Found, count, find, nearest
+from integrations.call_log.search.words import has_index
 from integrations.models import Call
-from secrets_vault import audit
+from secrets_vault.ids import moment_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from secrets_vault.access import VisibleQuerySet
 
 MOST_COUNTED = 1_000
-MOST_EXPORTED = 10_000
 LIST_FIELDS = (
     "id", "at", "client_id", "connection_id", "token_id", "token_name", "provider_key", "method", "path", "status",
     "outcome", "code", "attempts", "total_ms", "group_id", "caller_ip", "jwt_issuer", "jwt_subject", "agent",
-)  # fmt: skip
-CSV_HEADER = (
-    "request id", "at", "client", "connection", "environment", "provider", "token", "caller", "method", "path",
-    "status", "outcome", "code", "attempts", "milliseconds", "jwt issuer", "jwt subject", "program",
+    "source", "cause",
 )  # fmt: skip
 
 
@@ -39,59 +41,81 @@ def calls(request: PageRequest) -> HttpResponseBase:
     filters = CallFilter(request.GET)
     known.offer(filters, client=request.GET.get("client", ""))
     chosen = filters.chosen()
-    rows = filtered(Call.objects.visible_to(request.user), chosen, known, now=timezone.now())
-    if request.GET.get("format") == "csv":
-        return _export(request, rows, known)
-    page = page_of(rows.only(*LIST_FIELDS), request)
-    newest = str(page.rows[0].pk) if page.rows else ""
+    rows = Call.objects.visible_to(request.user)
+    wanted = criteria_of(chosen, known, now=timezone.now())
+    if request.GET.get("format") in FORMATS:
+        return export(request, rows, wanted, known=known, chosen=chosen)
+    after, before = _key_in(request, "after"), _key_in(request, "before")
+    moment: datetime | None = None if after or before else chosen.get("around")
+    thin = rows.only(*LIST_FIELDS)
+    found = nearest(thin, wanted, moment) if moment else find(thin, wanted, after=after, before=before)
+    newest = str(found.rows[0].pk) if found.rows else ""
     if wants_part(request) and "newest" in request.GET and request.GET["newest"] == newest:
         return HttpResponse(status=204)  # a live list in which nothing is new is left alone
+    fresh = _fresh(request, found)
     context = {
         "filters": filters,
-        "page": page,
-        "rows": _shown(page.rows, known),
+        "page": _page(found),
+        "rows": _shown(found.rows, known),
+        "count_words": _counted(rows, wanted, found) if moment is None else "",
+        "around": moment,
+        "nearest": min(found.rows, key=lambda row: abs(row.at - moment)).pk if moment and found.rows else None,
+        "looked_back_to": moment_of(found.reached) if found.reached else None,
         "outcome": chosen.get("outcome", ""),
-        "is_live": bool(chosen.get("live")) and page.is_first,
+        "is_live": bool(chosen.get("live")) and found.is_first,
         "is_filtered": bool(set(chosen) - {"live", "outcome"}),
         "newest": newest,
+        "news": ngettext("{n} new call", "{n} new calls", fresh).format(n=fresh) if fresh else "",
+        "has_word_index": has_index(),
         "problems": [str(error[0]) for error in filters.errors.values()],
         "now": timezone.now(),
-    } | _counted(rows, is_first=page.is_first, has_more=page.has_more, shown=len(page.rows))
+    }
     return render_page(request, "dashboard/calls/list.html", context, part="rows")
 
 
-def _counted(rows: VisibleQuerySet, *, is_first: bool, has_more: bool, shown: int) -> dict[str, str]:
-    """Say how many calls match, counting no further than a thousand."""
-    count = shown if is_first and not has_more else rows.order_by()[: MOST_COUNTED + 1].count()
-    words = (
-        f"more than {MOST_COUNTED:,} calls" if count > MOST_COUNTED else f"{count:,} call{'' if count == 1 else 's'}"
-    )
-    return {"count_words": words}
+def _key_in(request: PageRequest, name: str) -> UUID | None:
+    """Return the key that an address gives, or None: a typed one that is none means the first page."""
+    try:
+        return UUID(request.GET[name])
+    except (KeyError, ValueError):
+        return None
+
+
+def _fresh(request: PageRequest, found: Found) -> int:
+    """Mark the calls that a live list has not shown yet; return how many."""
+    seen = _key_in(request, "newest")
+    for call in found.rows:
+        call.is_new = seen is not None and call.pk > seen
+    return sum(call.is_new for call in found.rows)
+
+
+def _page(found: Found) -> Page[Any]:
+    older, newer = (str(key) if key else "" for key in (found.older, found.newer))
+    return Page(rows=found.rows, after=older, is_first=found.is_first, before="" if found.is_first else newer)
+
+
+def _counted(rows: VisibleQuerySet, wanted: Criteria, found: Found) -> str:
+    """Say how many calls match, counting no further than a thousand, and on the first page only."""
+    if not found.is_first:
+        return _("Older calls")
+    if len(found.rows) < PAGE_SIZE and found.older is None:
+        number, is_all = len(found.rows), True
+    else:
+        number, is_all = count(rows, wanted, most=MOST_COUNTED + 1)
+    if number > MOST_COUNTED:
+        return _("more than {n} calls").format(n=thousands(MOST_COUNTED))
+    words = ngettext("{n} call", "{n} calls", number) if is_all else _("at least {n} calls")
+    return words.format(n=thousands(number))
 
 
 def _shown(calls: list[Any], known: Known) -> list[Any]:
     """Give each call the names that the list shows."""
     names = provider_names({call.provider_key for call in calls if call.provider_key})
     for call in calls:
-        slug, _, _, environment, is_production = known.connections.get(call.connection_id, ("", "", None, "", False))
+        slug, _key, _client, environment, is_production, _id = known.connections.get(
+            call.connection_id, ("", "", None, "", False, None)
+        )
         call.connection_slug, call.environment = slug, {"slug": environment, "is_production": is_production}
         call.client_name = known.clients.get(call.client_id, "")
         call.provider_name = names.get(call.provider_key, "")
     return calls
-
-
-def _export(request: PageRequest, rows: VisibleQuerySet, known: Known) -> HttpResponseBase:
-    """Return the calls as CSV, at most ten thousand, and say so in the book."""
-    with transaction.atomic():
-        audit.record("export.made", actor=actor_of(request), label="Calls as CSV")
-    return csv_response("calls", CSV_HEADER, _lines(rows, known))
-
-
-def _lines(rows: VisibleQuerySet, known: Known) -> Iterator[tuple[object, ...]]:
-    for call in rows.only(*LIST_FIELDS).order_by("-pk")[:MOST_EXPORTED].iterator():
-        slug, _, _, environment, _ = known.connections.get(call.connection_id, ("", "", None, "", False))
-        yield (
-            call.pk, call.at.isoformat(), known.clients.get(call.client_id, ""), slug, environment, call.provider_key,
-            call.token_name, call.caller_ip, call.method, call.path, call.status, call.get_outcome_display(), call.code,
-            call.attempts, call.total_ms, call.jwt_issuer, call.jwt_subject, call.agent,
-        )  # fmt: skip

@@ -14,9 +14,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from dashboard.forms import FilterForm
+from dashboard.moments import Span
 from dashboard.names import provider_names
 from dashboard.navigation import OPEN_STATES
-from integrations.models import Connection, ErrorGroup
+from dashboard.pages.calls.filters import span_typed
+from integrations.call_log.search.criteria import REPORTED
+from integrations.models import Call, Connection, ErrorGroup
+from integrations.models.call import Outcome, Source
+from secrets_vault.ids import id_at
 from secrets_vault.models import Client, Environment
 
 if TYPE_CHECKING:
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
 
 State = ErrorGroup.State
 MOST_COUNTED = 1_000
+MOST_FAILING = 10_000
 DAYS = (("1", gettext_lazy("24 hours")), ("7", gettext_lazy("7 days")), ("30", gettext_lazy("30 days")))
 WHO_WORDS = {
     "you": gettext_lazy("you"),
@@ -50,13 +56,23 @@ class GroupFilter(FilterForm):
         max_length=200,
         widget=forms.TextInput(attrs={"type": "search"}),
     )
+    when = forms.CharField(
+        required=False,
+        max_length=80,
+        widget=forms.TextInput(attrs={"placeholder": "14:03 yesterday", "autocomplete": "off"}),
+    )
     client = forms.ChoiceField(required=False)
     environment = forms.ChoiceField(required=False)
     provider = forms.ChoiceField(required=False)
     status = forms.ChoiceField(required=False)
     who = forms.ChoiceField(label=gettext_lazy("Who must act"), required=False)
+    source = forms.ChoiceField(label=gettext_lazy("Seen by"), required=False)
     state = forms.ChoiceField(required=False, choices=STATE_CHOICES)
     days = forms.ChoiceField(label=gettext_lazy("Chart of"), required=False, choices=DAYS)
+
+    def clean_when(self) -> Span | None:
+        """Return the span of time. What cannot be read is said."""
+        return span_typed(self.cleaned_data["when"].strip())
 
 
 def in_state(rows: VisibleQuerySet, state: str, *, now: datetime) -> VisibleQuerySet:
@@ -81,9 +97,18 @@ def narrowed(rows: VisibleQuerySet, chosen: dict[str, Any], environments: dict[U
         rows = rows.filter(status=None if status == "none" else int(status))
     if who := chosen.get("who"):
         rows = rows.filter(who=who)
+    if source := chosen.get("source"):
+        rows = rows.exclude(source=Source.GATEWAY) if source == REPORTED else rows.filter(source=source)
     for word in str(chosen.get("q", "")).split():
         rows = rows.filter(Q(title__icontains=word) | Q(path_template__icontains=word) | Q(code__icontains=word))
     return rows
+
+
+def failing_in(span: Span, user: User) -> set[UUID]:
+    """Return the groups whose calls failed in a span, among its newest ten thousand."""
+    span_of_ids = {"pk__gte": id_at(span.start), "pk__lt": id_at(span.end)}
+    calls = Call.objects.visible_to(user).exclude(outcome=Outcome.OK).filter(group_id__isnull=False, **span_of_ids)
+    return set(calls.order_by("-pk").values_list("group_id", flat=True)[:MOST_FAILING])
 
 
 class Facets:
@@ -93,9 +118,9 @@ class Facets:
     """
 
     def __init__(self, rows: VisibleQuerySet, user: User) -> None:
-        fields = ("client_id", "environment_id", "provider_key", "status", "who")
+        fields = ("client_id", "environment_id", "provider_key", "status", "who", "source")
         found = list(rows.order_by("-last_seen_at").values_list(*fields)[: MOST_COUNTED + 1])
-        self.clients, self.environment_ids, self.providers, self.statuses, self.who = (
+        self.clients, self.environment_ids, self.providers, self.statuses, self.who, self.sources = (
             Counter(row[i] for row in found) for i in range(len(fields))
         )
         self.client_names = dict(Client.objects.visible_to(user).values_list("pk", "name"))
@@ -116,6 +141,10 @@ class Facets:
         form.fields["status"].choices = _choices(_("Every status"), statuses)  # type: ignore[attr-defined]
         who = ((w, WHO_WORDS.get(w, w), n) for w, n in self.who.items())
         form.fields["who"].choices = _choices(_("Anybody"), who)  # type: ignore[attr-defined]
+        labels: dict[str, Any] = dict(Source.choices)
+        reported = [(REPORTED, _("Reported by a tool"), sum(n for s, n in self.sources.items() if s != Source.GATEWAY))]
+        sources = [*(row for row in reported if row[2]), *((s, str(labels[s]), n) for s, n in self.sources.items())]
+        form.fields["source"].choices = _choices(_("Gateway and tools"), sources)  # type: ignore[attr-defined]
 
 
 def _choices(every: str, found: Iterable[tuple[Any, str, int]]) -> list[tuple[str, str]]:

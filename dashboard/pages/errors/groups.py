@@ -22,14 +22,17 @@ from dashboard.pages.errors.filters import (
     Facets,
     GroupFilter,
     connections_asked_for,
+    failing_in,
     in_state,
     narrowed,
 )
 from dashboard.pages.errors.mending import token_to_change
+from dashboard.pages.errors.queued import count_queued
 from dashboard.pages.errors.states import BULK, settled_before
 from dashboard.paging import page_by_time
 from dashboard.render import PageRequest, actor_of, render_page
 from dashboard.timeline import steps_of
+from integrations.call_log import refused
 from integrations.call_log.recovered import recovered_like
 from integrations.models import Call, Connection, ErrorGroup
 from secrets_vault import audit
@@ -42,10 +45,10 @@ if TYPE_CHECKING:
 SHOWN = 25
 MOST_EXPORTED = 10_000
 # Codes that end only when somebody consents again.
-ENDED_CONSENT = frozenset({"needs_reconnecting", "invalid_grant"})
+ENDED_CONSENT = frozenset({"needs_reconnecting", "invalid_grant", refused.CODE})
 CSV_HEADER = (
     "id", "state", "status", "code", "title", "client", "connection", "provider", "method", "path", "count",
-    "first seen", "last seen", "who must act", "cause", "remedy",
+    "first seen", "last seen", "who must act", "cause", "remedy", "seen by",
 )  # fmt: skip
 
 
@@ -67,7 +70,9 @@ def _show(request: PageRequest, group: ErrorGroup | None) -> HttpResponseBase:
     page = page_by_time(rows, request, column="last_seen_at", size=SHOWN)
     chosen = filters.chosen()
     count = rows.order_by()[: MOST_COUNTED + 1].count()
-    shown = group or (page.rows[0] if page.rows else None)
+    shown: Any = group or (page.rows[0] if page.rows else None)
+    if shown is not None:
+        shown.client_name = facets.client_names.get(shown.client_id, "")
     context = {
         "page": page,
         "groups": _with_connections(page.rows, facets, request.user),
@@ -83,6 +88,7 @@ def _show(request: PageRequest, group: ErrorGroup | None) -> HttpResponseBase:
             client=chosen.get("client"),
             connections=connections_asked_for(chosen, user),
         ),
+        "problems": [str(error[0]) for error in filters.errors.values()],
         "is_chosen": group is not None,
         "bulk": BULK,
         "settled": settled_before(request),
@@ -99,12 +105,15 @@ def _asked_for(request: PageRequest, *, now: datetime) -> tuple[VisibleQuerySet,
     facets = Facets(visible, request.user)
     filters = GroupFilter(request.GET)
     facets.offer(filters)
-    return narrowed(visible, filters.chosen(), facets.environments), filters, facets
+    chosen = filters.chosen()
+    rows = narrowed(visible, chosen, facets.environments)
+    return (rows.filter(pk__in=failing_in(chosen["when"], request.user)) if "when" in chosen else rows), filters, facets
 
 
 def _with_connections(groups: list[Any], facets: Facets, user: User) -> list[Any]:
     """Give each group its connection and the names that the list shows, in one query."""
     found = lightly(Connection.objects.visible_to(user)).in_bulk({group.connection_id for group in groups})
+    count_queued(groups, user)
     for group in name_providers(groups):
         group.connection = found.get(group.connection_id)
         group.client_name = facets.client_names.get(group.client_id, "")
@@ -119,7 +128,7 @@ def _article(request: PageRequest, group: ErrorGroup | None) -> dict[str, Any]:
     connection = lightly(Connection.objects.filter(pk=group.connection_id)).first()
     call = Call.objects.visible_to(request.user).filter(pk=group.last_call_id).first()
     name_providers([group])
-    needs_consent = group.code in ENDED_CONSENT or (
+    needs_consent = (group.code in ENDED_CONSENT and group.state != ErrorGroup.State.RESOLVED) or (
         connection is not None and connection.status == Connection.Status.NEEDS_RECONNECTING
     )
     can_manage = ErrorGroup.objects.manageable_by(request.user).filter(pk=group.pk).exists()
@@ -128,6 +137,7 @@ def _article(request: PageRequest, group: ErrorGroup | None) -> dict[str, Any]:
         "connection": connection,
         "call": described(call) if call else None,
         "steps": steps_of(call) if call else [],
+        "children": refused.children(group) if group.code == refused.CODE else [],
         "recovered": recovered_like(group),
         "needs_consent": needs_consent,
         "can_manage": can_manage,
@@ -150,4 +160,5 @@ def _lines(rows: VisibleQuerySet, names: dict[UUID, str], slugs: dict[UUID, str]
             row.pk, row.get_state_display(), row.status, row.code, row.title, names.get(row.client_id, ""),
             slugs.get(row.connection_id, ""), row.provider_key, row.method, row.path_template, row.count,
             row.first_seen_at.isoformat(), row.last_seen_at.isoformat(), row.who, row.cause, row.remedy,
+            row.get_source_display(),
         )  # fmt: skip

@@ -1,19 +1,25 @@
 """Every call, and one call in full."""
 
+import json
 from contextlib import ExitStack
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.html import escape
 
 from dashboard.pages.calls.one import cause_of
-from integrations.models import ErrorGroup
+from integrations import tokens
+from integrations.limits import Reading
+from integrations.models import Connection, ErrorGroup, HeldCall, Outage
 from integrations.models.call import Outcome
+from secrets_vault import audit, vault
+from secrets_vault.actor import COMMAND
 from secrets_vault.models import AuditEvent
+from secrets_vault.secret import Secret
 from tests.dashboard.errors.conftest import connect, write
 from tests.factories import make_client
 
@@ -91,8 +97,6 @@ def test_a_call_shows_request_and_response_masked(browser_of, ada, hubspot):
 
 
 def test_a_call_says_what_limit_was_left_then(browser_of, ada, hubspot):
-    from integrations.limits import Reading
-
     call = write(hubspot, status=429, outcome=Outcome.LIMITED, readings=[Reading("ten_seconds", 190, 0, 10)])
     assert "ten seconds: 0 of 190 left" in page_of(browser_of(ada), f"/calls/{call.pk}/")
 
@@ -213,7 +217,8 @@ def test_pages_follow_one_another(browser_of, ada, hubspot):
 def test_the_list_comes_as_csv_and_the_book_knows(browser_of, ada, hubspot):
     write(hubspot, token_name="=cmd()")
     lines = b"".join(browser_of(ada).get("/calls/", {"format": "csv"}).streaming_content).decode().splitlines()
-    assert "acme-hubspot,production,hubspot,'=cmd()" in lines[1]
+    assert lines[0].startswith("# Calls, made at ") or lines[0].startswith('"# Calls, made at ')
+    assert "acme-hubspot,production,hubspot,'=cmd()" in lines[2]
     assert AuditEvent.objects.filter(action="export.made", object_label="Calls as CSV").count() == 1
 
 
@@ -256,3 +261,121 @@ def test_a_program_is_named_as_it_names_itself_masked_whole_before_it_is_cut(hub
     assert not any(key[:12] in agent or len(agent) > 80 for agent in told)
     known = write(hubspot, request_headers=[(b"User-Agent", b"bot hunter22")], known=("hunter22",))
     assert "hunter22" not in known.agent
+
+
+def test_the_failures_nearest_to_a_moment_are_found(browser_of, ada, hubspot):
+    rows = [write(hubspot, ago=timedelta(minutes=m)) for m in (90, 61, 58, 10)]
+    moment = (timezone.now() - timedelta(minutes=60)).isoformat()
+    answer = browser_of(ada).get("/calls/", {"around": moment, "connection": str(hubspot.pk)})
+    assert [row.pk for row in answer.context["rows"]] == [row.pk for row in reversed(rows)]
+    assert answer.context["nearest"] == rows[1].pk
+    content = answer.content.decode()
+    assert content.count("nearest</span>") == 1
+    assert "Nearest to" in content
+    assert "Not a time I understand" in page_of(browser_of(ada), around="soonish")
+
+
+@pytest.fixture
+def stored(acme, hubspot):
+    """Return the connection with an access token that ended ten minutes ago."""
+    fields = {"access_token": Secret("canary-access-0123456789")}
+    ends = timezone.now() - timedelta(minutes=10)
+    hubspot.secret = vault.store(
+        actor=COMMAND, client=acme, environment=acme.environments.first(), kind="oauth_tokens", label="tokens",
+        fields=fields, expires_at=ends,
+    )  # fmt: skip
+    hubspot.save()
+    return hubspot
+
+
+def test_one_page_says_why_a_call_failed_at_that_second(browser_of, ada, acme, stored):
+    before = [write(stored, status=200, outcome=Outcome.OK, ago=timedelta(minutes=m)) for m in range(20, 12, -1)]
+    call = write(
+        stored, status=401, outcome=Outcome.AUTH, secret_version=1, ago=timedelta(minutes=8),
+        readings=[Reading("ten_seconds", 200, 50, 10)],
+    )  # fmt: skip
+    twin = write(stored, status=401, outcome=Outcome.AUTH, ago=timedelta(minutes=5))
+    with transaction.atomic():
+        audit.record("connection.resumed", actor=COMMAND, client=acme, subject=stored)
+    Outage.objects.create(
+        origin="https://api.hubapi.com", reason="timeout", opened_at=call.at - timedelta(minutes=1),
+        next_try_at=call.at, delay_s=1,
+    )  # fmt: skip
+    answer = browser_of(ada).get(f"/calls/{call.pk}/")
+    content = answer.content.decode()
+    assert [row.pk for row in answer.context["beside"]] == [twin.pk, call.pk, *(row.pk for row in before[:-6:-1])]
+    for words in (
+        "75 percent used",
+        "2 min before the call",
+        "Resumed",
+        "did not answer",
+        "same error",
+        "this call",
+    ):
+        assert words in content, words
+    assert "canary" not in content
+
+
+def test_what_changed_is_of_this_connection_and_this_hour_only(browser_of, ada, acme, hubspot):
+    other = connect(acme, "acme-other")
+    call = write(hubspot, ago=timedelta(hours=3))
+    with transaction.atomic():
+        audit.record("connection.paused", actor=COMMAND, client=acme, subject=hubspot)
+        audit.record("connection.paused", actor=COMMAND, client=acme, subject=other)
+    answer = browser_of(ada).get(f"/calls/{call.pk}/")
+    assert answer.context["changes"] == []
+    assert "No other call of this connection is kept" in answer.content.decode()
+
+
+def test_a_call_that_is_kept_says_so_only_to_who_may_see_it(browser_of, ada, hubspot):
+    token, _secret = tokens.make(hubspot.client, "n8n", [hubspot], actor=COMMAND)
+    call = write(hubspot)
+    HeldCall.objects.create(
+        pk=call.pk, client=hubspot.client, environment=hubspot.environment, connection=hubspot, token=token,
+        token_name="n8n", held_at=timezone.now(), method="GET", path="/x",
+    )  # fmt: skip
+    assert "Keylodge kept this call" in page_of(browser_of(ada), f"/calls/{call.pk}/")
+    assert "Keylodge kept this call" not in page_of(browser_of(ada), f"/calls/{write(hubspot).pk}/")
+
+
+def test_a_connection_among_very_many_is_still_a_filter(browser_of, olive, acme, hubspot):
+    Connection.objects.bulk_create(
+        Connection(slug=f"many-{n}", client=acme, environment=hubspot.environment, provider_key="stripe")
+        for n in range(101)
+    )
+    mine, other = write(hubspot), write(Connection.objects.get(slug="many-7"))
+    rows = browser_of(olive).get("/calls/", {"connection": str(hubspot.pk)}).context["rows"]
+    assert [row.pk for row in rows] == [mine.pk]
+    assert other.pk != mine.pk
+
+
+def lines_of(browser, **query):
+    return b"".join(browser.get("/calls/", query).streaming_content).decode().splitlines()
+
+
+def test_a_download_has_all_that_is_filtered_masked_and_says_by_what(browser_of, ada, hubspot, monkeypatch):
+    monkeypatch.setattr("dashboard.pages.calls.export.AT_ONCE", 2)
+    secret = "canary-secret-0123456789"
+    calls = [write(hubspot, known=(secret,), response_body=secret.encode(), ago=timedelta(minutes=m)) for m in range(5)]
+    write(hubspot, method="PUT")
+    browser = browser_of(ada)
+    asked = {"method": "GET", "q": "contacts", "live": "on"}
+    head, *rows = (json.loads(line) for line in lines_of(browser, format="jsonl", **asked))
+    assert [row["id"] for row in rows] == [str(call.pk) for call in calls]
+    assert head["export"]["filter"] == {"method": "GET", "q": "contacts"}
+    first, header, *cells = lines_of(browser, format="csv", **asked)
+    assert "method=GET, q=contacts" in first
+    assert (header.split(",")[0], len(cells)) == ("request id", 5)
+    assert secret not in json.dumps(rows) + "".join(cells)
+    event = AuditEvent.objects.filter(action="export.made").last()
+    assert event.details == {"filtered_by": ["method", "q"]}
+
+
+def test_a_live_list_in_which_nothing_is_new_asks_little(browser_of, ada, hubspot):
+    newest = [write(hubspot) for _ in range(60)][-1]
+    browser, htmx = browser_of(ada), {"HX-Request": "true"}
+    with ExitStack() as stack:
+        seen = [stack.enter_context(CaptureQueriesContext(connection)) for connection in connections.all()]
+        answer = browser.get("/calls/", {"live": "on", "newest": str(newest.pk)}, headers=htmx)
+    assert answer.status_code == 204
+    assert sum(len(of_one) for of_one in seen) <= 12

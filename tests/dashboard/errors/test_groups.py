@@ -11,7 +11,7 @@ from django.utils.html import escape
 
 from integrations import tokens
 from integrations.call_log.settling import wake_snoozed
-from integrations.models import Call, ErrorGroup
+from integrations.models import Call, ErrorGroup, HeldCall
 from integrations.models.call import Outcome
 from secrets_vault.actor import SYSTEM
 from secrets_vault.models import AuditEvent
@@ -51,7 +51,7 @@ def test_an_empty_list_says_what_will_fill_it(browser_of, ada):
 def test_the_chosen_group_says_what_happened_what_to_do_and_who_must_act(browser_of, ada, hubspot):
     timeline = [
         {"at_ms": 84.0, "status": 429, "ms": 84.0, "wait_ms": 2100, "retry_after_s": 2.0},
-        {"at_ms": 2263.0, "status": 429, "ms": 79.0},
+        {"at_ms": 2263.0, "status": 429, "ms": 79.0, "paced_ms": 840, "paced_for": "190 in 10 s"},
     ]
     write(
         hubspot, status=429, outcome=Outcome.LIMITED, timeline=timeline, attempts=2, method="POST", total_ms=2270.0,
@@ -67,6 +67,7 @@ def test_the_chosen_group_says_what_happened_what_to_do_and_who_must_act(browser
         "Who must act.",
         "Attempt 1: 429 in 84 ms",
         "asked for 2.0 s; waited 2.1 s",
+        "It had waited 840 ms for the limit of 190 per 10 s.",
         "TEN_SECONDLY_ROLLING",
         "The caller got 429 Too Many Requests",
         "All calls of this error",
@@ -313,3 +314,41 @@ def test_a_call_that_the_token_refused_leads_to_the_token(request, browser_of, a
         assert (link in page_of(browser, page)) is offered, page
     tokens.revoke(token, actor=SYSTEM, now=timezone.now())
     assert link not in page_of(browser, f"/calls/{call.pk}/")
+
+
+def test_a_refused_credential_is_one_row_with_what_was_refused_on_its_page(browser_of, ada, hubspot):
+    for target in (b"/crm/v3/objects/deals", b"/crm/v3/objects/contacts/1"):
+        write(hubspot, status=401, outcome=Outcome.AUTH, target=target, ago=timedelta(minutes=9))
+    content = page_of(browser_of(ada))
+    assert "Credential refused" in content
+    assert "whatever was called" in content
+    assert "/crm/v3/objects/contacts/{id}" in content
+    assert only_group().count == 2
+    ErrorGroup.objects.update(state="resolved", mended_at=timezone.now())
+    content = page_of(browser_of(ada), f"/errors/{only_group().pk}/")
+    assert "Works again since" in content
+    assert "works again" in content
+
+
+def test_groups_are_narrowed_to_what_failed_in_a_span(browser_of, ada, hubspot):
+    write(hubspot, ago=timedelta(hours=5))
+    late = write(hubspot, status=404, outcome=Outcome.CLIENT_ERROR)
+    answer = browser_of(ada).get("/errors/", {"when": "last 2 h"})
+    assert [group.pk for group in answer.context["groups"]] == [late.group_id]
+    assert len(browser_of(ada).get("/errors/", {"when": "last 6 h"}).context["groups"]) == 2
+    assert "Not a time I understand" in page_of(browser_of(ada), when="soonish")
+
+
+def test_a_group_says_how_many_of_its_calls_wait(browser_of, ada, hubspot):
+    token, _secret = tokens.make(hubspot.client, "n8n", [hubspot], actor=SYSTEM)
+    calls = [write(hubspot) for _ in range(3)]
+    for call, state in zip(calls, ("waiting", "needs_decision", "sent"), strict=True):
+        HeldCall.objects.create(
+            pk=call.pk, client=hubspot.client, environment=hubspot.environment, connection=hubspot, token=token,
+            token_name="n8n", held_at=timezone.now(), method="GET", path="/x", state=state,
+        )  # fmt: skip
+    content = page_of(browser_of(ada))
+    assert "2 queued" in content
+    assert 'href="/waiting/"' in content
+    HeldCall.objects.all().delete()
+    assert "queued" not in page_of(browser_of(ada))

@@ -62,6 +62,50 @@ def test_filters_and_live_work_in_place(demo, signed_in):
     page.get_by_role("link", name="Stop live").wait_for()
 
 
+def test_dragging_over_the_chart_filters_and_typing_does_the_same(demo, signed_in):
+    page = signed_in
+    page.goto(demo.url + "/errors/?days=30")
+    groups = page.locator(".issues li").count()
+    chart = page.locator("svg.hist").bounding_box()
+    middle = chart["y"] + chart["height"] / 2
+    page.mouse.move(chart["x"] + 2, middle)
+    page.mouse.down()
+    page.mouse.move(chart["x"] + chart["width"] / 2, middle, steps=4)
+    page.mouse.up()
+    page.wait_for_url("**when=20*")
+    assert " to 20" in page.locator("#id_when").input_value()
+    page.goto(demo.url + "/errors/?days=30&state=all&when=yesterday")
+    assert page.locator(".issues li").count() <= groups + 10
+    assert_accessible(page)
+
+
+NEW_CALL = """
+from django.utils import timezone
+from integrations.models import Call
+last = Call.objects.exclude(connection_id=None).first()
+Call.objects.create(at=timezone.now(), client_id=last.client_id, connection_id=last.connection_id, method="GET",
+                    path="/arrived/{}", outcome="timeout")
+"""
+
+
+def test_new_calls_come_on_top_and_rest_while_the_list_is_read(demo, signed_in):
+    page = signed_in
+    page.goto(demo.url + "/calls/?live=on")
+    says = page.locator("#live-says")
+    assert demo.command("shell", "-c", NEW_CALL.format("first")).returncode == 0
+    page.locator("#call-rows tbody tr.new", has_text="/arrived/first").wait_for()
+    assert says.inner_text() == "1 new call"
+    assert page.locator("#call-rows tbody tr").count() == 50
+    page.locator("#call-rows tbody tr").first.hover()
+    page.get_by_text("Resting while you read").wait_for()
+    assert demo.command("shell", "-c", NEW_CALL.format("second")).returncode == 0
+    page.wait_for_timeout(2_500)
+    assert page.get_by_text("/arrived/second").count() == 0
+    page.mouse.move(5, 5)
+    page.get_by_text("/arrived/second").wait_for()
+    assert_accessible(page)
+
+
 def test_the_keys_that_the_help_names_work(demo, signed_in):
     page = signed_in
     page.goto(demo.url + "/")
