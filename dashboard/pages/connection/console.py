@@ -9,20 +9,24 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from dashboard.call_words import reading_words
+from dashboard.pages.connection.call_form import TestCallForm
 from dashboard.pages.connection.finding import manageable_connection
-from dashboard.pages.connection.forms import TestCallForm
 from dashboard.pages.connection.one import head_of
+from dashboard.pages.connection.tried import paths_of, pretty, remember, tried_before
 from dashboard.render import PageRequest, actor_of, render_page, wants_part
 from integrations import connections
 from integrations.gateway.console import Tried, try_call
 from integrations.gateway.problems import Problem
 from integrations.models import Connection
+from integrations.providers.gone import shown_provider
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
 TEMPLATE = "dashboard/connection/call.html"
 PAGE = "dashboard/connection/one.html"
+WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
 
 @login_required
@@ -31,19 +35,43 @@ def call(request: PageRequest, slug: str) -> HttpResponse:
     """Send one call and show what came back, masked."""
     connection = manageable_connection(request, slug)
     form = TestCallForm(request.POST)
-    context = head_of(connection, request, now=timezone.now()) | {"call_form": form}
+    context = head_of(connection, request, now=timezone.now()) | console_of(connection, request) | {"call_form": form}
     if not form.is_valid():
         return render_page(request, TEMPLATE, context, part="console", status=422)
+    asked = {name: form.cleaned_data[name] for name in ("method", "path", "body", "headers")}
+    if asks_again(connection, asked["method"]) and not form.cleaned_data["sure"]:
+        return render_page(request, TEMPLATE, context | {"asks_again": True}, part="console", status=409)
     try:
-        context["tried"] = tried = try_call(connection, actor=actor_of(request), **form.cleaned_data)
+        tried = try_call(connection, actor=actor_of(request), **asked)
     except Problem as problem:
         form.add_error(None, str(problem))
         return render_page(request, TEMPLATE, context, part="console", status=409)
+    remember(request, connection, tried, method=asked["method"], now=timezone.now())
+    context |= console_of(connection, request) | shown(tried)
     after = manageable_connection(request, slug)  # as the call left it: a refused one may have renewed the access
     if is_at_odds(after, tried):
         connections.probe(after, actor=actor_of(request))
         after = manageable_connection(request, slug)
     return _with_state(request, after, context)
+
+
+def asks_again(connection: Connection, method: str) -> bool:
+    """Tell whether a call is asked about twice: it may change something, and this is production."""
+    return connection.environment.is_production and method in WRITES
+
+
+def console_of(connection: Connection, request: PageRequest) -> dict[str, Any]:
+    """Return what stands around the form: paths to begin with, and what was tried in this session."""
+    return {"paths": paths_of(shown_provider(connection)), "tried_before": tried_before(request, connection)}
+
+
+def shown(tried: Tried) -> dict[str, Any]:
+    """Return an outcome for the page."""
+    return {
+        "tried": tried,
+        "tried_body": pretty(tried.body),
+        "tried_limits": [reading_words(reading) for reading in tried.readings],
+    }
 
 
 def is_at_odds(connection: Connection, tried: Tried) -> bool:

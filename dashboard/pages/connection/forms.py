@@ -16,19 +16,26 @@ from django.utils.translation import gettext_lazy
 
 from dashboard.forms import DayInput, PageForm
 from integrations.gateway.console import METHODS
-from integrations.gateway.target import is_refused
 from integrations.models import Connection, GatewayToken
 from integrations.providers.gone import shown_provider
 from integrations.providers.injection import CredentialField
 from integrations.providers.reach import Reach
 from integrations.tokens import LONGEST_GAP_S, SHORTEST_GAP_S
+from integrations.web_origins import is_origin
 from secrets_vault.secret import Secret
 
-PATH = re.compile(r"/[\x21-\x22\x24-\x7e]*\Z")  # printable ASCII without a space and without "#"
 PATTERN = re.compile(r"[/*][\x21-\x7e]*\Z")
-MOST_BODY = 64 * 1024
 DEFAULT_PER_MINUTE = 100
-AS_TYPED = ("paths", "per_minute", "per_day", "min_gap_s", "max_uses", "ip_ranges")  # limits that need no more work
+AS_TYPED = (
+    "paths",
+    "per_minute",
+    "per_day",
+    "min_gap_s",
+    "max_uses",
+    "ip_ranges",
+    "keep_failed",
+    "origins",
+)  # limits that need no more work
 
 
 class RenameForm(PageForm):
@@ -40,43 +47,6 @@ class RenameForm(PageForm):
         required=False,
         help_text=gettext_lazy("The address with its short name stays as it is."),
     )
-
-
-class TestCallForm(PageForm):
-    """One call through the gateway. There is a path and no URL: the credential goes where it is bound."""
-
-    __test__ = False  # pytest would take the class for tests
-
-    method = forms.ChoiceField(label=gettext_lazy("Method"), choices=[(name, name) for name in METHODS])
-    path = forms.CharField(
-        label=gettext_lazy("Path"),
-        max_length=2000,
-        strip=True,
-        help_text=gettext_lazy("What follows the provider's address, with its query. It begins with one slash."),
-        widget=forms.TextInput(attrs={"spellcheck": "false", "autocomplete": "off", "class": "mono"}),
-    )
-    body = forms.CharField(
-        label=gettext_lazy("Body"),
-        required=False,
-        strip=False,
-        max_length=MOST_BODY,
-        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "class": "mono"}),
-    )
-
-    def clean_path(self) -> str:
-        """Refuse what is not a plain path; the gateway judges it a second time."""
-        path: str = self.cleaned_data["path"]
-        if "://" in path.partition("?")[0]:
-            raise ValidationError(
-                _("Give only the path, as in /crm/v3/objects/contacts. The host is the connection's own.")
-            )
-        if not PATH.match(path):
-            raise ValidationError(_("Begin with one slash, and write spaces and umlauts percent-encoded, as in %20."))
-        if is_refused(path.partition("?")[0].encode("ascii")):
-            raise ValidationError(
-                _("The path holds dot segments, a backslash or two leading slashes. Write it plainly.")
-            )
-        return path
 
 
 class _Connections(forms.ModelMultipleChoiceField):
@@ -132,6 +102,23 @@ class TokenForm(PageForm):
     max_uses = forms.IntegerField(
         label=gettext_lazy("Calls in all"), required=False, min_value=1, max_value=2_000_000_000
     )
+    keep_failed = forms.BooleanField(
+        label=gettext_lazy("Keep failed calls for me"),
+        required=False,
+        help_text=gettext_lazy(
+            "A call that fails because the provider is away, or a limit is reached, is answered 202, waits here "
+            "encrypted and is made later, in its order. A call says otherwise by X-Keylodge-Queue."
+        ),
+    )
+    origins = forms.CharField(
+        label=gettext_lazy("Web pages that may call with it"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2, "placeholder": "https://app.example.com", "class": "mono"}),
+        help_text=gettext_lazy(
+            "Origins, one to a line, for calls from a browser (CORS). Empty: none. Who opens such a page can read the "
+            "token, so give it few methods and paths."
+        ),
+    )
     ends_on = forms.DateField(
         label=gettext_lazy("Last day"),
         required=False,
@@ -182,6 +169,18 @@ class TokenForm(PageForm):
                 raise ValidationError(
                     _("{text} is not an address or a range, as in 203.0.113.0/24.").format(text=text)
                 ) from None
+        return list(dict.fromkeys(found))
+
+    def clean_origins(self) -> list[str]:
+        """Return the origins."""
+        found = self.cleaned_data["origins"].replace(",", " ").lower().split()
+        for text in found:
+            if not is_origin(text):
+                raise ValidationError(
+                    _("{text} is no origin: write scheme and host alone, as in https://app.example.com.").format(
+                        text=text
+                    )
+                )
         return list(dict.fromkeys(found))
 
     def clean_ends_on(self) -> Any:

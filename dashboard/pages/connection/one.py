@@ -13,13 +13,16 @@ from django.views.decorators.http import require_safe
 
 from dashboard.names import name_providers
 from dashboard.pages.connection.account import choices_of, pinned_of
+from dashboard.pages.connection.call_form import TestCallForm
 from dashboard.pages.connection.callers import DAYS, callers_of, day_of_connection
 from dashboard.pages.connection.finding import visible_connection
-from dashboard.pages.connection.forms import RenameForm, TestCallForm
+from dashboard.pages.connection.forms import RenameForm
 from dashboard.pages.connection.health import changes_of
 from dashboard.pages.connection.life import deaths_of, life_of, rights_of
-from dashboard.pages.connection.recipes import example_path, gateway_url, n8n_workflow, recipes_for
+from dashboard.pages.connection.outage import shown_outage
+from dashboard.pages.connection.recipes import Example, example_path, gateway_url, n8n_workflow, recipes_for
 from dashboard.pages.connection.state import state_of
+from dashboard.pages.connection.tried import paths_of, tried_before
 from dashboard.pages.requests.state import links_of
 from dashboard.render import PageRequest, render_page, wants_part
 from dashboard.tightest import Tight
@@ -28,6 +31,7 @@ from integrations.models import Connection, ErrorGroup, LimitReading
 from integrations.oauth.app import usable_apps
 from integrations.providers.gone import shown_provider
 from integrations.status import CHOICE_NEEDED
+from integrations.usage.batches import hints_of
 from secrets_vault.access import can_manage
 from secrets_vault.models import AuditEvent
 
@@ -64,6 +68,7 @@ def head_of(found: Connection, request: PageRequest, *, now: datetime) -> dict[s
         "provider": provider,
         "can_manage": may,
         "state": state,
+        "outage": shown_outage(found, now=now),
         "may_change_app": app is not None and can_manage(request.user, app.for_client),
         "usable_apps": usable_apps(found.provider_key, found.client) if may and state.act == "choose_app" else [],
     }
@@ -88,6 +93,8 @@ def details_of(found: Connection, request: PageRequest, *, now: datetime) -> dic
         "calls_a_day": sum(caller.a_day for caller in callers),
         "hours": day_of_connection(found, now=now),
         "limits": limits_of(found),
+        "hints": hints_of(found.pk, provider, now=now),
+        "is_stopped": found.spend_stopped_until is not None and found.spend_stopped_until > now,
         "documented": [limit for limit in provider.limits if not limit.kinds or found.kind in limit.kinds],
         "groups": ErrorGroup.objects.filter(connection_id=found.pk)[:5],
         "versions": found.secret.versions.order_by("-number")[:5] if found.secret else [],
@@ -99,6 +106,8 @@ def details_of(found: Connection, request: PageRequest, *, now: datetime) -> dic
         "beside": [gettext(field.words) for field in provider.fields_beside(found.kind)],
         **calling(found, provider),
         **forms_for(found, provider),
+        "paths": paths_of(provider),
+        "tried_before": tried_before(request, found),
     }
 
 
@@ -112,6 +121,8 @@ def calling(found: Connection, provider: Provider, **token: str) -> dict[str, An
     """Return what the part "How to call it" shows."""
     return {
         "recipes": recipes_for(found, provider, **token),
+        "example": Example.of(found, provider),
+        "example_path": example_path(provider),
         "gateway_url": gateway_url(found),
         "is_only_here": not settings.IS_HTTPS,
     }

@@ -16,6 +16,7 @@ from dashboard.pages.connection.forms import TokenForm
 from dashboard.pages.connection.tokens import back_to_tokens, manageable_token
 from dashboard.render import PageRequest, actor_of, render_page
 from integrations import tokens
+from integrations.gateway.held.callbacks import signing_text
 from integrations.models import Connection, GatewayToken
 from integrations.tokens import BadTokenLimits, TokenNameTaken
 from secrets_vault.people.step_up import step_up_required
@@ -52,6 +53,7 @@ def change(request: PageRequest, pk: UUID) -> HttpResponse:
         "form": form,
         "token": token,
         "issuers": token.issuers.all(),
+        "callback_secret": signing_text(token.pk),
     }
     return render_page(request, "dashboard/connection/token_change.html", context, status=422 if form.is_bound else 200)
 
@@ -68,6 +70,8 @@ def as_it_is(token: GatewayToken) -> dict[str, Any]:
         "per_day": token.per_day,
         "min_gap_s": token.min_gap_s,
         "max_uses": token.max_uses,
+        "keep_failed": token.keep_failed,
+        "origins": "\n".join(token.origins),
         "ends_on": ends,
         "ip_ranges": "\n".join(token.ip_ranges),
     }

@@ -260,7 +260,7 @@ def test_a_refused_test_call_asks_the_provider_whether_the_credential_lives(mana
 @pytest.mark.django_db(transaction=True)
 def test_a_test_call_sends_a_body_and_explains_a_failure(manager, connection, upstream):
     upstream.answers = [b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"]
-    page = call(manager, connection, method="POST", path="/things", body='{"a": 1}').content.decode()
+    page = call(manager, connection, method="POST", path="/things", body='{"a": 1}', sure="on").content.decode()
     assert upstream.requests[0].endswith(b'{"a": 1}')
     assert b"content-type: application/json" in upstream.requests[0].lower()
     assert '<span class="code warn">404</span>' in page
