@@ -1,38 +1,54 @@
-"""One call through the gateway, beside nginx with a fixed header where it is installed, and a direct call.
+"""The gateway beside nginx with a fixed header, two proxies of Node's, and a direct call.
 
-Run it with `python -m benchmarks.gateway`. The ways are interleaved; medians over the rounds. CPU is
-that of the process in the middle (for the direct call there is none), wall time is the caller's.
-Absolute figures drift with the machine and its load; the ratios, each taken within one round, hold.
+Run it with `python -m benchmarks.gateway`. At 1, 32 and 256 connections the ways are interleaved, round by round;
+printed are medians of the rounds, and of the ratios within each round. CPU is that of all threads of the process in
+the middle, so of a web process with what it writes to the call log. Absolute figures drift with the machine and its
+load; the ratios hold. An anchor that is not installed reads "not measured".
 
-`changed` counts the generation up before every call, as any change anywhere in the installation does;
-`cold` uses a gateway token that this process has never seen.
+`unlogged` is the same web process with nothing written, `changed` counts the generation up before every call, as any
+change anywhere in the installation does, `cold` uses a gateway token that the process has never seen.
+With `--before PATH`, another checkout with its own `.venv` is measured in the same run.
 """
 
 from __future__ import annotations
 
+import argparse
 import http.client
 import json
 import os
 import platform
 import shutil
-import signal
 import statistics
 import struct
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from urllib.request import urlopen
 
-from tests.fake_upstream import FakeUpstream
+from benchmarks import anchors, load
+from tests import live as running
 from tests.live import LiveKeylodge, free_port
 
-ROUNDS = 7
-CALLS = 600
+CONNECTIONS = (1, 32, 256)
+ROUNDS = 5
+SECONDS = 3.0
 COLD_CALLS = 100
+COLD_ROUNDS = 7
+PATH = "/gateway/acme-fake/things"
+WITHOUT_LOG = """
+from config import child
+child._log_safely()
+from config.web import serve
+from integrations.call_log import CallWriter
+CallWriter.put = lambda self, record: None
+serve()
+"""
 SETUP = """
 import json
 from datetime import date
@@ -55,17 +71,6 @@ made = Connection.objects.create(slug="acme-fake", client=client, environment=en
                                  kind="api_key", secret=stored, status="connected")
 print(json.dumps([tokens.make(client, f"bench {n}", [made], actor=COMMAND)[1].expose() for n in range(count)]))
 """
-NGINX = """
-worker_processes 1; daemon off; pid {folder}/pid; error_log stderr crit;
-events {{ worker_connections 64; }}
-http {{ access_log off;
-  client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
-  uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
-  upstream up {{ server {upstream}; keepalive 8; }}
-  server {{ listen 127.0.0.1:{port};
-    location / {{ proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection "";
-                  proxy_set_header Authorization "Bearer sk-real"; }} }} }}
-"""
 
 
 def cpu_us(pids: list[int]) -> float:
@@ -74,130 +79,190 @@ def cpu_us(pids: list[int]) -> float:
     return sum(int(file.read_text().split()[0]) for file in threads) / 1000
 
 
-def calls(port: int, path: str, each: Iterable[dict[str, str]]) -> float:
-    """Make a call with each of these headers on one connection; return µs of wall time a call."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    started, made = time.perf_counter(), 0
-    for headers in each:
-        connection.request("GET", path, headers=headers)
+def memory_mb(pids: list[int]) -> float:
+    """Return the resident memory of these processes."""
+    return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in pids) * 4096 / 1e6
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to the upstream: its port, what a caller sends, and whose CPU time counts."""
+
+    port: int
+    request: bytes
+    pids: list[int]
+
+    def run(self, connections: int) -> dict[str, float]:
+        """Call for some seconds; return the figures of this round."""
+        before = cpu_us(self.pids)
+        made = load.load(self.port, self.request, connections=connections, seconds=SECONDS)
+        time.sleep(0.6)  # what is written a little later belongs to these calls
+        assert made.calls > 0 == made.wrong, made
+        return {
+            "cpu_us": (cpu_us(self.pids) - before) / made.calls,
+            "calls_per_s": made.calls / made.seconds,
+            "p50_us": made.p50_us,
+            "p99_us": made.p99_us,
+        }
+
+
+def request(path: str, port: int, token: str) -> bytes:
+    """Return the bytes of a call as a script makes it."""
+    lines = (f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", f"Authorization: Bearer {token}", "Accept: */*")
+    return "\r\n".join([*lines, "User-Agent: benchmark/1", "Accept-Encoding: gzip", "", ""]).encode()
+
+
+class Installation:
+    """A running Keylodge with one connection to the upstream, from this checkout or another."""
+
+    def __init__(self, home: Path, upstream: str, *, root: Path, tokens: int = 1) -> None:
+        running.ROOT = root
+        self.live = LiveKeylodge(home, KEYLODGE_ALLOWED_PRIVATE_HOSTS=upstream).wait_until_started()
+        wanted = json.dumps([f"http://{upstream}", tokens])
+        made = self.live.command("shell", "-v0", "--no-imports", "-c", SETUP, stdin=wanted)
+        self.token, *self.unseen = json.loads(made.stdout)
+
+    @property
+    def pids(self) -> list[int]:
+        """The web child of the supervisor."""
+        named = {pid: Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in self.live.children()}
+        return [pid for pid, words in named.items() if b"web" in words]
+
+    def way(self) -> Way:
+        """Return the way through its gateway."""
+        return Way(self.live.port, request(PATH, self.live.port, self.token), self.pids)
+
+    def unlogged(self, stack: ExitStack) -> Way:
+        """Start a second web process that writes no call down, and return the way through it."""
+        port = free_port()
+        variables = self.live.environment | {"KEYLODGE_PORT": str(port), "DJANGO_SETTINGS_MODULE": "config.settings"}
+        process = subprocess.Popen([sys.executable, "-c", WITHOUT_LOG], env=variables, cwd=running.ROOT)
+        stack.callback(process.wait, 30)
+        stack.callback(process.terminate)
+        for _ in range(100):
+            try:
+                urlopen(f"http://localhost:{port}/healthz")
+                break
+            except OSError:
+                time.sleep(0.2)
+        return Way(port, request(PATH, port, self.token), [process.pid])
+
+
+def calls(port: int, each: Iterable[str]) -> int:
+    """Make a call with each of these tokens on one connection; return how many."""
+    connection, made = http.client.HTTPConnection("127.0.0.1", port, timeout=30), 0
+    for token in each:
+        connection.request("GET", PATH, headers={"Authorization": f"Bearer {token}"})
         answer = connection.getresponse()
         answer.read()
         assert answer.status == 200, answer.status
         made += 1
     connection.close()
-    return (time.perf_counter() - started) / made * 1e6
+    return made
 
 
-def bearer(token: str) -> dict[str, str]:
-    """Return the headers of a call with this gateway token."""
-    return {"Authorization": f"Bearer {token}"}
-
-
-def counting_up(home: Path, headers: dict[str, str]) -> Iterator[dict[str, str]]:
-    """Yield the headers of a round, and count the generation up before each call."""
+def counting_up(home: Path, token: str) -> Iterator[str]:
+    """Yield a token a hundred times, and count the generation up before each call."""
     with (home / "generation").open("r+b", buffering=0) as counter:
-        for _ in range(CALLS):
+        for _ in range(COLD_CALLS):
             number = struct.unpack("<Q", os.pread(counter.fileno(), 8, 0))[0]
             os.pwrite(counter.fileno(), struct.pack("<Q", number + 1), 0)
-            yield headers
+            yield token
 
 
-def start_nginx(folder: Path, upstream: str) -> tuple[subprocess.Popen[bytes], int] | None:
-    """Return a running nginx and its port, or None where it is not installed."""
-    found = shutil.which("nginx")
-    if found is None:
-        return None
-    port = free_port()
-    (folder / "conf").write_text(NGINX.format(folder=folder, upstream=upstream, port=port))
-    process = subprocess.Popen([found, "-p", str(folder), "-c", str(folder / "conf")])
-    time.sleep(1)
-    return process, port
-
-
-def children(pid: int) -> list[int]:
-    """Return the children of a process."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def web_process(live: LiveKeylodge) -> list[int]:
-    """Return the web child of the supervisor."""
-    return [pid for pid in live.children() if b"web" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")]
-
-
-@dataclass(frozen=True)
-class Way:
-    """One way to the upstream: what makes the calls of a round, how many, and whose CPU counts."""
-
-    run: Callable[[], float]
-    pids: list[int]
-    calls: int = CALLS
-
-
-def main() -> None:
-    """Measure and print one JSON line."""
-    folder = Path(tempfile.mkdtemp(prefix="keylodge-bench-"))
-    upstream = FakeUpstream()
-    live = LiveKeylodge(folder / "home", KEYLODGE_ALLOWED_PRIVATE_HOSTS=upstream.host).wait_until_started()
-    nginx = start_nginx(folder, upstream.host)
-    try:
-        ways = {"direct": Way(lambda: calls(upstream.port, "/things", [{}] * CALLS), [])}
-        if nginx is not None:
-            process, port = nginx
-            pids = [process.pid, *children(process.pid)]
-            ways["nginx"] = Way(lambda: calls(port, "/things", [{}] * CALLS), pids)
-        print(json.dumps(measured(ways | ways_through(live, upstream)), indent=2))
-    finally:
-        live.stop()
-        if nginx is not None:
-            nginx[0].send_signal(signal.SIGQUIT)
-            nginx[0].wait(10)
-        upstream.close()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def ways_through(live: LiveKeylodge, upstream: FakeUpstream) -> dict[str, Way]:
-    """Return the ways through the gateway: one known token, the same with something changed, tokens never seen."""
-    wanted = json.dumps([upstream.url, 1 + (ROUNDS + 1) * COLD_CALLS])
-    made = live.command("shell", "-v0", "--no-imports", "-c", SETUP, stdin=wanted)
-    known, *unseen = (bearer(token) for token in json.loads(made.stdout))
-    never_seen = iter(unseen)
-    path, pids = "/gateway/acme-fake/things", web_process(live)
-    return {
-        "keylodge": Way(lambda: calls(live.port, path, [known] * CALLS), pids),
-        "changed": Way(lambda: calls(live.port, path, counting_up(live.home, known)), pids),
-        "cold": Way(lambda: calls(live.port, path, islice(never_seen, COLD_CALLS)), pids, COLD_CALLS),
+def routes_made_anew(one: Installation) -> dict[str, float]:
+    """Return the CPU µs of calls one after the other: their route is known, is read again, was never seen."""
+    unseen = iter(one.unseen)
+    ways = {
+        "known": lambda: [one.token] * COLD_CALLS,
+        "changed": lambda: counting_up(one.live.home, one.token),
+        "cold": lambda: islice(unseen, COLD_CALLS),
     }
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(COLD_ROUNDS):
+        for name, each in ways.items():
+            before = cpu_us(one.pids)
+            made = calls(one.live.port, each())
+            time.sleep(0.4)
+            found[name].append((cpu_us(one.pids) - before) / made)
+    return {name: round(statistics.median(values)) for name, values in found.items()}
 
 
 def measured(ways: dict[str, Way]) -> dict[str, object]:
-    """Return the medians of each way in µs a call, and of the ratios within each round."""
-    wall: dict[str, list[float]] = {name: [] for name in ways}
-    cpu: dict[str, list[float]] = {name: [] for name in ways}
-    for way in ways.values():
-        way.run()  # once to warm up
-    for _ in range(ROUNDS):
-        for name, way in ways.items():
-            before = cpu_us(way.pids)
-            wall[name].append(way.run())
-            cpu[name].append((cpu_us(way.pids) - before) / way.calls)
+    """Return the figures of every way at each number of connections."""
+    found: dict[str, object] = {}
+    for connections in CONNECTIONS:
+        rounds: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
+        for way in ways.values():
+            way.run(connections)  # once to warm up
+        for _ in range(ROUNDS):
+            for name, way in ways.items():
+                rounds[name].append(way.run(connections))
+        found[f"{connections} connections"] = {name: figures(name, rounds) for name in ways}
+    return found
+
+
+def figures(name: str, rounds: dict[str, list[dict[str, float]]]) -> dict[str, float]:
+    """Return the medians of one way, what it adds to a direct call, and its share of each anchor's calls."""
+    mine = rounds[name]
+    told = {what: round(statistics.median(one[what] for one in mine)) for what in mine[0]}
+    for what in ("p50_us", "p99_us"):
+        added = [one[what] - direct[what] for one, direct in zip(mine, rounds["direct"], strict=True)]
+        told[f"added {what}"] = round(statistics.median(added))
+    for anchor in ("nginx", "http-proxy", "reply-from", "before"):
+        if anchor in rounds and name not in ("direct", anchor):
+            shares = [other["cpu_us"] / one["cpu_us"] for one, other in zip(mine, rounds[anchor], strict=True)]
+            told[f"calls per CPU-second / {anchor}"] = round(statistics.median(shares), 3)
+    return told
+
+
+def main() -> None:
+    """Measure and print one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--before", type=Path, help="another checkout, with its own .venv, to measure beside this one")
+    before = parser.parse_args().before
+    folder = Path(tempfile.mkdtemp(prefix="keylodge-bench-"))
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        process, port = load.start_upstream()
+        stack.callback(process.terminate)
+        upstream, here = f"127.0.0.1:{port}", running.ROOT
+        one = Installation(folder / "home", upstream, root=here, tokens=1 + COLD_ROUNDS * COLD_CALLS)
+        stack.callback(one.live.stop)
+        ways = {"direct": Way(port, request("/things", port, "none"), [process.pid])}
+        beside = anchors.started(folder, upstream, token=one.token)
+        for name, anchor in beside.items():
+            stack.callback(anchor.stop)
+            ways[name] = Way(anchor.port, request("/things", anchor.port, one.token), anchor.pids)
+        if before is not None:
+            other = before_it(folder / "before", upstream, root=before.resolve())
+            stack.callback(other.live.stop)
+            ways["before"] = other.way()
+        running.ROOT = here
+        ways |= {"keylodge": one.way(), "unlogged": one.unlogged(stack)}
+        print(json.dumps(told(measured(ways), one, ways), indent=2))
+
+
+def before_it(home: Path, upstream: str, *, root: Path) -> Installation:
+    """Start another checkout with its own Python."""
+    mine, sys.executable = sys.executable, str(root / ".venv/bin/python")
+    try:
+        return Installation(home, upstream, root=root)
+    finally:
+        sys.executable = mine
+
+
+def told(found: dict[str, object], one: Installation, ways: dict[str, Way]) -> dict[str, object]:
+    """Return all that is printed."""
+    absent = [name for name in ("nginx", "http-proxy", "reply-from", "before") if name not in ways]
     return {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-        "load": os.getloadavg()[0],
-        "calls": CALLS * ROUNDS,
-        "wall_us": {name: round(statistics.median(values)) for name, values in wall.items()},
-        "cpu_us": {name: round(statistics.median(values)) for name, values in cpu.items()},
-        "wall keylodge/direct": ratio(wall, "keylodge", "direct"),
-        "wall keylodge/nginx": ratio(wall, "keylodge", "nginx"),
-        "cpu keylodge/nginx": ratio(cpu, "keylodge", "nginx"),
-        "cpu cold/keylodge": ratio(cpu, "cold", "keylodge"),
+        "load": round(os.getloadavg()[0], 2),
+        **found,
+        "route, CPU µs": routes_made_anew(one),
+        "memory_mb": round(memory_mb(one.pids)),
+        **dict.fromkeys(absent, "not measured"),
     }
-
-
-def ratio(figures: dict[str, list[float]], above: str, below: str) -> float | None:
-    """Return the median of one way's figure over another's, round by round; None where a way is missing."""
-    if below not in figures:
-        return None
-    return round(statistics.median(a / b for a, b in zip(figures[above], figures[below], strict=True)), 2)
 
 
 if __name__ == "__main__":
