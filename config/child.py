@@ -19,11 +19,13 @@ def _web() -> None:
 
 def _worker() -> None:
     from config.celery import app
+    from integrations.gateway.held import running
     from integrations.webhooks import forwarding
     from secrets_vault import generation
 
     generation.start_listener()  # several machines on PostgreSQL: a changed secret is dropped here too
     forwarding.start()
+    running.start()
     stopping = threading.Event()
     threading.Thread(target=_sweep_anyway, args=(stopping,), name="sweep-anyway").start()
     # A worker alone needs no news of others; and as root in a container it need not warn at each start.
@@ -33,6 +35,7 @@ def _worker() -> None:
         app.start(["--quiet", "worker", "--pool", "threads", "--concurrency", "4", *alone])
     finally:
         stopping.set()  # the process ends once that thread has: a sweep under way is not cut off
+        running.stop()
         forwarding.stop()
 
 

@@ -248,10 +248,10 @@ def _sqlite(path: Path, synchronous: str) -> dict[str, object]:
 
 
 def caches(read: environ.FileAwareEnv) -> dict[str, dict[str, object]]:
-    """Return Django's CACHES. Nothing secret and no limit counter is ever put there."""
+    """Return Django's CACHES. Nothing secret is ever put there. A Valkey is also where `ledger.py` keeps its states."""
     url = read("CACHE_URL")
     if url:
-        return {"default": read.cache_url_config(url)}
+        return {"default": read.cache_url_config(_redis(url))}
     return {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 
@@ -269,12 +269,17 @@ def broker(read: environ.FileAwareEnv, home: Path) -> tuple[str, dict[str, objec
             Path(folder).mkdir(mode=0o700, exist_ok=True)
         options = {"data_folder_in": folder, "data_folder_out": folder, "control_folder": folder}
         return "filesystem://", options | {"polling_interval": 0.1, "store_processed": False}
-    url = url.replace("valkeys://", "rediss://", 1).replace("valkey://", "redis://", 1)
+    url = _redis(url)
     if not url.startswith(("redis://", "rediss://", "amqp://", "amqps://")):
         raise ImproperlyConfigured("BROKER_URL must start with redis://, valkey:// or amqp://, or be left out.")
     if url.startswith("amqp"):
         return url, {"connect_timeout": 1, "read_timeout": 1, "write_timeout": 1}
     return url, {"socket_connect_timeout": 1, "socket_timeout": 1, "max_retries": 1}
+
+
+def _redis(url: str) -> str:
+    """Return the URL under the scheme that the libraries know: Valkey speaks Redis's protocol."""
+    return url.replace("valkeys://", "rediss://", 1).replace("valkey://", "redis://", 1)
 
 
 def mailers(read: environ.FileAwareEnv) -> dict[str, dict[str, object]]:

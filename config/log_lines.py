@@ -61,7 +61,6 @@ def logging_config(level: str) -> dict[str, Any]:
             "django.template": {"level": "INFO"},
             "celery": {"level": "WARNING"},
             "asyncio": {"level": "WARNING"},
-            "aiohttp": {"level": "WARNING"},
             "kombu": {"level": "ERROR"},
             "amqp": {"level": "WARNING"},
         },

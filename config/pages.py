@@ -25,6 +25,8 @@ MAILED = ("/accounts/password/reset/", "/accounts/email/")  # forms that send a 
 AT_THE_MAIL_SERVER = 2
 TRIED = ("/request/",)  # forms of people without an account that call a provider before they answer
 AT_A_PROVIDER = 4
+ASKED_BY_PROGRAMS = ("/api/",)  # programs come in bursts: they may keep half the threads, and no person waiting
+AT_THE_API = 6
 MAX_BODY_BYTES = 8 * 1024 * 1024
 BODY_WITHIN_S = 60.0
 
@@ -45,7 +47,8 @@ class Pages:
     in, or somebody who only pretends to, would otherwise hold every thread and keep all others waiting.
     The forms that anyone can have a mail sent by stand in a line of their own: a mail server that hangs
     takes ten seconds of each, and must keep nobody from signing in. So do the forms on which a client hands a
-    key over: the key is tried first, at a host that the client may have named.
+    key over: the key is tried first, at a host that the client may have named. Programs that call the API stand in one
+    more line.
     """
 
     def __init__(self, wsgi: Any) -> None:
@@ -53,6 +56,7 @@ class Pages:
         self._at_the_hasher = asyncio.Semaphore(AT_THE_HASHER)
         self._at_the_mail_server = asyncio.Semaphore(AT_THE_MAIL_SERVER)
         self._at_a_provider = asyncio.Semaphore(AT_A_PROVIDER)
+        self._at_the_api = asyncio.Semaphore(AT_THE_API)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read the body, then let a thread answer."""
@@ -71,6 +75,8 @@ class Pages:
 
     def _line_of(self, scope: Scope) -> AbstractAsyncContextManager[None]:
         """Return what a request waits for before it gets a thread."""
+        if scope["path"].startswith(ASKED_BY_PROGRAMS):
+            return self._at_the_api
         if scope["method"] not in ("GET", "HEAD"):
             if scope["path"] in MAILED:
                 return self._at_the_mail_server

@@ -8,6 +8,7 @@ from dashboard.pages import setup
 urlpatterns = [
     path("readyz", readyz, name="readyz"),
     path("accounts/", include("allauth.urls")),
+    path("api/v1/", include("integrations.api.urls")),
     path("", include("integrations.urls")),
     path("setup/secure/", setup.secure, name="setup_secure"),
     path("setup/<str:token>", setup.setup, name="setup"),

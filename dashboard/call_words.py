@@ -33,11 +33,22 @@ def described(call: Call) -> Any:
     """Give a call the words that templates show: `status_words` and `readings`."""
     shown: Any = call
     shown.status_words = status_words(call.status)
-    shown.readings = [_reading_words(reading) for reading in call.reading or () if isinstance(reading, dict)]
+    told = [reading for reading in call.reading or () if isinstance(reading, dict)]
+    shown.readings = [reading_words(reading) for reading in told]
+    shown.gauges = [gauge for reading in told if (gauge := _gauge_of(reading)) is not None]
     return shown
 
 
-def _reading_words(reading: Mapping[str, Any]) -> str:
+def _gauge_of(reading: Mapping[str, Any]) -> tuple[float, str] | None:
+    """Return how many percent of a limit were used at that second, and its words; None where no limit was told."""
+    limit, remaining = reading.get("limit"), reading.get("remaining")
+    if not isinstance(limit, int) or not isinstance(remaining, int) or limit <= 0:
+        return None
+    return 100.0 * max(0, limit - remaining) / limit, reading_words(reading)
+
+
+def reading_words(reading: Mapping[str, Any]) -> str:
+    """Return "day: 3 of 100 left, reset at 14:03:00"."""
     bucket = str(reading.get("bucket") or "limit").replace("_", " ").replace("-", " ")
     limit, remaining = reading.get("limit"), reading.get("remaining")
     left = thousands(remaining) if isinstance(remaining, int) else "?"

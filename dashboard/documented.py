@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from integrations.limits import fitting_limits
 from integrations.models import CustomProvider
-from integrations.providers.parts import Limit
+from integrations.providers.limit_facts import Limit
 from integrations.providers.reading import BadFacts
 from integrations.providers.registry import ProviderNotFound, catalogue, described
 from integrations.providers.shape import Provider

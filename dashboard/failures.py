@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -62,6 +63,11 @@ class Failures:
     def tones(self) -> list[dict[str, int]]:
         """Return what the chart draws."""
         return [column.tones for column in self.columns]
+
+    @property
+    def spans(self) -> str:
+        """Return each column's first and last minute as JSON, as the filter reads them."""
+        return json.dumps([[f"{c.start:%Y-%m-%d %H:%M}", f"{c.last:%Y-%m-%d %H:%M}"] for c in self.columns])
 
     @property
     def total(self) -> int:

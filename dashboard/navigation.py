@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy
 
-from integrations.models import ErrorGroup, Message
+from integrations.models import ErrorGroup, HeldCall, Message
+from integrations.models.held import OPEN_STATES as HELD_STATES
+from integrations.states import is_one_of
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -24,6 +26,11 @@ OPEN_STATES = (ErrorGroup.State.OPEN, ErrorGroup.State.CAME_BACK)
 def open_errors(user: User) -> int:
     """Count the error groups that nobody has settled."""
     return int(ErrorGroup.objects.visible_to(user).filter(state__in=OPEN_STATES).count())
+
+
+def open_waiting(user: User) -> int:
+    """Count the calls that wait, for their time or for a person."""
+    return int(HeldCall.objects.visible_to(user).filter(is_one_of(HELD_STATES)).order_by().values("pk")[:1001].count())
 
 
 def unread_messages(user: User) -> int:
@@ -75,8 +82,9 @@ PLACES = (
         is_on_phone=True,
         also=("/calls/",),
     ),
+    Place(gettext_lazy("Waiting calls"), "hourglass", "dashboard:waiting", "q", open_waiting),
     Place(gettext_lazy("Webhooks"), "webhook", "dashboard:webhooks", "w"),
-    Place(gettext_lazy("Limits"), "gauge", "dashboard:limits", "l"),
+    Place(gettext_lazy("Limits"), "gauge", "dashboard:limits", "l", also=("/usage/",)),
     Place(gettext_lazy("Rotations"), "calendar-clock", "dashboard:rotations", "r", is_on_phone=True),
     Place(gettext_lazy("Audit trail"), "list-checks", "dashboard:audit", "a"),
     Place(gettext_lazy("Sandbox"), "flask-conical", "dashboard:sandbox", "b"),

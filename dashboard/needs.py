@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db.models import Q
@@ -14,16 +14,18 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from dashboard.alert_needs import alert_needs
+from dashboard.error_needs import error_needs
 from dashboard.light import COLUMNS, LightConnection, light_connection, light_connections
 from dashboard.names import name_providers
-from dashboard.navigation import OPEN_STATES
 from dashboard.need import Need, Route, Waiting
+from dashboard.outage_needs import outage_needs
 from dashboard.owner_needs import background_needs, mail_needs
 from dashboard.sunset_needs import sunset_needs
+from dashboard.waiting_needs import waiting_needs
 from dashboard.webhook_needs import webhook_needs
 from dashboard.words import ago_words, thousands
-from integrations.causes.saying import in_words
-from integrations.models import ClientLink, Connection, ErrorGroup
+from integrations.models import ClientLink, Connection
 from integrations.oauth.deaths import is_dying
 
 if TYPE_CHECKING:
@@ -50,11 +52,14 @@ def needs_of(
     needs = [
         *background_needs(user, now=now),
         *connection_needs(user, now=now),
+        *outage_needs(user, now=now),
         *webhook_needs(user, now=now),
+        *alert_needs(user, now=now),
+        *waiting_needs(user, now=now),
         *rotation_needs(board),
         *sunset_needs(user, now=now),
         *limit_needs(tight, now=now),
-        *error_needs(client_ids, now=now),
+        *error_needs(client_ids, broken=tuple(CONNECTION_WORDS), now=now),
         *link_needs(user, now=now),
         *mail_needs(user),
     ]
@@ -183,48 +188,6 @@ def _limit_need(limit: Tight, *, now: datetime) -> Need:
     text = _("{n} of {all} used.").format(n=thousands(limit.used), all=thousands(limit.reading.limit or 0))
     resets = _("resets {when}").format(when=when) if when else ""
     return _need_of(limit.connection, "warn", title, text, routes, _("See limits"), resets)
-
-
-class LightGroup(NamedTuple):
-    """What the queue says of a group of errors."""
-
-    pk: UUID
-    connection_id: UUID
-    title: str
-    method: str
-    path_template: str
-    call_count: int
-    last_seen_at: datetime
-
-
-SHOWN_OF_GROUP = ("pk", "connection_id", "title", "method", "path_template", "count", "last_seen_at")
-
-
-def error_needs(client_ids: Sequence[UUID], *, now: datetime) -> Iterator[Waiting]:
-    """Yield the error groups that are open and were seen in the last day."""
-    since = now - timedelta(days=1)
-    rows = ErrorGroup.objects.filter(client_id__in=client_ids, state__in=OPEN_STATES, last_seen_at__gte=since)
-    newest = rows.order_by("-last_seen_at").values_list(*SHOWN_OF_GROUP)[:MOST]
-    groups = [LightGroup._make(row) for row in newest]
-    # What does not work at all is in the queue already; its errors would say the same again.
-    working = Connection.objects.exclude(status__in=CONNECTION_WORDS)
-    # The client is compared here: a second list of hundreds of ids costs the database more than the rows do.
-    found = light_connections(working.filter(pk__in={group.connection_id for group in groups}))
-    clients = set(client_ids)
-    connections = {row.pk: row for row in name_providers(found) if row.client_id in clients}
-    for group in groups:
-        connection = connections.get(group.connection_id)
-        if connection is not None:
-            yield Waiting(4, partial(_error_need, group, connection, now=now))
-
-
-def _error_need(group: LightGroup, connection: LightConnection, *, now: datetime) -> Need:
-    routes = [("error", group.pk), ("client", connection.client.slug)]
-    text = ngettext("{n} call, {path}", "{n} calls, {path}", group.call_count).format(
-        n=thousands(group.call_count), path=f"{group.method} {group.path_template}"
-    )
-    when = ago_words(group.last_seen_at, now=now)
-    return _need_of(connection, "warn", in_words(group.title), text, routes, _("See error"), when)
 
 
 def link_needs(user: User, *, now: datetime) -> Iterator[Waiting]:

@@ -8,26 +8,34 @@ from dashboard.pages import (
     client_changes,
     clients,
     language,
-    limits,
     mailbox,
     rotations,
     sandbox,
     search,
     today,
 )
+from dashboard.pages.alerts import editing as alert_editing
+from dashboard.pages.alerts import route as alert_route
+from dashboard.pages.alerts import settings as alert_settings
+from dashboard.pages.alerts import troubles, watching
 from dashboard.pages.calls import list as call_list
 from dashboard.pages.calls import one as call_one
 from dashboard.pages.connecting import described, oauth_apps, wizard
 from dashboard.pages.connecting import links as connect_links
 from dashboard.pages.connecting import list as connection_list
-from dashboard.pages.connection import account, acts, console, health, token_change, token_issuers, tokens
+from dashboard.pages.connection import account, acts, console, health, outage, token_change, token_issuers, tokens
 from dashboard.pages.connection import one as connection_page
 from dashboard.pages.errors import groups, states
 from dashboard.pages.handovers import list as handover_list
 from dashboard.pages.handovers import making as handover_making
 from dashboard.pages.jwt import looking as jwt_looking
+from dashboard.pages.limits import acts as limit_acts
+from dashboard.pages.limits import clients as limit_clients
+from dashboard.pages.limits import list as limit_list
+from dashboard.pages.limits import one as limit_one
 from dashboard.pages.offboarding import acts as offboarding_acts
 from dashboard.pages.offboarding import page as offboarding
+from dashboard.pages.reporting import tokens as api_tokens
 from dashboard.pages.requests import list as request_list
 from dashboard.pages.requests import new as request_new
 from dashboard.pages.requests import one as request_one
@@ -36,9 +44,24 @@ from dashboard.pages.rotating import drivers as rotation_drivers
 from dashboard.pages.rotating import evidence as rotation_evidence
 from dashboard.pages.rotating import guide as rotation_guide
 from dashboard.pages.rotating import seen as rotation_seen
-from dashboard.pages.settings import address, agency, background, backup, calendar, mail, profile, rotation, security
+from dashboard.pages.settings import (
+    address,
+    agency,
+    background,
+    backup,
+    calendar,
+    mail,
+    prices,
+    profile,
+    rotation,
+    security,
+)
 from dashboard.pages.vault import importing, new, one, showing, taking_out
 from dashboard.pages.vault import list as vault_list
+from dashboard.pages.waiting import bulk as waiting_bulk
+from dashboard.pages.waiting import editing as waiting_editing
+from dashboard.pages.waiting import list as waiting_list
+from dashboard.pages.waiting import one as waiting_one
 from dashboard.pages.webhooks import acts as webhook_acts
 from dashboard.pages.webhooks import dead_letters, event_acts, event_page, inspector, quarantined, replaying, testing
 from dashboard.pages.webhooks import list as webhook_list
@@ -62,6 +85,13 @@ urlpatterns = [
     path("clients/<slug:slug>/connections/", client.connections, name="client_connections"),
     path("clients/<slug:slug>/secrets/", client.secrets, name="client_secrets"),
     path("clients/<slug:slug>/tokens/", client.tokens, name="client_tokens"),
+    path("clients/<slug:slug>/reported-errors/", api_tokens.listing, name="client_reporting"),
+    path("clients/<slug:slug>/reported-errors/new/", api_tokens.new, name="api_token_new"),
+    path("api-tokens/<uuid:pk>/", api_tokens.one, name="api_token"),
+    path("api-tokens/<uuid:pk>/roll/", api_tokens.roll, name="api_token_roll"),
+    path("api-tokens/<uuid:pk>/revoke/", api_tokens.revoke, name="api_token_revoke"),
+    path("api-tokens/<uuid:pk>/test/", api_tokens.test, name="api_token_test"),
+    path("api-tokens/<uuid:pk>/n8n.json", api_tokens.n8n, name="api_token_n8n"),
     path("clients/<slug:slug>/webhooks/", client.webhooks, name="client_webhooks"),
     path("clients/<slug:slug>/links/", request_list.client_requests, name="client_requests"),
     path("clients/<slug:slug>/access/", client.access, name="client_access"),
@@ -119,6 +149,8 @@ urlpatterns = [
     path("connections/<slug:slug>/probe/", acts.probe, name="connection_probe"),
     path("connections/<slug:slug>/probe/schedule/", health.schedule, name="connection_probe_schedule"),
     path("connections/<slug:slug>/sunset/", health.sunset, name="connection_sunset"),
+    path("connections/<slug:slug>/outage/try/", outage.try_now, name="connection_outage_try"),
+    path("connections/<slug:slug>/outage/reset/", outage.reset, name="connection_outage_reset"),
     path("connections/<slug:slug>/credential/", acts.credential, name="connection_credential"),
     path("connections/<slug:slug>/disconnect/", acts.disconnect, name="connection_disconnect"),
     path("connections/<slug:slug>/delete/", acts.delete, name="connection_delete"),
@@ -179,8 +211,27 @@ urlpatterns = [
     path("errors/<uuid:pk>/", groups.error, name="error"),
     path("calls/", call_list.calls, name="calls"),
     path("calls/<uuid:pk>/", call_one.call, name="call"),
-    path("limits/", limits.limits, name="limits"),
-    path("limits/<slug:slug>/slow-down/", limits.slow_down, name="limits_slow_down"),
+    path("limits/", limit_list.limits, name="limits"),
+    path("limits/<slug:slug>/", limit_one.limit, name="limit"),
+    path("limits/<slug:slug>/slow-down/", limit_acts.slow_down, name="limits_slow_down"),
+    path("limits/<slug:slug>/cap/", limit_acts.cap, name="limits_cap"),
+    path("limits/<slug:slug>/uncap/", limit_acts.uncap, name="limits_uncap"),
+    path("limits/<slug:slug>/budget/", limit_acts.budget, name="limits_budget"),
+    path("usage/", limit_clients.usage, name="usage"),
+    path("usage/<slug:slug>/", limit_clients.client_usage, name="usage_client"),
+    path("usage/<slug:slug>/budget/", limit_acts.client_budget, name="usage_budget"),
+    # Waiting calls
+    path("waiting/", waiting_list.waiting, name="waiting"),
+    path("waiting/settle/", waiting_bulk.settle, name="waiting_settle"),
+    path("waiting/lanes/<slug:slug>/pause/", waiting_bulk.lane, {"do": "pause"}, name="held_lane_pause"),
+    path("waiting/lanes/<slug:slug>/resume/", waiting_bulk.lane, {"do": "resume"}, name="held_lane_resume"),
+    path("waiting/runs/<uuid:pk>/", waiting_bulk.run, name="held_run"),
+    path("waiting/runs/<uuid:pk>/stop/", waiting_bulk.stop, name="held_run_stop"),
+    path("waiting/<uuid:pk>/", waiting_one.held_call, name="held_call"),
+    path("waiting/<uuid:pk>/replay/", waiting_one.replay, name="held_call_replay"),
+    path("waiting/<uuid:pk>/discard/", waiting_one.discard, name="held_call_discard"),
+    path("waiting/<uuid:pk>/put-back/", waiting_one.put_back, name="held_call_put_back"),
+    path("waiting/<uuid:pk>/edit/", waiting_editing.edit, name="held_call_edit"),
     # Webhooks
     path("webhooks/", webhook_list.webhooks, name="webhooks"),
     path("webhooks/acts/", webhook_list.bulk, name="webhooks_bulk"),
@@ -220,8 +271,22 @@ urlpatterns = [
     path("settings/security/", security.security, name="settings_security"),
     path("settings/security/end/", security.end_session, name="settings_end_session"),
     path("settings/calendar/", calendar.calendar, name="settings_calendar"),
+    path("settings/alerts/", alert_settings.alerts, name="settings_alerts"),
+    path("settings/alerts/new/", alert_editing.new, name="alert_route_new"),
+    path("settings/alerts/<uuid:pk>/", alert_route.one, name="alert_route"),
+    path("settings/alerts/<uuid:pk>/change/", alert_editing.change, name="alert_route_change"),
+    path("settings/alerts/<uuid:pk>/test/", alert_route.test, name="alert_route_test"),
+    path("settings/alerts/<uuid:pk>/pause/", alert_route.pause, name="alert_route_pause"),
+    path("settings/alerts/<uuid:pk>/secret/", alert_route.new_secret, name="alert_route_secret"),
+    path("settings/alerts/<uuid:pk>/remove/", alert_route.remove, name="alert_route_remove"),
+    path("connections/<slug:slug>/watch/", watching.connection, name="connection_watch"),
+    path("tokens/<uuid:pk>/pause/", watching.token, name="token_pause"),
+    path("alerts/", troubles.troubles, name="troubles"),
+    path("alerts/<uuid:pk>/snooze/", troubles.snooze, name="trouble_snooze"),
     path("settings/agency/", agency.agency_page, name="settings_agency"),
     path("settings/rotation/", rotation.rules, name="settings_rotation"),
+    path("settings/prices/", prices.prices, name="settings_prices"),
+    path("settings/prices/<uuid:pk>/remove/", prices.remove, name="settings_price_remove"),
     path("settings/mail/", mail.mail, name="settings_mail"),
     path("settings/mail/test/", mail.send_test, name="settings_mail_test"),
     path("settings/address/", address.address, name="settings_address"),

@@ -24,6 +24,7 @@ BUCKETS = {
     "second": gettext_lazy("Second"),
     "minute": gettext_lazy("Minute"),
     "daily": gettext_lazy("Daily"),
+    "daily_account": gettext_lazy("Daily, of the whole account"),
     "average": gettext_lazy("Average"),
     "requests": gettext_lazy("Requests"),
     "user": gettext_lazy("User"),

@@ -11,7 +11,8 @@ from django.conf import settings
 from django.db import transaction
 
 from config.provision.connecting import apply_connection
-from config.provision.reading import ClientSpec, TokenSpec, read
+from config.provision.gateway_token import TokenSpec
+from config.provision.reading import ClientSpec, read
 from config.provision.receiving import apply_endpoint
 from config.provision.run import Run
 from config.provision.trusting import apply_issuers

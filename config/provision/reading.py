@@ -11,19 +11,16 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from config.provision.endpoint import EndpointSpec, read_endpoint
+from config.provision.gateway_token import TokenSpec, read_token
 from config.provision.lines import Path, places
 from config.provision.problems import BadFile, Document
 from config.provision.sources import Sources, take_secret
 from config.provision.table import Table
-from config.provision.trusting import read_issuer
-from config.provision.written import SLUG, take_each, take_networks, take_slug
-from integrations import tokens
-from integrations.trusted_issuers import Terms
+from config.provision.written import SLUG, take_slug
 from secrets_vault.secret import Secret
 
 KINDS = ("api_key", "bearer", "basic", "oauth2", "client_credentials", "jwt_bearer", "key_exchange")
 PASTED_KINDS = ("api_key", "bearer", "basic", "key_exchange")
-METHOD = re.compile(r"[A-Z][A-Z-]{0,15}")
 CUSTOM = "custom"
 NO_SECRET = {
     "oauth2": "an oauth2 connection gets its tokens by consent; leave it out",
@@ -62,17 +59,6 @@ class ConnectionSpec:
     key: Secret | None = None
     claims: dict[str, str] | None = None
     tokens: dict[str, Secret] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class TokenSpec:
-    """One gateway token. `limits` holds only what the file names."""
-
-    path: Path
-    name: str
-    connections: tuple[str, ...]
-    limits: dict[str, Any]
-    issuers: tuple[tuple[Table, Terms], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,7 +112,7 @@ def _client(table: Table, sources: Sources) -> ClientSpec | None:
     if environments == []:
         table.refuse("environments", "must name at least one")
     connections = [_connection(row, sources) for row in table.take_tables("connection")]
-    tokens = [_token(row) for row in table.take_tables("gateway_token")]
+    tokens = [read_token(row) for row in table.take_tables("gateway_token")]
     endpoints = [read_endpoint(row, sources) for row in table.take_tables("webhook_endpoint")]
     table.finish()
     if slug is None:
@@ -258,30 +244,6 @@ def _variables(table: Table) -> dict[str, str] | None:
     if given is None:
         return None
     return {name: text for name in given.values if (text := given.take_text(name)) is not None}
-
-
-def _token(table: Table) -> TokenSpec | None:
-    name = table.take_text("name", is_needed=True, longest=120)
-    connections = table.take_texts("connections", is_needed=True)
-    if connections == []:
-        table.refuse("connections", "must name at least one")
-    limits = {
-        "methods": take_each(table, "methods", lambda text: bool(METHOD.fullmatch(text)), 'must be such as "GET"'),
-        "paths": take_each(table, "paths", _is_pattern, "must start with / or *, in ASCII without spaces"),
-        "ip_ranges": take_networks(table, "ip_ranges"),
-        "expires_at": table.take_moment("expires_at"),
-        "min_gap_s": table.take_seconds("min_gap_s", least=tokens.SHORTEST_GAP_S, most=tokens.LONGEST_GAP_S),
-    } | {key: table.take_count(key) for key in ("per_minute", "per_day", "max_uses")}
-    issuers = tuple(read_issuer(row) for row in table.take_tables("trusted_issuer"))
-    table.finish()
-    if name is None or not connections:
-        return None
-    named = {key: value for key, value in limits.items() if value is not None}
-    return TokenSpec(table.path, name, tuple(connections), named, issuers)
-
-
-def _is_pattern(text: str) -> bool:
-    return text.startswith(("/", "*")) and text.isascii() and text.isprintable() and " " not in text
 
 
 def _refuse_doubles(document: Document, clients: list[ClientSpec | None]) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from config.provision.problems import Document
 from config.provision.run import Run
 from config.provision.table import Table
 from integrations import trusted_issuers
-from integrations.models import GatewayToken, TrustedIssuer
+from integrations.models import GatewayToken
 from integrations.trusted_issuers import BadIssuer, Terms
 
 USUAL_ALGS = ["RS256"]
@@ -35,26 +34,13 @@ def apply_issuers(run: Run, token: GatewayToken, wanted: tuple[tuple[Table, Term
     for table, terms in wanted:
         row = known.get((terms.issuer, terms.audience))
         try:
-            is_new = _trust(run, token, terms) if row is None else _change(run, row, terms)
+            if row is None:
+                trusted_issuers.trust(token, terms, actor=run.actor)
+            elif trusted_issuers.is_as_wanted(row, terms):
+                continue
+            else:
+                trusted_issuers.change(row, terms, actor=run.actor)
         except BadIssuer as error:
-            name = KEYS.get(error.field, error.field)
-            _refuse(run.document, table, name, str(error))
+            run.document.refuse(table.at(KEYS.get(error.field, error.field)), str(error))
             continue
-        if is_new:
-            run.note(token.client.slug, "gateway_tokens", token.name, "trusted_issuer", terms.issuer)
-
-
-def _trust(run: Run, token: GatewayToken, terms: Terms) -> bool:
-    trusted_issuers.trust(token, terms, actor=run.actor)
-    return True
-
-
-def _change(run: Run, row: TrustedIssuer, terms: Terms) -> bool:
-    if trusted_issuers.is_as_wanted(row, terms):
-        return False
-    trusted_issuers.change(row, terms, actor=run.actor)
-    return True
-
-
-def _refuse(document: Document, table: Table, name: str, reason: str) -> None:
-    document.refuse(table.at(name), reason)
+        run.note(token.client.slug, "gateway_tokens", token.name, "trusted_issuer", terms.issuer)

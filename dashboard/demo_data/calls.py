@@ -15,8 +15,12 @@ from django.db import transaction
 
 from dashboard.demo_data.rhythm import moments, settle, shares_at
 from dashboard.demo_data.stories import STORIES, USED, Service, Story
+from dashboard.demo_data.usage import Use
+from integrations.call_log import refused
+from integrations.call_log.rows import told
 from integrations.call_log.tables import client_hours
 from integrations.causes import Cause, explain, path_template
+from integrations.limits import Reading
 from integrations.models import Call, CallHour, ClientHour, Connection, ErrorGroup, LimitReading
 from integrations.models.call import Outcome
 from integrations.models.router import calls_alias
@@ -48,6 +52,7 @@ class Counts:
     )
     groups: dict[bytes, ErrorGroup] = field(default_factory=dict)
     tokens: dict[UUID, tuple[int, datetime]] = field(default_factory=dict)
+    use: Use = field(default_factory=Use)
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ def make_calls(callers: list[Caller], dice: random.Random, *, calls: int, days: 
             Call.objects.bulk_create(batch, batch_size=BATCH)
         CallHour.objects.bulk_create(_hours(counts), batch_size=BATCH)
         ClientHour.objects.bulk_create(client_hours(counts.hours), batch_size=BATCH)
+        counts.use.write(callers, random.Random(len(callers)), days=days, now=now)  # noqa: S311 - a story
         settle(counts.groups.values(), now=now)
         ErrorGroup.objects.bulk_create(counts.groups.values(), batch_size=BATCH)
         telling = [caller for caller in callers if caller.service.limit]
@@ -80,6 +86,7 @@ def make_calls(callers: list[Caller], dice: random.Random, *, calls: int, days: 
 def _rows(
     callers: list[Caller], dice: random.Random, counts: Counts, *, calls: int, days: int, now: datetime
 ) -> Iterator[Call]:
+    apart = random.Random(calls)  # noqa: S311 - a story, and the other one stays as it was
     for at in moments(calls, days=days, now=now):
         story = dice.choices(STORIES, shares_at(at, now=now))[0]
         caller = _caller_for(story, callers, dice)
@@ -87,6 +94,7 @@ def _rows(
         if story.is_failed:
             _explain(call, caller, story, counts)
         _count(call, caller, counts)
+        counts.use.add(call, caller, apart)
         yield call
 
 
@@ -127,6 +135,8 @@ def _call(caller: Caller, story: Story, dice: random.Random, *, at: datetime) ->
         caller_ip=CALLER_IP,
         agent=AGENTS[caller.token_id.int % len(AGENTS)],
     )
+    if story.outcome == Outcome.LIMITED:
+        call.reading = [told(Reading("ten_seconds", 190, 0, 10, at + timedelta(seconds=4)))]
     if story.is_failed or story.attempts > 1:
         call.timeline = _timeline(story, upstream_ms)
     return call
@@ -156,8 +166,11 @@ def _explain(call: Call, caller: Caller, story: Story, counts: Counts) -> None:
 
 
 def _group(call: Call, caller: Caller, story: Story, cause: Cause, counts: Counts) -> ErrorGroup:
-    template = path_template(call.path)
-    text = f"demo|{call.connection_id}|{call.method}|{template}|{call.status}|{cause.code}"
+    method, template = call.method, path_template(call.path)
+    broken = caller.connection.status == Connection.Status.NEEDS_RECONNECTING
+    if refused.is_refused(story.status, story.code, cause, is_broken=broken):
+        cause, method, template = refused.folded(cause), "", ""
+    text = f"demo|{call.connection_id}|{method}|{template}|{'' if not template else call.status}|{cause.code}"
     key = hashlib.sha256(text.encode()).digest()
     if key not in counts.groups:
         counts.groups[key] = ErrorGroup(
@@ -167,9 +180,9 @@ def _group(call: Call, caller: Caller, story: Story, cause: Cause, counts: Count
             connection_id=caller.connection.pk,
             provider_key=call.provider_key,
             status=call.status,
-            code=call.code or cause.code,
+            code=cause.code if not template else call.code or cause.code,
             title=cause.title,
-            method=call.method,
+            method=method,
             path_template=template,
             cause=cause.cause,
             remedy=cause.remedy,

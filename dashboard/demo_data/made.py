@@ -12,6 +12,7 @@ from django.db import transaction
 from dashboard.demo_data import rotating
 from dashboard.demo_data.calls import CALLER_IP, Caller, make_calls
 from dashboard.demo_data.stories import AGES, CLIENT_NAMES, SCOPES, SERVICES, TROUBLES, Service
+from dashboard.demo_data.usage import make_budgets
 from dashboard.demo_data.webhooks import make_endpoints
 from integrations import alerts, reminders
 from integrations.models import Connection, GatewayToken, Message
@@ -65,6 +66,7 @@ def make(size: Size = Size(), *, now: datetime, seed: int = 1, prefix: str = "de
                 callers.append(_caller(client, turn, dice, age_days=age_days, status=status, now=now))
             audit.record("demo.made", actor=COMMAND, client=client, subject=client)
             clients.append(client)
+        make_budgets(clients)
         make_endpoints(clients, random.Random(seed), actor=DEMO_ACTOR, now=now)  # noqa: S311 - a story too
         _besides(callers, now=now)
         messages = _tell(callers, now=now)

@@ -6,7 +6,9 @@ from django.db import transaction
 
 from integrations.models import (
     Call,
+    CallDay,
     CallHour,
+    CallMinute,
     ClientHour,
     ClientLink,
     Connection,
@@ -15,6 +17,8 @@ from integrations.models import (
     LimitReading,
     Message,
     Offboarding,
+    PathHour,
+    SpendDay,
     WebhookEndpoint,
 )
 from integrations.models.router import calls_alias
@@ -23,7 +27,7 @@ from secrets_vault import audit, generation
 from secrets_vault.actor import COMMAND
 from secrets_vault.models import Client, KeyTerm, StoredSecret
 
-IN_THE_CALL_LOG = (Call, CallHour, ClientHour, ErrorGroup, LimitReading)
+IN_THE_CALL_LOG = (Call, CallHour, ClientHour, ErrorGroup, LimitReading, CallMinute, CallDay, PathHour, SpendDay)
 BELONGING = (Offboarding, Message, ClientLink, GatewayToken, Connection, WebhookEndpoint, StoredSecret, KeyTerm)
 
 

@@ -32,6 +32,7 @@ TABS = (
     ("client_connections", gettext_lazy("Connections")),
     ("client_secrets", gettext_lazy("Secrets")),
     ("client_tokens", gettext_lazy("Gateway tokens")),
+    ("client_reporting", gettext_lazy("Reported errors")),
     ("client_webhooks", gettext_lazy("Webhooks")),
     ("client_requests", gettext_lazy("Requests sent")),
     ("client_access", gettext_lazy("Access")),

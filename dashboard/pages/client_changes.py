@@ -20,6 +20,7 @@ from dashboard.forms import PageForm, PageModelForm
 from dashboard.pages.client import find_client, tabs_for
 from dashboard.pages.settings.calendar import feed_context
 from dashboard.render import PageRequest, actor_of, render_page
+from integrations.call_log.keeping import Kept
 from secrets_vault.access import can_manage
 from secrets_vault.clients import add_environment, archive, change_client, unarchive
 from secrets_vault.models import Client
@@ -50,6 +51,12 @@ class ClientForm(PageModelForm):
             "Days. Left empty, the rule of the installation holds. An endpoint's own rule goes before this one."
         ),
     )
+    keep_calls_days = forms.IntegerField(
+        label=gettext_lazy("Keep calls for"), min_value=1, max_value=3650, required=False
+    )
+    keep_bodies_days = forms.IntegerField(
+        label=gettext_lazy("Keep what failed calls said for"), min_value=0, max_value=3650, required=False
+    )
     time_zone = forms.CharField(
         label=gettext_lazy("Time zone"),
         max_length=64,
@@ -68,8 +75,30 @@ class ClientForm(PageModelForm):
 
     class Meta:
         model = Client
-        fields = ("name", "rotate_after_days", "keep_webhooks_days", "language", "time_zone", "notes")
+        fields = (
+            *("name", "rotate_after_days", "keep_webhooks_days", "keep_calls_days", "keep_bodies_days"),
+            *("language", "time_zone", "notes"),
+        )
         labels = {"name": gettext_lazy("Name"), "notes": gettext_lazy("Notes")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["keep_calls_days"].help_text = _(
+            "Days. Left empty, they are kept {days} days, as this installation is set."
+        ).format(days=Kept.calls().days)
+        self.fields["keep_bodies_days"].help_text = _(
+            "Days; 0 for the next hourly clearing. The masked headers and bodies of failed calls go, their rows stay. "
+            "Left empty, they are kept {days} days."
+        ).format(days=Kept.bodies().days)
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse bodies that would be kept longer than their calls."""
+        given: dict[str, Any] = super().clean() or self.cleaned_data
+        calls = given.get("keep_calls_days") or Kept.calls().days
+        if (bodies := given.get("keep_bodies_days")) is not None and bodies > calls:
+            text = _("The calls themselves are kept {days} days, so what they said cannot be kept longer.")
+            self.add_error("keep_bodies_days", text.format(days=calls))
+        return given
 
     def clean_time_zone(self) -> str:
         """Accept only a zone that can be used."""

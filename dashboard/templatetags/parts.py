@@ -136,10 +136,10 @@ def connection_tiles(connections: Sequence[LightConnection]) -> SafeString:
 
 @register.simple_tag
 def local_time(at: datetime | None, style: str = "full", empty: str = "") -> SafeString:
-    """Return a moment in the viewer's zone, with UTC as its title. `style`: full, short, time or day."""
+    """Return a moment in the viewer's zone, with UTC as its title. `style`: full, short, time, minute or day."""
     if at is None:
         return SafeString(empty or _("never"))
-    formats = {"full": _("j M Y, H:i"), "short": _("j M, H:i"), "time": "H:i:s", "day": _("j M Y")}
+    formats = {"full": _("j M Y, H:i"), "short": _("j M, H:i"), "time": "H:i:s", "minute": "H:i", "day": _("j M Y")}
     return _time(at, date_format(timezone.localtime(at), formats[style]))
 
 
@@ -230,6 +230,12 @@ def status_tone(status: int | None) -> str:
 def thousands(number: int | None) -> str:
     """Return a whole number with its thousands set apart."""
     return "" if number is None else words.thousands(number)
+
+
+@register.filter
+def is_web_address(text: str | None) -> bool:
+    """Tell whether a text is an address that a browser may be sent to: whole, of the web, and with nothing masked."""
+    return bool(text) and str(text).startswith(("https://", "http://")) and "****" not in str(text)
 
 
 @register.filter

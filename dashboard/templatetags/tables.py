@@ -6,18 +6,19 @@ Every node of a template costs some microseconds: drawn by nodes, a hundred rows
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from django import template
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from dashboard.templatetags.charts import gauge
-from dashboard.templatetags.parts import ago, badge, duration, env_badge
+from dashboard.templatetags.parts import ago, badge, duration, env_badge, local_time
 from dashboard.words import thousands
 
 if TYPE_CHECKING:
@@ -120,7 +121,28 @@ def _source(quota: Quota) -> SafeString:
     if quota.is_own_count:
         said = _("Documented limit for %(window_s)s, our own count: calls through Keylodge only.")
         return format_html("{}", said % {"window_s": duration(quota.window_s)})
-    return format_html("{} {}.", _with(_("Told by the provider %(when)s;"), when=ago(quota.read_at)), _end(quota))
+    told = _("Told by the provider, checked %(at)s;")
+    if quota.is_from_usage_endpoint:
+        told = _("Read from the provider's usage endpoint, checked %(at)s;")
+    return format_html("{} {}.{}", _with(told, at=_checked(quota.read_at)), _end(quota), _ahead(quota))
+
+
+def _checked(at: datetime | None) -> SafeString:
+    """Return when a number was read: today the time alone."""
+    is_today = at is not None and timezone.localdate(at) == timezone.localdate()
+    return local_time(at, "minute" if is_today else "short")
+
+
+def _ahead(quota: Quota) -> SafeString:
+    """Say what the pace of the window so far leads to, where that can be known."""
+    ahead = quota.forecast
+    if ahead is None:
+        return NOTHING
+    if not ahead.is_used_up:
+        return format_html(" {}", _("At this pace it lasts until it resets."))
+    is_today = timezone.localdate(ahead.at) == timezone.localdate()
+    at = local_time(ahead.at, "minute" if is_today else "short")
+    return format_html(" <strong>{}</strong>", _with(_("At this pace it is used up at %(at)s."), at=at))
 
 
 def _end(quota: Quota) -> str:

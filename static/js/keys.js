@@ -1,4 +1,4 @@
-// Single keys: j and k move between rows, Enter opens, x chooses, / filters, g + letter goes, ? helps.
+// Single keys: j and k move between rows, Enter opens, x chooses, r sends again, / filters, g + letter goes, ? helps.
 // They can be turned off in Settings (WCAG 2.1.4); then body has data-shortcuts="off".
 const rows = () => [...document.querySelectorAll("[data-row]")].filter((row) => row.offsetParent !== null);
 let isGoing = false;
@@ -19,6 +19,7 @@ const actions = {
   j: () => move(1),
   k: () => move(-1),
   x: () => inRow("input[type=checkbox]")?.click(),
+  r: () => (inRow('[data-key="r"]') ?? document.querySelector('main [data-key="r"]:not([data-row] *)'))?.click(),
   e: () => document.querySelector('[data-key="e"]')?.click(),
   s: () => document.querySelector('[data-key="s"]')?.click(),
   "/": () => document.querySelector("main input[type=search]")?.focus(),

@@ -168,23 +168,35 @@ class LinkedConnection(OAuthConnection, LinkTerms):
         return [self[name] for name in LinkTerms.base_fields]
 
 
-class PastedConnection(AgeFields, NewConnection):
-    """A credential that the consultant already has."""
+class StoredConnection(AgeFields, NewConnection):
+    """A connection by something that is kept here: how old that is, whose, and where else it is used."""
 
     owner_name = owner_field()
     where_used = forms.CharField(max_length=300, required=False, label=gettext_lazy("Where it is used already"))
     rotate_after_days = rule_field()
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["owner_name"].initial = user.name
+
+    def about(self) -> dict[str, Any]:
+        """Return what is known about it."""
+        return {name: self.cleaned_data[name] for name in ("made_on", "owner_name", "where_used", "rotate_after_days")}
+
+
+class PastedConnection(StoredConnection):
+    """A credential that the consultant already has."""
+
     is_warned = forms.BooleanField(
         required=False, label=gettext_lazy("Store it all the same"), widget=forms.HiddenInput
     )
 
-    def __init__(self, *args: Any, kind: str, user: User, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, kind: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.kind = kind
         self.warned: list[Warned] = []
         values = credential_inputs(self.provider.fields_of(kind))
         self.fields.update(values)
-        self.fields["owner_name"].initial = user.name
         parts = [f"var_{variable.name}" for variable in self.asked]
         needed = [name for name in parts if self.fields[name].required]
         first = ["is_warned", "made_on", "is_age_unknown", "owner_name", "where_used", "label"]
@@ -205,10 +217,6 @@ class PastedConnection(AgeFields, NewConnection):
     def values(self) -> dict[str, Secret]:
         """Return what was pasted, as the vault takes it."""
         return typed_fields(self.cleaned_data, self.kind)
-
-    def about(self) -> dict[str, Any]:
-        """Return what is known about the credential."""
-        return {name: self.cleaned_data[name] for name in ("made_on", "owner_name", "where_used", "rotate_after_days")}
 
 
 class AskedConnection(NewConnection):

@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from dashboard.pages.connecting.app_form import read_scopes
-from dashboard.pages.connecting.forms import NewConnection, OAuthConnection
+from dashboard.pages.connecting.forms import OAuthConnection, StoredConnection
 from dashboard.pages.connecting.key_parts import KEY_PARTS, KeyNames, name_inputs, named
-from dashboard.pages.vault.forms import AgeFields, SecretInput, SecretText, credential_inputs, owner_field, rule_field
+from dashboard.pages.vault.forms import SecretInput, SecretText, credential_inputs
 from integrations.connections.pasted_key import MOST_KEY_LENGTH
 from secrets_vault.secret import Secret
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from integrations.models import OAuthApp
     from integrations.providers.grant_facts import AssertionFacts
     from integrations.providers.shape import Provider
-    from secrets_vault.models import User
 
 KEY = {
     "pem": gettext_lazy("Private key"),
@@ -123,24 +122,20 @@ class KeyFields(KeyNames):
         return {name: text.strip() for name, text in named.items() if text.strip()}
 
 
-class KeyConnection(KeyFields, AgeFields, NewConnection):
+class KeyConnection(KeyFields, StoredConnection):
     """A connection that signs in with a private key (RFC 7523)."""
 
     scopes_text = forms.CharField(
         label=gettext_lazy("Scopes"), required=False, widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"})
     )
-    owner_name = owner_field()
-    where_used = forms.CharField(max_length=300, required=False, label=gettext_lazy("Where it is used already"))
-    rotate_after_days = rule_field()
 
     def __init__(
-        self, *args: Any, provider: Provider, user: User, app: OAuthApp | None = None, kind: str = "", **kwargs: Any
+        self, *args: Any, provider: Provider, app: OAuthApp | None = None, kind: str = "", **kwargs: Any
     ) -> None:
         super().__init__(*args, provider=provider, **kwargs)
         assert provider.oauth is not None  # noqa: S101 - for the type checker; the caller looked
         self.app = app
         names = self.ask_for(provider.oauth.assertion)
-        self.fields["owner_name"].initial = user.name
         scopes = provider.oauth.assertion.default_scopes or provider.oauth.default_scopes
         self.fields["scopes_text"].initial = " ".join(scopes)
         if provider.oauth.assertion.scope_in == "none":
@@ -165,24 +160,15 @@ class KeyConnection(KeyFields, AgeFields, NewConnection):
         """Return the scopes that the JWT asks for."""
         return list(self.cleaned_data.get("scopes_text") or [])
 
-    def about(self) -> dict[str, Any]:
-        """Return what is known about the key."""
-        return {name: self.cleaned_data[name] for name in ("made_on", "owner_name", "where_used", "rotate_after_days")}
 
-
-class ExchangedConnection(AgeFields, NewConnection):
+class ExchangedConnection(StoredConnection):
     """A key that is posted to the provider for a token (two-step API keys)."""
 
-    owner_name = owner_field()
-    where_used = forms.CharField(max_length=300, required=False, label=gettext_lazy("Where it is used already"))
-    rotate_after_days = rule_field()
-
-    def __init__(self, *args: Any, user: User, kind: str, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, kind: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.wanted = self.provider.fields_of(kind)
         inputs = credential_inputs(self.wanted)
         self.fields.update(inputs)
-        self.fields["owner_name"].initial = user.name
         parts = [f"var_{variable.name}" for variable in self.asked]
         self.order_fields([*parts, *inputs, "made_on", "is_age_unknown", "owner_name", "where_used", "label"])
 
@@ -190,7 +176,3 @@ class ExchangedConnection(AgeFields, NewConnection):
         """Return what was pasted of the key. What may be left out and was is not among it, nor what goes beside."""
         given = {field.name: self.cleaned_data[f"value_{field.name}"] for field in self.wanted}
         return {name: Secret(text) for name, text in given.items() if text}
-
-    def about(self) -> dict[str, Any]:
-        """Return what is known about the key."""
-        return {name: self.cleaned_data[name] for name in ("made_on", "owner_name", "where_used", "rotate_after_days")}

@@ -37,6 +37,7 @@ FACTS: dict[str, StrPromise] = {
     "limit_signals": gettext_lazy("how a limit is said"),
     "limits": gettext_lazy("limits"),
     "never_repeat": gettext_lazy("how a limit is said"),
+    "wait_at": gettext_lazy("how a limit is said"),
     "oauth": gettext_lazy("OAuth"),
     "oauth.access_token_ttl_s": gettext_lazy("how long access lasts"),
     "oauth.authorize_url": gettext_lazy("the consent page"),

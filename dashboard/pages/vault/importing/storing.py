@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -95,13 +95,15 @@ class About:
     is_merged: bool
 
 
-def store(units: Iterable[Unit], user: User, *, about: About) -> int:
+def store(units: Sequence[Unit], user: User, *, about: About) -> int:
     """Store all of these or nothing; return how many secrets were touched. Raises VaultError."""
     with transaction.atomic():
-        return sum(_store_unit(unit, user, about) for unit in units)
+        for unit in units:
+            _store_unit(unit, user, about)
+    return len(units)
 
 
-def _store_unit(unit: Unit, user: User, about: About) -> bool:
+def _store_unit(unit: Unit, user: User, about: About) -> None:
     if isinstance(unit, Version):
         _store_version(unit.pk, unit.current, unit.items, user, about)
     elif isinstance(unit, Joined):
@@ -119,7 +121,6 @@ def _store_unit(unit: Unit, user: User, about: About) -> bool:
     else:
         fields = fields_as(unit.item, unit.choice.act)
         _store(unit.choice.act, unit.choice.label, fields, unit.environment, about, unit.choice.provider_key)
-    return True
 
 
 def _store(
