@@ -7,7 +7,18 @@ from typing import Any
 
 from django.utils import timezone
 
-from integrations.models import WebhookDelivery, WebhookEndpoint, WebhookEvent, WebhookTarget
+from integrations.gateway.held import sealing as held_sealing
+from integrations.gateway.held.sealing import Request
+from integrations.models import (
+    Connection,
+    GatewayToken,
+    HeldCall,
+    HeldLane,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookEvent,
+    WebhookTarget,
+)
 from integrations.webhooks import sealing, storing
 from secrets_vault import vault
 from secrets_vault.actor import SYSTEM
@@ -74,3 +85,32 @@ def make_webhook_delivery(event: Any, target: Any, **fields: Any) -> Any:
     fields.setdefault("created_at", event.received_at)
     fields.setdefault("next_at", event.received_at)
     return WebhookDelivery.objects.create(event=event, target=target, endpoint=event.endpoint, **fields)
+
+
+def make_held_call(connection: Connection, token: GatewayToken, **columns: Any) -> HeldCall:
+    """Return a call that waits, sealed as the gateway seals it."""
+    request = columns.pop("request", None) or Request(
+        "PUT", b"/things/7", b"", [(b"content-type", b"application/json")], b'{"n": 1}', has_body=True
+    )
+    HeldLane.objects.get_or_create(connection=connection)
+    row_id = columns.pop("id", None) or uuid7()
+    about = {
+        "client_id": connection.client_id,
+        "environment_id": connection.environment_id,
+        "connection": connection,
+        "token": token,
+        "token_name": token.name,
+        "held_at": timezone.now(),
+        "method": request.method,
+        "host": "api.example",
+        "path": request.rest.decode(),
+        "body_bytes": len(request.body),
+        "size": len(request.body) + 64,
+        "state": HeldCall.State.WAITING,
+        "code": "upstream_away",
+        "status": 503,
+        "timeline": [{"at": timezone.now().isoformat(), "what": "held", "code": "upstream_away", "status": 503}],
+    }
+    blobs = held_sealing.seal_request(request, row_id=row_id, client_id=connection.client_id)
+    made: HeldCall = HeldCall.objects.create(id=row_id, **(about | blobs | columns))
+    return made

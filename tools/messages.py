@@ -27,6 +27,16 @@ PLURAL = "nplurals=2; plural=(n != 1);"
 
 # Which files belong to which room: the first room wins whose line is the file or the beginning of its path.
 ROOMS: dict[str, tuple[str, ...]] = {
+    "alerts": (
+        "templates/dashboard/alerts/", "dashboard/pages/alerts/", "integrations/alerts/",
+        "integrations/models/alert_route.py", "templates/emails/unstable.txt", "templates/emails/still.txt",
+        "templates/emails/summary.txt", "templates/emails/absence", "templates/emails/burst", "templates/emails/error_",
+        "templates/emails/route_", "dashboard/alert_needs.py",
+    ),
+    "waiting": (
+        "templates/dashboard/waiting/", "dashboard/pages/waiting/", "integrations/gateway/held/",
+        "integrations/models/held.py", "dashboard/waiting_needs.py",
+    ),
     "handover": (
         "templates/dashboard/handovers/", "dashboard/pages/handovers/", "integrations/handover/",
         "integrations/models/handover.py", "templates/emails/handover", "secrets_vault/vault/handing_out.py",
@@ -57,8 +67,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "vault": ("templates/dashboard/vault/", "dashboard/pages/vault/", "integrations/dotenv.py", "secrets_vault/vault/"),
     "calls_errors_limits": (
-        "templates/dashboard/calls/", "templates/dashboard/errors/", "templates/dashboard/limits.html",
-        "dashboard/pages/calls/", "dashboard/pages/errors/", "dashboard/pages/limits.py", "dashboard/call_words.py",
+        "templates/dashboard/calls/", "templates/dashboard/errors/", "templates/dashboard/limits/",
+        "dashboard/pages/calls/", "dashboard/pages/errors/", "dashboard/pages/limits/", "dashboard/usage/",
+        "dashboard/call_words.py",
         "dashboard/failures.py", "dashboard/quotas.py", "dashboard/timeline.py", "integrations/limits/",
         "integrations/models/call.py",
     ),
@@ -77,6 +88,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "webhooks": (
         "templates/dashboard/webhooks/", "dashboard/pages/webhooks/", "integrations/webhooks/",
         "integrations/models/webhook.py",
+    ),
+    "reporting": (
+        "integrations/api/", "integrations/models/api.py", "templates/dashboard/reporting/",
+        "dashboard/pages/reporting/",
     ),
     "integrations": ("templates/emails/", "integrations/"),
     "frame": ("templates/", "dashboard/", "secrets_vault/", "config/"),

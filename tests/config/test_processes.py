@@ -180,7 +180,7 @@ def test_an_https_address_sends_plain_visitors_to_it(start_keylodge):
 
 
 def test_the_port_opens_only_after_the_tables_are_there(start_keylodge):
-    live = start_keylodge(wait=False)
+    live = start_keylodge(wait=False, is_from_nothing=True)
     while True:
         try:
             with urlopen(f"{live.url}/readyz", timeout=5) as first:

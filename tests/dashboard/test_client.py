@@ -93,8 +93,8 @@ def test_a_client_with_nothing_says_what_will_fill_each_tab(browser_of, ada, acm
 
 
 EDIT = {
-    "name": "Acme Ltd", "rotate_after_days": "60", "keep_webhooks_days": "14", "language": "de",
-    "time_zone": "Europe/Berlin", "notes": "",
+    "name": "Acme Ltd", "rotate_after_days": "60", "keep_webhooks_days": "14", "keep_calls_days": "30",
+    "language": "de", "time_zone": "Europe/Berlin", "notes": "",
 }  # fmt: skip
 
 
@@ -103,9 +103,12 @@ def test_a_manager_changes_a_client_and_the_book_says_so(browser_of, ada, acme):
     assert answer.status_code == 302
     acme.refresh_from_db()
     assert (acme.name, acme.rotate_after_days, acme.keep_webhooks_days) == ("Acme Ltd", 60, 14)
+    assert (acme.keep_calls_days, acme.keep_bodies_days) == (30, None)
     event = AuditEvent.objects.get(action="client.changed")
     assert event.actor_id == str(ada.pk)
-    assert event.details == {"changed": "keep_webhooks_days, language, name, rotate_after_days, time_zone"}
+    assert event.details == {
+        "changed": "keep_calls_days, keep_webhooks_days, language, name, rotate_after_days, time_zone"
+    }
 
 
 @pytest.mark.parametrize(
@@ -115,6 +118,8 @@ def test_a_manager_changes_a_client_and_the_book_says_so(browser_of, ada, acme):
         ({"rotate_after_days": "0"}, "greater than or equal to 1"),
         ({"rotate_after_days": "731"}, "less than or equal to 730"),
         ({"keep_webhooks_days": "0"}, "greater than or equal to 1"),
+        ({"keep_calls_days": "0"}, "greater than or equal to 1"),
+        ({"keep_bodies_days": "31"}, "The calls themselves are kept 30 days"),
         ({"time_zone": "Mars/Olympus"}, "There is no such time zone"),
         ({"language": "xx"}, "Select a valid choice"),
     ],

@@ -15,8 +15,11 @@ from dashboard.needs import needs_of
 from dashboard.tightest import tightest
 from integrations.models import (
     AlertEpisode,
+    Budget,
     Call,
+    CallDay,
     CallHour,
+    CallMinute,
     ClientHour,
     Connection,
     ErrorGroup,
@@ -24,6 +27,8 @@ from integrations.models import (
     LimitReading,
     Message,
     Offboarding,
+    PathHour,
+    SpendDay,
 )
 from integrations.models.call import FAILED_OUTCOMES, Outcome
 from integrations.reminders import remind
@@ -85,6 +90,23 @@ def test_hours_and_groups_add_up_to_the_calls():
     group = ErrorGroup.objects.order_by("-count").first()
     assert group.last_call_id == failed.filter(group_id=group.pk).order_by("-pk").first().pk
     assert group.remedy
+
+
+def test_use_and_cost_add_up_to_the_calls():
+    make(Size(clients=2, calls=2000), now=NOW)
+    month = CallDay.objects.filter(day__gte=(NOW - timedelta(days=30)).date())
+    assert (
+        month.aggregate(calls=Sum("calls"))["calls"] == PathHour.objects.aggregate(calls=Sum("calls"))["calls"] == 2000
+    )
+    assert CallMinute.objects.aggregate(calls=Sum("calls"))["calls"] == Call.objects.filter(
+        at__gt=NOW - timedelta(hours=48)).count()  # fmt: skip
+    assert CallDay.objects.filter(day__lt=(NOW - timedelta(days=300)).date()).exists()
+    spent = SpendDay.objects.aggregate(calls=Sum("calls"), nano=Sum("cost_nano"), unpriced=Sum("unpriced_calls"))
+    asked = Call.objects.filter(provider_key="openai", method="POST").exclude(outcome__in=FAILED_OUTCOMES)
+    assert spent["calls"] == asked.count()
+    assert spent["nano"] > 0
+    assert spent["unpriced"] == 0
+    assert Budget.objects.count() == 2
 
 
 def test_few_errors_are_open_and_none_came_back_after_it_was_settled():
@@ -167,6 +189,11 @@ def test_removing_takes_every_row_and_nothing_else():
         ClientHour,
         ErrorGroup,
         LimitReading,
+        CallMinute,
+        CallDay,
+        PathHour,
+        SpendDay,
+        Budget,
         Connection,
         GatewayToken,
         Message,

@@ -22,11 +22,12 @@ from tests.house.world import make_world
 
 pytestmark = [pytest.mark.django_db, pytest.mark.matrix]
 STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝")
-PAGES = ("/connections/", "/rotations/", "/calls/", "/errors/", "/webhooks/", "/webhooks/acme-stripe/", "/links/")
+PAGES = ("/connections/", "/rotations/", "/calls/", "/errors/", "/webhooks/", "/webhooks/acme-stripe/", "/links/",
+         "/limits/", "/usage/", "/waiting/")  # fmt: skip
 COMMANDS = ("calls", "audit", "secrets")
 NOT_TYPED = (  # our own words, or what a row is found by
     *("provider_key", "time_zone", "language", "kind", "slug", "key", "ref", "prefix", "object_id", "actor_id"),
-    *("person_ref", "action", "app_label", "model", "codename", "password", "outcome", "state", "host"),
+    *("person_ref", "about", "action", "app_label", "model", "codename", "password", "outcome", "state", "host"),
 )
 
 
@@ -64,6 +65,8 @@ def exports(world) -> dict[str, str]:
     """Return every CSV the product makes, by where it comes from."""
     browser = world.browser_of("owner")
     answers = {path: browser.get(path, {"format": "csv"}) for path in PAGES}
+    slug = world.acme.of["connection"].slug
+    answers["a connection's use"] = browser.get(f"/limits/{slug}/", {"format": "csv"})
     answers |= {path: browser.post(path) for path in ("/audit/export/", "/vault/handovers/export/")}
     answers["evidence"] = browser.get(f"/rotations/{world.acme.of['rotation'].pk}/evidence/", {"format": "csv"})
     found = {}
@@ -95,13 +98,17 @@ def test_the_list_of_exports_above_is_whole():
     makers = {m.name for m in modules() if any(m.calls("csv_response")) or any(m.calls("csv_lines"))}
     assert makers == {
         "dashboard/pages/audit.py",
-        "dashboard/pages/calls/list.py",
+        "dashboard/pages/calls/export.py",
         "dashboard/pages/connecting/list.py",
         "dashboard/pages/errors/groups.py",
         "dashboard/pages/handovers/list.py",
+        "dashboard/pages/limits/clients.py",
+        "dashboard/pages/limits/list.py",
+        "dashboard/pages/limits/one.py",
         "dashboard/pages/requests/list.py",
         "dashboard/pages/rotating/evidence.py",
         "dashboard/pages/rotations.py",
+        "dashboard/pages/waiting/list.py",
         "dashboard/pages/webhooks/event_list.py",
         "dashboard/pages/webhooks/list.py",
         "integrations/management/commands/export.py",

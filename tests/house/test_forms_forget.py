@@ -18,7 +18,7 @@ SECRET_FIELDS = (
     *(f"value_{name}" for name in ("api_key", "token", "password", "note", "client_secret")),
     *("api_key", "token", "password", "client_secret", "passphrase", "again", "text", "code", "key", "secret", "value"),
     *("password1", "password2", "oldpassword", "new_password1", "new_password2", "credential", "recovery_code"),
-    *("shared_secret", "private_key", "access_token", "refresh_token"),
+    *("shared_secret", "private_key", "access_token", "refresh_token", "address"),
 )
 # What stands beside them: nothing, what no field takes, and what most fields take.
 BESIDE = ({}, dict.fromkeys(("made_on", "place", "label", "slug", "kind", "name"), "\u2028" * 300), {"label": "A key"})

@@ -26,6 +26,7 @@ ENDS_SESSIONS = ("account_logout", "mfa_authenticate", "mfa_login_webauthn")
 NO_REAL_PASSKEY = ("mfa_add_webauthn", "mfa_reauthenticate_webauthn")
 # A new address for a calendar: the hash is of a token that was made then, whatever was sent.
 MADE_ANEW = {(f"dashboard:{page}_calendar", "CalendarFeed", "token_hash") for page in ("client", "settings")}
+MADE_ANEW |= {("dashboard:api_token_roll", "ApiToken", column) for column in ("prefix", "token_hash")}  # of a new text
 MOVES_BY_ITSELF = ("Session", "LoginAttempt", "AuditHead", "KeyTerm")
 
 

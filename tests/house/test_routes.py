@@ -169,7 +169,7 @@ FORMS = {
     "dashboard:client_edit": (
         "client",
         {"name": "New", "time_zone": "UTC", "language": "en"},
-        {"name", "notes", "keep_webhooks_days"},
+        {"name", "notes", "keep_webhooks_days", "keep_calls_days", "keep_bodies_days"},
     ),
     "dashboard:secret_edit": (
         "secret",
@@ -283,7 +283,8 @@ def test_only_listed_addresses_are_public():
 
 PUBLIC_ADDRESSES = re.findall(
     r"\S+",
-    """readyz setup dashboard:language integrations:callback integrations:connect integrations:thanks
+    """readyz setup api:openapi-json api:report_error api:api-root api:nothing
+    dashboard:language integrations:callback integrations:connect integrations:thanks
     integrations:request integrations:logo integrations:calendar
     integrations:handover integrations:handover_hidden integrations:certificate_check
     account_login account_logout account_inactive account_signup account_email_verification_sent

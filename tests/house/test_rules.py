@@ -22,7 +22,8 @@ LIBRARY_DOORS = {
     "reportlab": ("integrations/offboarding/pdf.py",),
     "authlib": ("integrations/oauth/", "integrations/sandbox/", "integrations/injecting/oauth1.py"),
     "joserfc": ("integrations/jwt/", "integrations/oauth/", "integrations/sandbox/"),
-    "aiohttp": ("integrations/outbound/",),
+    "httptools": ("integrations/outbound/wire.py",),
+    "aiohappyeyeballs": ("integrations/outbound/dial.py",),
     "celery": ("config/celery.py", "config/child.py", "integrations/tasks.py"),
     "granian": ("config/web.py",),
     "uvloop": ("config/web.py",),
@@ -35,6 +36,8 @@ LIBRARY_DOORS = {
         "secrets_vault/generation.py",
     ),
     "icalendar": ("integrations/calendar/",),
+    "ninja": ("integrations/api/",),
+    "pydantic": ("integrations/api/",),
     "PIL": ("integrations/agency.py",),
     "requests": (),
     "httpx": (),
@@ -55,6 +58,9 @@ EXPOSE_DOORS = (
     "secrets_vault/management/commands/create_owner.py",  # the password from stdin, on its way to the hasher
     "integrations/oauth/",  # refresh tokens and client secrets, on their way to the token endpoint
     "integrations/gateway/route.py",  # the credential, on its way into the upstream request
+    "integrations/gateway/held/callbacks.py",  # where to say how such a call ended, looked at before it is sent there
+    "integrations/gateway/held/sealing.py",  # a request that waits, on its way into the gateway or the masker
+    "integrations/gateway/stale/keeping.py",  # a good answer that was kept, on its way to the caller it was kept for
     "integrations/probe_call.py",  # the same for the test of a connection
     "dashboard/pages/vault/showing.py",  # the one page that shows a value to a person
     "integrations/importing/",  # values of a file, on their way to their masks and into the sealed draft
@@ -65,6 +71,9 @@ EXPOSE_DOORS = (
     "integrations/webhooks/sender.py",  # the same, on its way to the outside
     "integrations/webhooks/signing.py",  # a target's signing secret, as the bytes to sign with
     "integrations/webhooks/sealing.py",  # payloads and addresses, on their way to the forwarder and the masker
+    "integrations/alerts/routes/addresses.py",  # where alerts are to go, on its way to the check of where that leads
+    "integrations/alerts/routes/sealing.py",  # the same, on its way to its mask
+    "integrations/alerts/routes/posting.py",  # the same, on its way to the outside
     "integrations/sandbox_control/webhooks.py",  # the sandbox's own secret, on its way back to the sandbox
     "integrations/webhooks/making.py",  # an address to hand on to, read for its host before it is sealed
     "integrations/connections/credential.py",  # a pasted value, looked at before it is stored
@@ -77,6 +86,9 @@ EXPOSE_DOORS = (
     "integrations/dotenv.py",  # an .env file, cut into names and values
     "integrations/providers/recognising.py",  # the shape of a pasted value
     "integrations/webhooks/key_material.py",  # a webhook's secret, as the bytes that its scheme signs with
+    "integrations/api/test_sender.py",  # a token's text of one minute, on its way into the header of a test
+    "dashboard/pages/alerts/showing.py",  # a new route's signing secret, on the one page that shows it
+    "dashboard/pages/reporting/tokens.py",  # the text of a token just made, on its way into the page that shows it once
     "config/provision/applying.py",  # a new gateway token, printed once in the run that made it
 )
 
@@ -88,6 +100,7 @@ ALL_ROWS = (
 
 NAMES_WITHOUT_AN_END = ("utils.py", "util.py", "services.py", "helpers.py", "managers.py", "common.py", "misc.py")
 WITHOUT_CSRF = (
+    "integrations/api/urls.py",  # no cookie opens the API: a Bearer token does, which no foreign page can send
     "integrations/handover/views.py",  # the same, for a one-time link
     "integrations/links/request_views.py",  # the same as the next one
     "integrations/offboarding/views.py",  # the same, for the check of a certificate

@@ -18,7 +18,7 @@ from tests.house.world import ABSENT_VALUES, changed, everything_stored, make_wo
 pytestmark = pytest.mark.django_db
 WHERE_OTHERS_KEEP_THINGS = re.findall(
     r"\S+",
-    """/metrics /metrics/ /docs /docs/ /api/ /api/v1/ /api/v1/openapi.json /openapi.json /schema/ /swagger/ /redoc/
+    """/metrics /metrics/ /docs /docs/ /api/ /api/v1/ /api/v1/docs /openapi.json /schema/ /swagger/ /redoc/
 /admin/ /.env /.git/config /.git/HEAD /static/ /static/css/ /static/../config/settings.py /static/%2e%2e/manage.py
 /static/..%2f..%2fetc/passwd /debug/ /__debug__/ /server-status /status /info /version /actuator/env /secret_key
 /wrapping_key /db.sqlite3 /backup.age /uv.lock /pyproject.toml /console /graphql /silk/ /accounts/signup/extra/""",

@@ -16,17 +16,21 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from integrations import tokens
+from integrations.api import tokens as api_tokens
 from integrations.models import (
+    AlertEpisode,
     Call,
     ClientLink,
     Connection,
     CustomProvider,
     ErrorGroup,
     Handover,
+    HeldRun,
     LimitReading,
     LinkItem,
     LinkTemplate,
     Message,
+    ModelPrice,
     OAuthApp,
     OAuthFlow,
     Offboarding,
@@ -41,6 +45,7 @@ from secrets_vault.models import Client, User
 from secrets_vault.secret import Secret
 from tests.factories import (
     make_client,
+    make_held_call,
     make_membership,
     make_user,
     make_webhook_delivery,
@@ -48,6 +53,7 @@ from tests.factories import (
     make_webhook_event,
     make_webhook_target,
 )
+from tests.integrations.alerts.routes.places import make_route
 from tests.proving import prove
 
 ABSENT = uuid4()
@@ -58,6 +64,7 @@ ABSENT_VALUES = {
     "flow_id": "absent",
     "number": 1,
     "token": "absent",
+    "rest": "absent",
     "language": "en",
     "key": "absent",
     "uidb36": "1",
@@ -208,6 +215,7 @@ def things_of(client: Client, user: User) -> Things:
             "rotation": guided.start(used, actor=SYSTEM, now=now),
             "connection": connection,
             "token": token,
+            "api_token": api_tokens.make(client, "n8n errors", actor=SYSTEM, now=now)[0],
             "issuer": trust(
                 token,
                 Terms("https://ci.example", "us", ["RS256"], {"sub": client.slug}, "https://ci.example/keys"),
@@ -219,6 +227,7 @@ def things_of(client: Client, user: User) -> Things:
             "request_item": item,
             "link_template": LinkTemplate.objects.create(name=f"{client.slug} pack"),
             "provider": described,
+            "price": ModelPrice.objects.create(provider_key="openai", model=f"{client.slug}-model", input_nano=1),
             "consent": consent,
             "flow": bytes(flow.state_hash).hex(),
             "factor": factor,
@@ -240,6 +249,12 @@ def things_of(client: Client, user: User) -> Things:
             ),
             "replay": WebhookReplay.objects.create(endpoint=endpoint, made_at=now),
             "event": event,
+            "alert_route": make_route("signed", url="http://127.0.0.1:9/in", client=client, name=f"{client.slug} n8n"),
+            "trouble": AlertEpisode.objects.create(
+                kind="failing", about=f"connection:{connection.pk}", client=client, connection=connection, opened_at=now
+            ),
+            "held_call": make_held_call(connection, token),
+            "held_run": HeldRun.objects.create(made_by=user, made_at=now),
         },
     )
 

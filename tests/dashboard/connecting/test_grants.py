@@ -8,27 +8,17 @@ from urllib.parse import urlencode
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.utils import timezone
 
-from integrations.connections import probing
 from integrations.models import Connection, CustomProvider
 from integrations.oauth.app import make_app
 from secrets_vault.actor import SYSTEM
 from secrets_vault.models import StoredSecret
 from secrets_vault.secret import Secret
-from tests.integrations.oauth.machine_world import KEY, TOKEN_URL, Endpoint, pem, read_jwt, vendor_facts
+from tests.integrations.oauth.machine_world import KEY, TOKEN_URL, pem, read_jwt, vendor_facts
 from tests.proving import prove
 
 pytestmark = pytest.mark.django_db
 BODY = [line for line in pem().splitlines() if "-----" not in line]
-
-
-@pytest.fixture
-def endpoint(monkeypatch):
-    answering = Endpoint()
-    answering.date = timezone.now()
-    monkeypatch.setitem(probing.probe.__kwdefaults__, "send", answering)
-    return answering
 
 
 @pytest.fixture
@@ -43,32 +33,25 @@ def app(vendor):
     return make_app("Vendor app", KEY, client_id="the-app", client_secret=Secret("the-client-secret"), actor=SYSTEM)
 
 
-@pytest.fixture
-def browser(browser_of, ada):
-    signed_in = browser_of(ada)
-    prove(signed_in)
-    return signed_in
-
-
 def step(place, **more):
     return "/connections/new/?" + urlencode({"place": place.pk, "provider": KEY} | more)
 
 
-def test_each_way_that_the_provider_has_is_offered(browser, production, vendor):
-    page = browser.get(step(production)).content.decode()
+def test_each_way_that_the_provider_has_is_offered(signed_in, production, vendor):
+    page = signed_in.get(step(production)).content.decode()
     for words in ("Let the OAuth app in by itself", "Sign in with a private key", "Take over tokens I have"):
         assert words in page
     needing = re.findall(r'value="(\w+)" required disabled', page)
     assert needing == ["link", "now", "client_credentials", "import"]  # a private key needs no app
 
 
-def test_the_app_is_let_in_by_itself(browser, production, app, endpoint):
-    answer = browser.post(step(production, way="client_credentials"), {"label": "Billing", "draft": "d1"})
+def test_the_app_is_let_in_by_itself(signed_in, production, app, endpoint):
+    answer = signed_in.post(step(production, way="client_credentials"), {"label": "Billing", "draft": "d1"})
     connection = Connection.objects.get()
     assert answer.url == f"/connections/{connection.slug}/"
     assert (connection.kind, connection.status, connection.oauth_app) == ("client_credentials", "connected", app)
     assert endpoint.form["grant_type"] == "client_credentials"
-    page = browser.get(answer.url).content.decode()
+    page = signed_in.get(answer.url).content.decode()
     assert "none is needed: a new access token can be asked for at any time" in page
     assert "at-1" not in page
 
@@ -77,22 +60,22 @@ def key_form(**more):
     return {"claim_iss": "robot@vendor.example", "is_age_unknown": "on", "private_key": pem(), "draft": "d"} | more
 
 
-def test_a_pasted_key_signs_in(browser, production, vendor, endpoint):
-    answer = browser.post(step(production, way="jwt_bearer"), key_form(scopes_text="read write"))
+def test_a_pasted_key_signs_in(signed_in, production, vendor, endpoint):
+    answer = signed_in.post(step(production, way="jwt_bearer"), key_form(scopes_text="read write"))
     connection = Connection.objects.get()
     assert answer.url == f"/connections/{connection.slug}/"
     assert (connection.kind, connection.status) == ("jwt_bearer", "connected")
     claims = read_jwt(endpoint.form["assertion"])[1]
     assert (claims["iss"], claims["aud"], claims["scope"]) == ("robot@vendor.example", TOKEN_URL, "read write")
-    page = browser.get(answer.url).content.decode() + browser.get(f"{answer.url}credential/").content.decode()
+    page = signed_in.get(answer.url).content.decode() + signed_in.get(f"{answer.url}credential/").content.decode()
     assert "The private key in the vault" in page
     assert not any(line in page for line in BODY)
 
 
-def test_a_service_accounts_file_is_taken_as_it_was_downloaded(browser, production, vendor, endpoint):
+def test_a_service_accounts_file_is_taken_as_it_was_downloaded(signed_in, production, vendor, endpoint):
     table = {"private_key": pem(), "client_email": "sheets@acme.example"}
     file = SimpleUploadedFile("key.json", json.dumps(table).encode())
-    browser.post(step(production, way="jwt_bearer"), key_form(private_key="", claim_iss="", key_file=file))
+    signed_in.post(step(production, way="jwt_bearer"), key_form(private_key="", claim_iss="", key_file=file))
     assert Connection.objects.get().claims == {"iss": "sheets@acme.example"}
 
 
@@ -108,9 +91,9 @@ def test_a_service_accounts_file_is_taken_as_it_was_downloaded(browser, producti
     ],
 )
 def test_what_is_wrong_is_said_at_its_field_and_the_key_is_not_written_back(
-    browser, production, vendor, endpoint, changes, words
+    signed_in, production, vendor, endpoint, changes, words
 ):
-    answer = browser.post(step(production, way="jwt_bearer"), key_form(**changes))
+    answer = signed_in.post(step(production, way="jwt_bearer"), key_form(**changes))
     page = answer.content.decode()
     assert answer.status_code == 422
     assert words in page
@@ -120,43 +103,43 @@ def test_what_is_wrong_is_said_at_its_field_and_the_key_is_not_written_back(
     assert not StoredSecret.objects.filter(kind="private_key").exists()
 
 
-def test_a_new_key_is_stored_and_tried_at_once(browser, production, vendor, endpoint):
-    browser.post(step(production, way="jwt_bearer"), key_form())
+def test_a_new_key_is_stored_and_tried_at_once(signed_in, production, vendor, endpoint):
+    signed_in.post(step(production, way="jwt_bearer"), key_form())
     connection = Connection.objects.get()
-    answer = browser.post(
+    answer = signed_in.post(
         f"/connections/{connection.slug}/credential/",
         {"private_key": pem("EC", "P-256"), "claim_iss": "robot@vendor.example"},
     )
     assert answer.status_code == 302
     assert Connection.objects.get().grant_secret.versions.count() == 2
-    wrong = browser.post(f"/connections/{connection.slug}/credential/", {"private_key": "x", "claim_iss": "a"})
+    wrong = signed_in.post(f"/connections/{connection.slug}/credential/", {"private_key": "x", "claim_iss": "a"})
     assert "This is no private key" in wrong.content.decode()
 
 
-def test_tokens_had_before_are_taken_over_and_proven(browser, production, app, endpoint):
+def test_tokens_had_before_are_taken_over_and_proven(signed_in, production, app, endpoint):
     form = {"refresh_token": "rt-1", "draft": "d"}
-    browser.post(step(production, way="import"), form)
+    signed_in.post(step(production, way="import"), form)
     connection = Connection.objects.get()
     assert (connection.kind, connection.status) == ("oauth2", "connected")
     assert (endpoint.form["grant_type"], endpoint.form["refresh_token"]) == ("refresh_token", "rt-1")
-    none = browser.post(step(production, way="import"), {"draft": "e"})
+    none = signed_in.post(step(production, way="import"), {"draft": "e"})
     assert "Paste the refresh token" in none.content.decode()
 
 
-def test_a_refused_key_says_what_to_check_and_can_be_tried_again(browser, production, vendor, endpoint):
+def test_a_refused_key_says_what_to_check_and_can_be_tried_again(signed_in, production, vendor, endpoint):
     endpoint.status, endpoint.answer = 400, {"error": "invalid_grant"}
-    browser.post(step(production, way="jwt_bearer"), key_form())
+    signed_in.post(step(production, way="jwt_bearer"), key_form())
     connection = Connection.objects.get()
-    page = browser.get(f"/connections/{connection.slug}/").content.decode()
+    page = signed_in.get(f"/connections/{connection.slug}/").content.decode()
     assert "Vendor gives no access token" in page
     assert "What came back: invalid_grant" in page
     endpoint.status, endpoint.answer = 200, {"access_token": "at-2", "expires_in": 60}
-    browser.post(f"/connections/{connection.slug}/probe/")
+    signed_in.post(f"/connections/{connection.slug}/probe/")
     assert Connection.objects.get().status == "connected"
 
 
-def test_a_viewer_and_a_stranger_store_no_key(browser_of, ben, cora, browser, production, vendor, endpoint):
-    browser.post(step(production, way="jwt_bearer"), key_form())
+def test_a_viewer_and_a_stranger_store_no_key(browser_of, ben, cora, signed_in, production, vendor, endpoint):
+    signed_in.post(step(production, way="jwt_bearer"), key_form())
     slug = Connection.objects.get().slug
     for person in (ben, cora):
         other = browser_of(person)

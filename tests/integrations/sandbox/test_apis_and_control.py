@@ -18,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import openai
 import pytest
 
+from integrations.sandbox.world import World
 from tests.integrations.sandbox.conftest import ROOT, Sandbox
 
 pytestmark = pytest.mark.processes
@@ -60,6 +61,12 @@ def test_every_hubspot_answer_says_how_much_is_left(sandbox, access_token):
     assert headers["x-hubspot-ratelimit-interval-milliseconds"] == "10000"
     headers = sandbox.hubspot(access_token, "/crm/v3/objects/contacts").headers
     assert int(headers["x-hubspot-ratelimit-daily-remaining"]) == before - 1
+
+
+def test_any_ten_seconds_hold_so_many_calls_and_no_more():
+    world, now = World(), 1_000.0
+    left = [world.take_rolling("portal", limit=3, window_s=10, now=now + n) for n in (0, 4, 8, 9, 10, 11, 14)]
+    assert left == [2, 1, 0, None, 0, None, 0]
 
 
 def test_an_unknown_token_is_refused_in_hubspots_words(sandbox):
