@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from integrations import ledger
 from integrations.gateway.app import Gateway
+from integrations.gateway.quota import known as known_quotas
 from integrations.gateway.quota.known import Asker
 from integrations.gateway.quota.rules import Whose
 from integrations.models import Connection, SharedState
@@ -44,13 +48,22 @@ def states_are_rows(monkeypatch):
 
 @pytest.fixture
 def limited(upstream, settings):  # noqa: F811
-    """Return a world whose provider documents five calls in two seconds."""
+    """Return a function that makes a world whose provider documents five calls in so many seconds."""
     settings.KEYLODGE_ALLOWED_PRIVATE_HOSTS = [upstream.host]
-    return world_with(upstream, limits=[{"bucket": "burst", "limit": 5, "window_s": 2, "per": "per key"}])
+
+    def make(window_s: int):
+        limit = {"bucket": "burst", "limit": 5, "window_s": window_s, "per": "per key"}
+        return world_with(upstream, limits=[limit])
+
+    return make
 
 
 def arrivals_of(world, calls: int, **options) -> tuple[list[float], list]:  # noqa: F811
-    """Return when calls that were made at once arrived, and their answers."""
+    """Return how long after they were all made calls arrived, at the latest, soonest first; and their answers.
+
+    A thread notes an arrival a little late where the machine is busy. So only what must not come too early can be
+    told from it: what may go at once cannot have gone before it was made.
+    """
     arrived: list[float] = []
 
     def note(sock, request):
@@ -60,38 +73,46 @@ def arrivals_of(world, calls: int, **options) -> tuple[list[float], list]:  # no
     world.upstream.answers = [note]
 
     async def story(gateway):
-        return await asyncio.gather(*(world.ask(gateway, **options) for _ in range(calls)))
+        made_at = time.monotonic()
+        answers = await asyncio.gather(*(world.ask(gateway, **options) for _ in range(calls)))
+        return made_at, answers
 
-    return arrived, world.run(story)
+    made_at, answers = world.run(story)
+    return sorted(at - made_at for at in arrived), answers
 
 
 def test_calls_above_a_documented_limit_wait_instead_of_being_refused(limited):
-    arrived, answers = arrivals_of(limited, 8)
+    world = limited(2)  # noqa: F811
+    arrived_s, answers = arrivals_of(world, 8)
     assert [answer.status for answer in answers] == [200] * 8
-    assert all(arrived[n + 5] - arrived[n] >= 2 for n in range(3))
-    waited = [int(answer.header("x-keylodge-waited") or 0) for answer in answers]
-    assert max(waited) >= 1500
-    slowest = max(limited.calls(), key=lambda call: call.total_ms)
-    assert slowest.timeline[0]["paced_ms"] >= 1500
+    assert len(arrived_s) == 8
+    assert min(arrived_s[5:]) >= 2
+    waited = sorted(int(answer.header("x-keylodge-waited") or 0) for answer in answers)
+    assert all(waited[5:])
+    assert waited[-1] >= 1000
+    slowest = max(world.calls(), key=lambda call: call.timeline[0].get("paced_ms", 0))
+    assert slowest.timeline[0]["paced_ms"] == pytest.approx(waited[-1], abs=1)
     assert slowest.timeline[0]["paced_for"] == "5 in 2 s"
 
 
 def test_a_call_says_how_long_it_may_wait(limited):
-    header = [(b"authorization", b"Bearer " + limited.text.encode()), (b"x-keylodge-max-wait", b"0.2")]
-    _, answers = arrivals_of(limited, 8, headers=header)
+    world = limited(20)  # noqa: F811
+    header = [(b"authorization", b"Bearer " + world.text.encode()), (b"x-keylodge-max-wait", b"0.2")]
+    _, answers = arrivals_of(world, 8, headers=header)
     refused = [answer for answer in answers if answer.status != 200]
     assert {code(answer) for answer in refused} == {(429, "upstream_limited")}
-    assert len(limited.upstream.requests) == 8 - len(refused) <= 5
+    assert len(world.upstream.requests) == 8 - len(refused) <= 5
     wait_s = json.loads(refused[0].body)["retry_after"]
-    assert 1 <= wait_s <= 4
+    assert 1 <= wait_s <= 40
     assert refused[0].header("retry-after") == str(wait_s)
-    assert {call.outcome for call in limited.calls() if call.code} == {"limited"}
+    assert {call.outcome for call in world.calls() if call.code} == {"limited"}
 
 
 @pytest.mark.parametrize("value", [b"soon", b"-1", b"1e3", b"9999"])
 def test_a_wait_that_cannot_be_read_is_refused(limited, value):
-    header = [(b"authorization", b"Bearer " + limited.text.encode()), (b"x-keylodge-max-wait", value)]
-    assert code(limited.call(headers=header)) == (400, "header_invalid")
+    world = limited(20)  # noqa: F811
+    header = [(b"authorization", b"Bearer " + world.text.encode()), (b"x-keylodge-max-wait", value)]
+    assert code(world.call(headers=header)) == (400, "header_invalid")
 
 
 def test_what_answers_teach_is_known_after_a_restart(world):  # noqa: F811
@@ -133,16 +154,22 @@ def test_a_call_waits_for_a_limit_that_opens_soon(world):  # noqa: F811
     world.upstream.answers = [answered(429, b"Retry-After: 1"), answered(200)]
 
     async def story(gateway):
-        return await asyncio.gather(world.ask(gateway), later(world, gateway, after_s=0.3))
+        first = asyncio.create_task(world.ask(gateway))
+        closings = gateway.forwarder.limiter._closings
+        await until(lambda: closings.of([gateway.forwarder.limiter._key(asker_of(world))]))
+        second = await world.ask(gateway)
+        return await first, second
 
     first, second = world.run(story)
     assert (first.status, second.status) == (200, 200)
-    assert int(second.header("x-keylodge-waited")) >= 500
+    assert int(second.header("x-keylodge-waited")) >= 200
 
 
-async def later(world, gateway, *, after_s: float):  # noqa: F811
-    await asyncio.sleep(after_s)
-    return await world.ask(gateway)
+async def until(holds: Callable[[], Any]) -> None:
+    """Wait until this holds."""
+    async with asyncio.timeout(30):
+        while not holds():  # noqa: ASYNC110 - no event tells it: what is asked is a dict or a list
+            await asyncio.sleep(0.01)
 
 
 def test_where_the_money_is_gone_calls_are_not_sent_again_and_again(world):  # noqa: F811
@@ -228,12 +255,12 @@ def test_calls_that_begin_at_once_wait_for_the_first_answer(world):  # noqa: F81
     assert len(world.upstream.requests) == 4
 
 
-def test_another_process_waits_for_the_first_answer_too(world):  # noqa: F811
-    arrived: list[float] = []
+def test_another_process_waits_for_the_first_answer_too(world, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(known_quotas, "FIRST_S", 60.0)  # so that none goes because its time is up
+    may_answer = threading.Event()
 
     def slow(sock, request):
-        arrived.append(time.monotonic())
-        time.sleep(0.4)
+        may_answer.wait(30)
         sock.sendall(told(5, 4))
 
     world.upstream.answers = [slow, answered(200)]
@@ -243,15 +270,21 @@ def test_another_process_waits_for_the_first_answer_too(world):  # noqa: F811
         await other.start()
         try:
             first = asyncio.create_task(world.ask(gateway))
-            second = asyncio.create_task(later(world, other, after_s=0.15))
+            await until(lambda: world.upstream.requests)
+            second = asyncio.create_task(world.ask(other))
+            await asyncio.sleep(0.3)  # a call that did not wait would have arrived meanwhile
+            before = len(world.upstream.requests)
+            may_answer.set()
             await asyncio.gather(first, second)
         finally:
+            may_answer.set()
             await other.drain()
-        return other.forwarder.limiter._known.at_hand(asker_of(world))
+        return before, other.forwarder.limiter._known.at_hand(asker_of(world))
 
-    known = world.run(story)
+    before, known = world.run(story)
+    assert before == 1
     assert [rule.words for rule in known.rules] == ["5 in 60 s"]
-    assert len(arrived) == 1
+    assert len(world.upstream.requests) == 2
 
 
 def asker_of(world) -> Asker:  # noqa: F811
@@ -259,7 +292,9 @@ def asker_of(world) -> Asker:  # noqa: F811
     return Asker(whose, world.token.pk, "GET", b"/things", (), 0.8)
 
 
-def test_an_upstream_without_limits_is_waited_for_once(world):  # noqa: F811
+def test_an_upstream_without_limits_is_waited_for_once(world, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(known_quotas, "FIRST_S", 60.0)
+
     async def story(gateway):
         for _ in range(2):
             await asyncio.gather(*(world.ask(gateway) for _ in range(4)))
@@ -268,7 +303,7 @@ def test_an_upstream_without_limits_is_waited_for_once(world):  # noqa: F811
     world.run(story)
     began = time.monotonic()
     world.call()
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 50
     assert SharedState.objects.filter(key__startswith="quotas learnt").count() == 2
 
 
