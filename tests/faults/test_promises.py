@@ -59,7 +59,7 @@ def locked(path: Path, *, for_s: float):
 
 def test_a_killed_web_process_loses_at_most_the_last_rows_and_repeats_nothing(installation):
     asked = [installation.call()[1]["x-keylodge-request-id"].replace("-", "") for _ in range(20)]
-    installation.live.wait_for(lambda: asked[-1] in installation.logged(), "the rows of an idle moment", within_s=5)
+    installation.live.wait_for(lambda: asked[-1] in installation.logged(), "the rows of an idle moment", within_s=20)
     installation.kill_web()
     assert set(asked) <= installation.logged()
     assert len(installation.upstream.requests) == 20

@@ -6,7 +6,6 @@ import asyncio
 import json
 import time
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from uuid import uuid4
 
 import pytest
@@ -89,13 +88,17 @@ def test_calls_of_a_token_keep_their_distance(world):
         sock.sendall(OK)
 
     async def four(gateway):
-        return await asyncio.gather(*(world.ask(gateway) for _ in range(4)))
+        made_at = time.monotonic()
+        answers = await asyncio.gather(*(world.ask(gateway) for _ in range(4)))
+        return made_at, [answer.status for answer in answers]
 
     limit(world, min_gap_s=gap_s)
     world.upstream.answers = [note]
-    assert [answer.status for answer in world.run(four)] == [200] * 4
-    assert min(later - earlier for earlier, later in pairwise(sorted(arrivals))) > gap_s * 0.8
-    assert max(arrivals) - min(arrivals) < gap_s * 3 + 5
+    made_at, statuses = world.run(four)
+    assert statuses == [200] * 4
+    # A busy machine notes an arrival late, never early: so each is compared with the moment at which all were made.
+    assert all(at - made_at > n * gap_s * 0.98 for n, at in enumerate(sorted(arrivals)))
+    assert max(arrivals) - made_at < gap_s * 3 + 5
 
 
 def test_a_turn_too_far_away_is_the_callers_to_wait_for(world):

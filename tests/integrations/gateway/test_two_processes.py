@@ -7,7 +7,6 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -81,15 +80,16 @@ def test_calls_of_two_processes_keep_their_distance(live, upstream):
 
     text, before = shell(live, LIMITED, json.dumps({"min_gap_s": gap_s})), switches(live)
     upstream.answers = [note]
+    made_at = time.monotonic()
     try:
         with ThreadPoolExecutor(calls) as threads:
             statuses = list(threads.map(lambda _: ask(live, text), range(calls)))
     finally:
         upstream.answers = [OK]
     assert statuses == [200] * calls
-    between = [later - earlier for earlier, later in pairwise(sorted(arrivals))]
-    assert sum(between) > gap_s * (calls - 1) * 0.95
-    assert min(between) > gap_s / 2, between  # two processes wake on a busy machine
+    # A busy machine notes an arrival late, never early: so each is compared with the moment at which all were made.
+    after_s = [at - made_at for at in sorted(arrivals)]
+    assert all(at_s > n * gap_s * 0.98 for n, at_s in enumerate(after_s)), after_s
     assert min(after - earlier for after, earlier in zip(switches(live), before, strict=True)) > 1
 
 
