@@ -3,8 +3,8 @@
 The gateway decides when (`gateway/breaker.py`). Everybody else asks here:
 
 - `outage_of(connection)` says whether calls of a connection are refused now, since when, and when the next goes out.
-- A held call need not ask: it is sent when `next_try_at` has come, or as soon as `outage_of` is None again. Sent
-  through the gateway it is the trial, as any call would be; refused it hears `breaker_open` with Retry-After.
+- A held call need not ask: it is sent when `next_try_at` has come, or as soon as the outage is over. Sent through the
+  gateway it is the trial, as any call would be; refused it hears `breaker_open` with Retry-After.
 
 Every change that others must know of counts the generation up, by which each web process learns of it with its next
 call. All of this is for threads and workers; it asks the database.
@@ -21,7 +21,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
 from integrations.errors import IntegrationError
-from integrations.models import Connection, Outage
+from integrations.models import Connection, HeldLane, Outage
 from integrations.outbound import split_url
 from integrations.providers.registry import get_provider
 from secrets_vault import audit, generation
@@ -29,7 +29,7 @@ from secrets_vault.actor import Actor
 from secrets_vault.models import User
 
 FIRST_DELAY_S = 2.0
-LONGEST_DELAY_S = 60.0
+LONGEST_DELAY_S = 15.0  # one call in this time troubles nobody, and calls that wait go on soon after the end
 LONGEST_ASKED_S = 300.0  # what a Retry-After may make of the pause
 TRIAL = timedelta(seconds=60)
 
@@ -88,10 +88,14 @@ def given_back(outage_id: UUID, *, version: int) -> None:
 
 
 def closed(outage_id: UUID, *, now: datetime) -> bool:
-    """Note that the upstream answers; tell whether it was open."""
+    """Note that the upstream answers, and let the held calls go that wait for that; tell whether it was open.
+
+    Where a lane waits for another upstream, its next call is refused once more and nothing is sent.
+    """
     row = Outage.objects.filter(pk=outage_id, is_open=True)
     is_changed = bool(row.update(is_open=False, closed_at=now, trying_until=None, version=F("version") + 1))
     if is_changed:
+        HeldLane.objects.filter(waits_for="breaker_open").update(next_at=None, waits_for="")
         generation.bump()
     return is_changed
 

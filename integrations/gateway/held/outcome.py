@@ -12,7 +12,7 @@ from integrations.models import HeldCall
 
 State = HeldCall.State
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 30.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 15.0
 LONGEST_ASKED_S = 24 * 3600.0
 JITTER = 0.2
 SPENT_PAUSE_S = 3600.0
@@ -83,7 +83,7 @@ def next_of(result: Result, *, is_repeatable: bool) -> Next:
 
 
 def pause_s(result: Result, *, failures: int, chance: Callable[[], float]) -> float:
-    """Return how long a lane waits: as the provider or breaker asks, else 2 s, doubling to half a minute, ±20 %.
+    """Return how long a lane waits: as the provider or breaker asks, else 2 s, doubling to 15 s, ±20 %.
 
     What can change at any moment, such as a connection that is paused, is looked at every few seconds.
     """

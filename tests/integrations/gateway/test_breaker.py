@@ -303,8 +303,8 @@ def test_the_pauses_grow_with_chance_in_them_and_have_an_end():
         delays.append(outage.delay_s)
         version = outages.claimed(outage.pk, version=outage.version, now=NOON)
         outages.failed_again(outage.pk, version=version, now=NOON, chance=lambda n=number: 1.0 if n < 4 else 0.5)
-    assert delays == [6.0, 18.0, 54.0, 60.0, 60.0]
-    assert Outage.objects.get().delay_s == 60.0
+    assert delays == [6.0, 15.0, 15.0, 15.0, 15.0]
+    assert Outage.objects.get().delay_s == 15.0
 
 
 def test_a_result_that_comes_too_late_changes_nothing():

@@ -80,6 +80,6 @@ def test_a_lane_waits_as_it_is_asked_to_else_longer_each_time_and_never_for_ever
 
     assert wait(Result(retry_after_s=30.0)) == 30.5
     assert wait(Result(retry_after_s=10.0**9)) == 86_400.5
-    assert [wait(Result(status=503, verdict=WAITS), n) for n in (0, 1, 2, 9, 99)] == [2.0, 4.0, 8.0, 30.0, 30.0]
-    assert wait(Result(status=503, verdict=WAITS), 99, chance=1.0) == pytest.approx(36.0)
+    assert [wait(Result(status=503, verdict=WAITS), n) for n in (0, 1, 2, 9, 99)] == [2.0, 4.0, 8.0, 15.0, 15.0]
+    assert wait(Result(status=503, verdict=WAITS), 99, chance=1.0) == pytest.approx(18.0)
     assert wait(Result(code="paused", was_sent=False), 9) == 5.0

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from integrations import tokens
-from integrations.models import Connection, HeldCall
+from integrations import outages, tokens
+from integrations.models import Connection, HeldCall, HeldLane, Outage
 from secrets_vault.actor import SYSTEM
 from tests.integrations.gateway.held.conftest import AWAY, OK, back, headers, hold, replay
 
 pytestmark = pytest.mark.django_db(transaction=True)
 State = HeldCall.State
+NOW = datetime.now(UTC)
 
 
 def test_a_kept_call_is_answered_202_and_made_later_as_it_came(away):
@@ -175,6 +176,14 @@ def test_a_call_that_fails_again_keeps_its_place_and_holds_up_those_behind(away)
     back(away)
     replay()
     assert [request[-1:] for request in away.upstream.requests] == [b"1", b"2"]
+
+
+def test_the_end_of_an_outage_lets_the_calls_go_that_waited_for_it(away):
+    _, row = hold(away)
+    outages.opened("https://api.example", connection_id=None, reason="timeout", now=NOW, chance=lambda: 0.0)
+    HeldLane.objects.update(next_at=NOW + timedelta(seconds=60), waits_for="breaker_open")
+    assert outages.closed(Outage.objects.get().pk, now=NOW)
+    assert HeldLane.objects.get(pk=row.connection_id).next_at is None
 
 
 def test_a_refused_call_waits_for_a_person_and_the_next_one_goes(away):
