@@ -15,9 +15,13 @@ from integrations.usage.ends import Ends
 Headers = Sequence[tuple[bytes, bytes]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class CallRecord:
-    """One call. `known` are the secrets that took part in it."""
+    """One call. `known` are the secrets that took part in it, `upstream_ref` what the provider calls it.
+
+    Thousands may wait to be written, so of a call that went well only that is kept which its row shows: no heads, no
+    bodies but what tells the price of an answer. Not frozen, for that makes each of them dearer; nobody changes one.
+    """
 
     id: UUID
     at: datetime
@@ -39,6 +43,8 @@ class CallRecord:
     upstream_ms: float = 0.0
     request_bytes: int = 0
     response_bytes: int = 0
+    agent: bytes = field(default=b"", repr=False)
+    upstream_ref: bytes = field(default=b"", repr=False)
     request_headers: Headers = field(default=(), repr=False)
     request_body: bytes = field(default=b"", repr=False)
     response_headers: Headers = field(default=(), repr=False)

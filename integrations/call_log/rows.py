@@ -9,7 +9,7 @@ from functools import lru_cache
 from uuid import UUID
 
 from integrations.call_log.record import CallRecord, Headers
-from integrations.call_log.upstream_ids import upstream_id
+from integrations.call_log.upstream_ids import masked_id
 from integrations.limits import Reading
 from secrets_vault.masking import WITHHELD, Masker, mask_head, mask_path, mask_text
 from secrets_vault.masking.known import KnownValues, Together
@@ -91,8 +91,8 @@ def masked_row(record: CallRecord, client_values: KnownValues | None = None) -> 
         caller_ip=record.caller_ip,
         jwt_issuer=storable(record.jwt_issuer),
         jwt_subject=storable(record.jwt_subject),
-        agent=masked_agent(_header(record.request_headers, b"user-agent") or "", masker),
-        upstream_ref=upstream_id(record.response_headers, masker),
+        agent=masked_agent(record.agent.decode("latin-1"), masker),
+        upstream_ref=masked_id(record.upstream_ref, masker),
     )
     if record.attempts > 1 or record.has_failed or any("paced_ms" in event for event in record.timeline):
         row.timeline = list(record.timeline)

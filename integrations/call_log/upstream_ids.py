@@ -19,15 +19,20 @@ NAMES = (
     b"x-zoom-trackingid", b"x-trace-id", b"x-correlation-id", b"x-guploader-uploadid", b"apigw-requestid", b"cf-ray",
 )  # fmt: skip
 _RANK = {name: rank for rank, name in enumerate(NAMES)}
+_RANKED = _RANK.get
 _IS_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{4,120}")
 
 
-def upstream_id(headers: Headers, masker: Masker) -> str:
-    """Return the id, "" where the answer has none.
+def told_id(headers: Headers) -> bytes:
+    """Return the id as the answer says it, unmasked; b"" where it has none."""
+    best, said = len(NAMES), b""
+    for name, value in headers:
+        rank = _RANKED(name.lower(), best)
+        if rank < best:
+            best, said = rank, value
+    return said if _IS_ID.fullmatch(said) else b""
 
-    A secret may be repeated there, even one that looks like an id, so it goes through the masker.
-    """
-    _, value = min(((_RANK[lower], v) for n, v in headers if (lower := n.lower()) in _RANK), default=(0, b""))
-    if not _IS_ID.fullmatch(value):
-        return ""
-    return str(mask_text(value.decode("ascii"), known=masker))[:LONGEST]
+
+def masked_id(told: bytes, masker: Masker) -> str:
+    """Return the id as it is stored: a secret may be repeated there, even one that looks like an id."""
+    return str(mask_text(told.decode("ascii"), known=masker))[:LONGEST] if told else ""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from integrations.call_log import CallRecord
+from integrations.call_log.upstream_ids import told_id
 from integrations.gateway.route import Route
 from integrations.limits import LOOKED_AT_BYTES, Reading, is_limit
 from integrations.limits.reading import fold
@@ -94,21 +95,27 @@ class Trace:
         self.is_limit = is_limit(self.status, (), body, provider=provider)
 
     def record(self) -> CallRecord:
-        """Return what the call log needs. Only for a call whose token was found."""
+        """Return what the call log needs. Only for a call whose token was found.
+
+        It may wait in memory for seconds, so what no row of a call that went well shows is left behind here.
+        """
         route = self.route
         assert route is not None  # noqa: S101 - the caller checks
-        way, credential = route.way, route.way.credential if route.way else None
+        token, way = route.token, route.way
+        credential = way.credential if way else None
         outcome = self.outcome()
+        has_failed = outcome.value in FAILED_OUTCOMES
+        is_told = has_failed or self.attempts > 1 or self.paced_s >= 0.001
         return CallRecord(
             id=self.id,
             at=self.at,
-            client_id=route.token.client_id,
+            client_id=token.client_id,
             environment_id=route.environment_id,
             connection_id=route.connection_id,
-            token_id=route.token.id,
-            token_name=route.token.name,
-            jwt_issuer=route.token.jwt_issuer,
-            jwt_subject=route.token.jwt_subject,
+            token_id=token.id,
+            token_name=token.name,
+            jwt_issuer=token.jwt_issuer,
+            jwt_subject=token.jwt_subject,
             provider_key=route.provider_key,
             provider=way.provider if way else None,
             method=self.method,
@@ -122,13 +129,18 @@ class Trace:
             upstream_ms=self.upstream_s * 1000,
             request_bytes=self.request_bytes,
             response_bytes=self.response_bytes,
-            request_headers=self.request_headers,
-            request_body=self.request_body,
-            response_headers=self.response_headers,
+            agent=_agent(self.request_headers),
+            upstream_ref=told_id(self.response_headers),
+            request_headers=self.request_headers if has_failed else (),
+            # What an answer used may be priced by the model that was asked for.
+            request_body=self.request_body if has_failed or self.answer_ends is not None else b"",
+            response_headers=self.response_headers if has_failed else (),
             # Looked at for a limit, and none was said: of a success nothing is kept, even if it broke off.
-            response_body=b"" if self.is_watched and not self.is_limit else bytes(self.response_body),
+            response_body=b""
+            if not has_failed or (self.is_watched and not self.is_limit)
+            else bytes(self.response_body),
             answer_ends=self.answer_ends,
-            timeline=self.timeline,
+            timeline=self.timeline if is_told else (),
             readings=self.readings,
             secret_id=credential.secret_id if credential else None,
             secret_version=credential.version if credential else None,
@@ -138,7 +150,7 @@ class Trace:
             known=(
                 *(credential.known if credential else ()),
                 self.token_text,
-                *(self.signatures if outcome.value in FAILED_OUTCOMES else ()),
+                *(self.signatures if has_failed else ()),
             ),
         )
 
@@ -156,6 +168,11 @@ class Trace:
         if status in (401, 403):
             return Outcome.AUTH
         return Outcome.CLIENT_ERROR if status < 500 else Outcome.UPSTREAM_ERROR
+
+
+def _agent(headers: Headers) -> bytes:
+    """Return what the caller's program calls itself, b"" where it does not say."""
+    return next((value for name, value in headers if len(name) == 10 and name.lower() == b"user-agent"), b"")
 
 
 def _plain(body: bytes, headers: Headers) -> bytes:

@@ -254,12 +254,12 @@ def test_calls_are_found_by_whose_jwt_opened_them_and_say_so_in_the_csv(browser_
 def test_a_program_is_named_as_it_names_itself_masked_whole_before_it_is_cut(hubspot):
     key = "sk_" + "live_" + "4eC39HqLyjWDarjtT1zdp7dc"
     told = [
-        write(hubspot, request_headers=[(b"User-Agent", agent)]).agent
+        write(hubspot, agent=agent).agent
         for agent in (b"n8n/1.71", b"python-requests/2.32", b"x" * 70 + key.encode(), b"y" * 400, b"mine", b"\xff\x00")
     ]
     assert told[:2] == ["n8n/1.71", "python-requests/2.32"]
     assert not any(key[:12] in agent or len(agent) > 80 for agent in told)
-    known = write(hubspot, request_headers=[(b"User-Agent", b"bot hunter22")], known=("hunter22",))
+    known = write(hubspot, agent=b"bot hunter22", known=("hunter22",))
     assert "hunter22" not in known.agent
 
 
