@@ -46,6 +46,7 @@ class AlertRoute(models.Model):
         SIGNED = "signed", gettext_lazy("Signed webhook")
         SHEETS = "sheets", "Google Sheets"
         AIRTABLE = "airtable", "Airtable"
+        APPRISE = "apprise", gettext_lazy("Another service (Apprise)")
 
     class Severity(models.TextChoices):
         INFO = "info", gettext_lazy("Everything, also good news")

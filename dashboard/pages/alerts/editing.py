@@ -20,6 +20,8 @@ from dashboard.pages.alerts.route import FRESH
 from dashboard.render import PageRequest, actor_of, render_page
 from integrations.alerts.routes import making
 from integrations.alerts.routes.addresses import BadRoute
+from integrations.alerts.routes.apprise.plugins import INSTALL, is_installed
+from integrations.alerts.routes.apprise.table import SERVICES
 from integrations.alerts.routes.channels import CHANNELS
 from integrations.alerts.routes.sinks import COLUMNS, SINKS
 from integrations.models import AlertRoute
@@ -42,8 +44,8 @@ def new(request: PageRequest) -> HttpResponse:
     if not (request.user.is_owner or Client.objects.manageable_by(request.user).exists()):
         raise Http404
     channel = request.GET.get("channel", "")
-    if channel not in Channel:
-        return render_page(request, "dashboard/alerts/channels.html", {"channels": Channel.choices})
+    if channel not in Channel or (channel == Channel.APPRISE and not is_installed()):
+        return _channels(request)
     slug = request.GET.get("client", "")
     whose = Client.objects.manageable_by(request.user).filter(slug=slug).first()
     about = {"language": shown(), "time_zone": request.user.time_zone, "client": whose, "name": Channel(channel).label}
@@ -56,6 +58,12 @@ def new(request: PageRequest) -> HttpResponse:
         else:
             return _made(request, route)
     return _page(request, form, channel, None)
+
+
+def _channels(request: PageRequest) -> HttpResponse:
+    channels = [(key, label) for key, label in Channel.choices if key != Channel.APPRISE]
+    context = {"channels": channels, "apprise": Channel.APPRISE, "has_apprise": is_installed(), "install": INSTALL}
+    return render_page(request, "dashboard/alerts/channels.html", context | {"count": len(SERVICES)})
 
 
 def _made(request: PageRequest, route: AlertRoute) -> HttpResponseRedirect:
@@ -93,5 +101,6 @@ def _page(request: PageRequest, form: RouteForm, channel: str, route: AlertRoute
         "label": Channel(channel).label,
         "hint": known.hint if known and route else "",  # a new one has it at the field
         "columns": COLUMNS if channel in SINKS else (),
+        "services": SERVICES if channel == Channel.APPRISE else (),
     }
     return render_page(request, "dashboard/alerts/edit.html", context, status=422 if form.is_bound else 200)

@@ -34,6 +34,8 @@ WORDS = {
     "digest_at": gettext_lazy("At what hour"),
 }
 
+ADDRESS_WORDS = {"mail": gettext_lazy("E-mail address"), "apprise": gettext_lazy("Apprise URL")}
+
 
 class TimeInput(forms.TimeInput):
     """A field for an hour of the day, as browsers know one."""
@@ -125,11 +127,16 @@ class RouteForm(PageModelForm):
         is_mail = self.channel == AlertRoute.Channel.MAIL
         known = CHANNELS.get(self.channel)
         help_text = known.hint if known else _("Of a person or of a list.")
+        if self.channel == AlertRoute.Channel.APPRISE:
+            help_text = _(
+                "An Apprise URL to one recipient, such as {example}. The list below says how each is written."
+            )
+            help_text = help_text.format(example="tgram://{bot_token}/{chat_id}")
         if not self.is_new:
             said = _("It is {masked} now. Left empty, it stays; what waits goes to a new one too.")
             help_text = said.format(masked=self.instance.address_masked)
         self.fields["address"] = forms.CharField(
-            label=_("E-mail address") if is_mail else _("Webhook address"),
+            label=ADDRESS_WORDS.get(self.channel, _("Webhook address")),
             required=self.is_new,
             max_length=2_000,
             widget=forms.EmailInput() if is_mail else SecretInput(),

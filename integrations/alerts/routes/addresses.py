@@ -7,6 +7,8 @@ from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 
 from integrations import outbound
+from integrations.alerts.routes.apprise import plugins
+from integrations.alerts.routes.apprise.table import BY_SCHEME
 from integrations.alerts.routes.channels import CHANNELS
 from integrations.errors import IntegrationError
 from integrations.models import AlertRoute
@@ -33,6 +35,9 @@ def check_address(channel: str, address: Secret) -> None:
     if channel == AlertRoute.Channel.MAIL:
         _check_mail(text)
         return
+    if channel == AlertRoute.Channel.APPRISE:
+        _check_apprise(text)
+        return
     try:
         origin, _target = outbound.split_url(text)
         if not _is_of(channel, origin.host) and not origin.is_named_by(outbound.allowed_private_hosts()):
@@ -55,6 +60,25 @@ def _check_mail(text: str) -> None:
         validate_email(text)
     except ValidationError:
         raise BadRoute("address", _("This is no e-mail address.")) from None
+
+
+def _check_apprise(text: str) -> None:
+    """Ask the plugin. Where its requests go is judged at each one, as no one knows of them before."""
+    try:
+        plugins.plugin_of(text)
+    except plugins.BadAddress as bad:
+        reasons = {
+            "missing": _("Apprise is not installed here. Run this in Keylodge’s folder, then start it anew: {command}"),
+            "unknown_service": _("Keylodge knows no service with such an address. The list below has those it knows."),
+            "many": _(
+                "This address names several recipients. Make a route for each, so that none gets a message twice."
+            ),
+        }
+        service = BY_SCHEME.get(plugins.scheme_of(text))
+        not_understood = _("This address is not complete. For {service} it is written like this: {example}")
+        reason = reasons.get(bad.code, not_understood)
+        about = {"service": service.name, "example": service.example} if service else {}
+        raise BadRoute("address", reason.format(command=plugins.INSTALL, **about)) from None
 
 
 def _is_of(channel: str, host: str) -> bool:

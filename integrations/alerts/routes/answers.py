@@ -29,6 +29,11 @@ SENTENCES: dict[str, StrOrPromise] = {
         "The provider refuses the connection’s credential for this. Does it include the right to write?"
     ),
     "place_not_found": gettext_lazy("The sheet or table is not there, or not shared with the connection."),
+    "apprise_missing": gettext_lazy("Apprise is not installed here any more. Install it again, or remove the route."),
+    "apprise_refused": gettext_lazy("Apprise could make no message for this address. Give the address again."),
+    "not_taken": gettext_lazy(
+        "The service answered, but did not take the message. Check key and recipient in the address."
+    ),
     "place_refuses": gettext_lazy("The table does not take these columns. Look at what its page says is needed."),
 }
 ADDRESS_STATUSES = frozenset({301, 302, 303, 307, 308, 401, 403, 404, 405, 410})
@@ -51,13 +56,14 @@ class Result:
     @property
     def is_of_the_message(self) -> bool:
         """Tell whether this message will never be taken, whatever the address: it is refused as it is written."""
-        return self.status in (400, 413, 422) and self.code not in _ALL_SAID
+        return self.status in (400, 413, 422) and self.code not in (*_ALL_SAID, "not_taken")
 
     @property
     def is_of_the_address(self) -> bool:
         """Tell whether a person must do something before anything arrives."""
         own = ("host_refused", "request_refused", "address_unreadable", "place_not_found", "connection_refused")
-        return self.status in ADDRESS_STATUSES or self.code in (*own, "place_refuses") or self.code in _ALL_SAID
+        more = ("place_refuses", "apprise_missing", "apprise_refused", "not_taken")
+        return self.status in ADDRESS_STATUSES or self.code in (*own, *more) or self.code in _ALL_SAID
 
 
 _ALL_SAID = frozenset(piece for channel in CHANNELS.values() for piece in channel.answers)

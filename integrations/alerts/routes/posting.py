@@ -13,6 +13,7 @@ from django.utils.translation import override
 from integrations import mail, outbound
 from integrations.alerts.routes import sealing
 from integrations.alerts.routes.answers import Result, said_in
+from integrations.alerts.routes.apprise.sending import deliver
 from integrations.alerts.routes.channels import CHANNELS
 from integrations.alerts.routes.note import Note
 from integrations.alerts.saying import can_mail
@@ -38,6 +39,8 @@ def job_of(route: AlertRoute, note: Note, *, attempt: int, now: datetime, send: 
         return lambda: Result(code="address_unreadable")
     if route.channel == AlertRoute.Channel.MAIL:
         return lambda: _mailed(address, note)
+    if route.channel == AlertRoute.Channel.APPRISE:
+        return lambda: deliver(address.expose(), note, deadline_s=DEADLINE_S, now=now, send=send)
     with override(code_of(route.language)):
         written = CHANNELS[route.channel].write(note)
     body = json.dumps(written, ensure_ascii=False, separators=(",", ":")).encode()

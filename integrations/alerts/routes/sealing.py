@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
+from integrations.alerts.routes.apprise.masking import masked_url
 from integrations.models import AlertRoute
 from integrations.webhooks.sealing import masked_address
 from secrets_vault import vault
@@ -21,10 +22,14 @@ LONGEST_MASKED = 300
 
 def seal_address(route: AlertRoute, address: Secret) -> None:
     """Put an address into a route, sealed and masked. The caller saves it. Of a mail address nothing is masked."""
-    text = address.expose()
     route.address_sealed = vault.seal_text(address, field=ADDRESS, row_id=route.pk)
-    is_mail = route.channel == AlertRoute.Channel.MAIL
-    route.address_masked = (text if is_mail else masked_address(text))[:LONGEST_MASKED]
+    route.address_masked = _masked(route.channel, address.expose())[:LONGEST_MASKED]
+
+
+def _masked(channel: str, text: str) -> str:
+    if channel == AlertRoute.Channel.MAIL:
+        return text
+    return masked_url(text) if channel == AlertRoute.Channel.APPRISE else masked_address(text)
 
 
 def open_address(route: AlertRoute) -> Secret:

@@ -115,6 +115,26 @@ def test_an_address_that_cannot_be_says_why_and_is_not_repeated(sure, olive, cha
     assert not AlertRoute.objects.exists()
 
 
+def test_a_route_by_apprise_is_made_and_shows_no_more_than_four_characters(sure, olive):
+    browser, address = sure(olive), "tgram://123456789:AAxyzzycanary_abcdefghijwxyz/12315544/"
+    page = text(browser.get("/settings/alerts/new/?channel=apprise"))
+    assert "tgram://{bot_token}/{target}" in page
+    made = text(browser.post("/settings/alerts/new/?channel=apprise", FORM | {"address": address}, follow=True))
+    route = AlertRoute.objects.get()
+    assert (sealing.open_address(route).expose(), route.address_masked) == (address, "tgram://****wxyz")
+    assert "tgram://****wxyz" in made
+    assert "xyzzy" not in made + text(browser.get(f"/settings/alerts/{route.pk}/change/"))
+
+
+def test_where_apprise_is_missing_the_page_says_how_to_add_it(sure, olive, monkeypatch):
+    monkeypatch.setattr("dashboard.pages.alerts.editing.is_installed", lambda: False)
+    browser = sure(olive)
+    for query in ("", "?channel=apprise"):
+        page = text(browser.get(f"/settings/alerts/new/{query}"))
+        assert "<code>tools/bootstrap --extra apprise</code>" in page
+        assert "?channel=apprise" not in page
+
+
 @pytest.mark.parametrize(("begins", "ends"), [("22:00", ""), ("", "07:00"), ("07:00", "07:00")])
 def test_quiet_hours_have_two_ends(browser_of, ada, begins, ends):
     form = {"quiet_from": begins, "quiet_to": ends, "digest_at": "08:00"}

@@ -29,7 +29,7 @@ def make_route(channel: str = "slack", *, url: str = "", **fields: Any) -> Alert
     fields.setdefault("name", f"#{channel}")
     fields.setdefault("least", "info")
     route = AlertRoute(channel=channel, created_at=fields.pop("created_at", NOW), **fields)
-    if channel in URLS:
+    if channel in URLS or url:
         sealing.seal_address(route, Secret(url or URLS[channel]))
     if channel == "signed":
         sealing.seal_signing(route, new_signing_secret())
