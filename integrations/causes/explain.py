@@ -18,7 +18,10 @@ CLEAN = re.compile(r"[^\w .,:;@/()*+'-]+")
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why, in words. `who` must act: you, client, provider or nobody. `is_known` is False for "unknown cause"."""
+    """Why, in words. `who` must act: you, client, provider or nobody. `is_known` is False for "unknown cause".
+
+    `is_confirmed` is False where the words were not yet read at the vendor's.
+    """
 
     code: str
     title: str
@@ -26,6 +29,7 @@ class Cause:
     remedy: str
     who: str
     is_known: bool = True
+    is_confirmed: bool = True
 
 
 def explain(provider: Provider | str, status: int | None, body_excerpt_masked: str = "", code: str = "") -> Cause:
@@ -43,6 +47,13 @@ def explain(provider: Provider | str, status: int | None, body_excerpt_masked: s
             if found is not None:
                 return _cause(row, found, name=name, status=status)
     return _unknown(name, status)
+
+
+def is_confirmed(provider: Provider | str, status: int | None, code: str) -> bool:
+    """Tell whether the row with this code that explained such an answer was read in its vendor's words."""
+    key, _ = _whose(provider)
+    meant = (row for row in rows().get(key, ()) if row.code == code and (not row.status or status in row.status))
+    return all(row.is_confirmed for row in meant)
 
 
 def _whose(provider: Provider | str) -> tuple[str, str]:
@@ -74,7 +85,8 @@ def _cause(row: Row, found: str, *, name: str, status: int | None) -> Cause:
     def fill(text: str) -> str:
         return re.sub(r"\{(?:provider|found|status)\}", lambda slot: words[slot[0]], text)
 
-    return Cause(row.code, fill(row.title)[:200], fill(sentence), fill(row.remedy), row.who, row.is_known)
+    said = (fill(row.title)[:200], fill(sentence), fill(row.remedy))
+    return Cause(row.code, *said, row.who, is_known=row.is_known, is_confirmed=row.is_confirmed)
 
 
 NAMELESS = gettext_noop("The provider")

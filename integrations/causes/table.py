@@ -23,6 +23,8 @@ class Row:
     `any_of`: one of these codes is in the body. `find`: this pattern is in the body; its first group
     fills `{found}`, and where it finds nothing `cause_without` is said, or the row does not hold.
     `source`: the page, issue or SDK file that shows the vendor's body; `checked_on`: when it was last compared.
+    `seen`: the code or words of the body, as they were read there on `seen_on`. A vendor's row without them is
+    unconfirmed: written by what is known of the vendor, and so said where its cause is shown.
     """
 
     code: str
@@ -38,12 +40,22 @@ class Row:
     is_known: bool = True
     source: str = ""
     checked_on: date | None = None
+    seen: str = ""
+    seen_on: date | None = None
+    is_ours: bool = False
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Tell whether the vendor's own words stand behind the row, or it is none of a vendor's."""
+        return self.is_ours or bool(self.seen)
 
     def __post_init__(self) -> None:
         if self.who not in WHO:
             raise ValueError(f"{self.code}: who must be one of {', '.join(WHO)}")
         if not (self.status or self.own_code or self.any_of or self.find):
             raise ValueError(f"{self.code}: the row would hold for every answer")
+        if bool(self.seen) != isinstance(self.seen_on, date):
+            raise ValueError(f"{self.code}: seen, the words that were read, and seen_on, the day, go together")
         re.compile(self.find)
 
 
@@ -71,7 +83,7 @@ def read(path: Path) -> Iterable[Row]:
             raise ValueError(f"{about}: two rows have this code")
         seen.add(facts["code"])
         _check_source(facts.get("source", ""), table.get("checked_on"), about, is_ours=path.stem in OURS)
-        yield _row(facts, table.get("checked_on"), about)
+        yield _row(facts, table.get("checked_on"), about, is_ours=path.stem in OURS)
 
 
 def _check_source(source: str, checked_on: date | None, about: str, *, is_ours: bool) -> None:
@@ -83,9 +95,9 @@ def _check_source(source: str, checked_on: date | None, about: str, *, is_ours: 
         raise ValueError(f"{about}: the file must say checked_on, the day of the last comparison")
 
 
-def _row(facts: Mapping[str, Any], checked_on: date | None, about: str) -> Row:
+def _row(facts: Mapping[str, Any], checked_on: date | None, about: str, *, is_ours: bool) -> Row:
     whole: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in facts.items()}
     try:
-        return Row(**whole, checked_on=checked_on)
+        return Row(**whole, checked_on=checked_on, is_ours=is_ours)
     except (TypeError, ValueError) as bad:
         raise type(bad)(f"{about}: {bad}") from bad

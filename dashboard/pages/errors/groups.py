@@ -34,6 +34,7 @@ from dashboard.render import PageRequest, actor_of, render_page
 from dashboard.timeline import steps_of
 from integrations.call_log import refused
 from integrations.call_log.recovered import recovered_like
+from integrations.causes import is_confirmed
 from integrations.models import Call, Connection, ErrorGroup
 from secrets_vault import audit
 from secrets_vault.models import Client
@@ -134,6 +135,7 @@ def _article(request: PageRequest, group: ErrorGroup | None) -> dict[str, Any]:
     can_manage = ErrorGroup.objects.manageable_by(request.user).filter(pk=group.pk).exists()
     return {
         "group": group,
+        "is_confirmed": is_confirmed(group.provider_key, group.status, group.code),
         "connection": connection,
         "call": described(call) if call else None,
         "steps": steps_of(call) if call else [],
