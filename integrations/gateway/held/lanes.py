@@ -15,12 +15,14 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from integrations import wall_clock
+from integrations.gateway.held.living import NAME_CHARS
 from integrations.gateway.held.storing import event
 from integrations.models import Connection, HeldCall, HeldLane
 from integrations.models.held import ON_THE_WAY
 from integrations.states import is_one_of
 
 LEASE = timedelta(seconds=15)
+SETTLES = timedelta(seconds=5)  # what was sent by a worker that died may still be at work upstream
 LONGEST_WAIT = timedelta(hours=25)
 KEPT_EVENTS = 40
 State = HeldCall.State
@@ -28,9 +30,12 @@ State = HeldCall.State
 _STOPS = (Connection.Status.PAUSED, Connection.Status.NEEDS_RECONNECTING, Connection.Status.NOT_CONNECTED)
 
 
-def claim(most: int, *, now: datetime) -> tuple[str, list[UUID]]:
-    """Take lanes with something to send, a client's second after every client's first; return owner and lanes."""
-    owner = token_hex(8)
+def claim(most: int, *, now: datetime, name: str = "") -> tuple[str, list[UUID]]:
+    """Take lanes with something to send, a client's second after every client's first; return owner and lanes.
+
+    `name` is that of the worker, by which the lanes are found once it is dead (`living.py`).
+    """
+    owner = name + token_hex(8)
     found = list(ready(now).values_list("pk", "connection__client_id"))
     random.shuffle(found)
     chosen = _in_turns(found)[: max(0, most)]
@@ -80,6 +85,19 @@ def renew(owners: Collection[str], *, now: datetime) -> None:
 def release(lane_id: UUID, owner: str) -> None:
     """Let go of a lane."""
     HeldLane.objects.filter(pk=lane_id, lease_owner=owner).update(lease_owner="", lease_until=None)
+
+
+def free_of(names: Collection[str], *, now: datetime) -> None:
+    """Free the lanes of workers that are dead; those with a call under way a few seconds after that was begun."""
+    held = HeldLane.objects.filter(lease_until__gt=now).exclude(lease_owner="")
+    for lane_id, owner, until in held.values_list("pk", "lease_owner", "lease_until"):
+        if owner[:NAME_CHARS] in names:
+            left = HeldCall.objects.filter(connection_id=lane_id, state=State.SENDING).order_by("-attempted_at")
+            begun_at = left.values_list("attempted_at", flat=True).first()
+            settled_at = min(until, begun_at + SETTLES) if begun_at else now
+            HeldLane.objects.filter(pk=lane_id, lease_owner=owner).update(
+                lease_until=settled_at if settled_at > now else None
+            )
 
 
 def recover(lane_id: UUID, *, now: datetime) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F
 
 from integrations.gateway.attempts import request_of
@@ -68,9 +69,9 @@ def _is_repeatable(connection: Connection, request: Request) -> bool:
 
 def finish(work: Work, result: Result, *, now: datetime, chance: Callable[[], float] = random.random) -> bool:
     """Write down what came of a call, and what follows for those behind it; tell whether the next may go at once."""
-    call = work.call
+    call = copy(work.call)  # where the database goes away at the commit, this is done again with what was read
     follows = next_of(result, is_repeatable=call.is_repeatable)
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         if not lanes.note(call, _line(result, follows, now=now), **_columns(call, result, follows, now=now)):
             return False  # somebody else has taken it for dead, and goes on with it
         if follows.is_surprise:
@@ -78,6 +79,18 @@ def finish(work: Work, result: Result, *, now: datetime, chance: Callable[[], fl
         if follows.lane is not Lane.ON or not work.is_lane_clean:
             _move_lane(call, result, follows, now=now, chance=chance)
     return follows.lane is Lane.ON
+
+
+def follow(work: Work, result: Result, owner: str, *, now: datetime) -> Work | None:
+    """Write down what came of a call and take the next one of its lane, both at once; None where none may go."""
+    try:
+        with transaction.atomic():
+            return next_work(work.call.connection_id, owner, now=now) if finish(work, result, now=now) else None
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:  # whatever is wrong with the next one: what came of this one is kept
+        finish(work, result, now=now)
+        raise
 
 
 def _line(result: Result, follows: Next, *, now: datetime) -> dict[str, object]:

@@ -14,10 +14,10 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError, OperationalError
 
 from integrations.gateway.held import callbacks, lanes, making
-from integrations.gateway.held.outcome import Result
+from integrations.gateway.held.living import Life
 from integrations.gateway.held.sending import Sending
 from integrations.outbound import allowed_private_hosts
 from integrations.webhooks.sender import send
@@ -30,7 +30,8 @@ LOOK_EVERY_S = 1.0
 RENEW_EVERY_S = 4.0
 TURN_S = 10.0
 STOP_WITHIN_S = 15.0
-WRITE_TRIES, WRITE_AGAIN_S = 8, 1.0
+WRITE_AGAIN_S = 1.0
+DATABASE_AWAY = (OperationalError, InterfaceError)
 
 
 def utc_now() -> datetime:
@@ -44,6 +45,7 @@ class Replayer:
     def __init__(self, *, clock: Callable[[], datetime] = utc_now, look_every_s: float = LOOK_EVERY_S) -> None:
         self._clock, self._look_every_s = clock, look_every_s
         self._sending: Sending | None = None
+        self._life: Life | None = None
         self._under_way: dict[asyncio.Task[None], str] = {}
         self._telling: asyncio.Task[int] | None = None
         self._is_stopping = False
@@ -70,7 +72,8 @@ class Replayer:
 
     async def _run(self, *, is_once: bool = False) -> None:
         self._loop, self._bell, self._sending = asyncio.get_running_loop(), asyncio.Event(), Sending()
-        await self._sending.gateway.start()
+        await self._begin(self._sending)
+        self._life = Life()
         keeping = asyncio.create_task(self._keep_leases())
         try:
             while not self._is_stopping:
@@ -82,6 +85,17 @@ class Replayer:
         finally:
             keeping.cancel()
             await self._end()
+            self._life.end()
+
+    async def _begin(self, sending: Sending) -> None:
+        """Open the vault and the call log, as soon as the database is there."""
+        while not self._is_stopping:
+            try:
+                return await sending.gateway.start()
+            except DATABASE_AWAY:
+                logger.warning("held calls not begun, trying again")
+                await self._wait(self._look_every_s)
+        return None
 
     async def _wait(self, within_s: float) -> None:
         assert self._bell is not None  # noqa: S101 - for the type checker; `_run` made it
@@ -108,7 +122,7 @@ class Replayer:
     async def _look(self) -> int:
         """Begin with the lanes that may go; return how many were begun."""
         try:
-            owner, taken = await self._asked(lanes.claim, LANES - len(self._under_way))
+            owner, taken = await self._asked(self._taken, LANES - len(self._under_way))
         except (DatabaseError, VaultError):
             logger.warning("held calls not looked at, trying again", exc_info=True)
             return 0
@@ -117,6 +131,14 @@ class Replayer:
             self._under_way[task] = owner
             task.add_done_callback(self._over)
         return len(taken)
+
+    def _taken(self, most: int, *, now: datetime) -> tuple[str, list[UUID]]:
+        """Take lanes that may go, those of dead workers among them."""
+        assert self._life is not None  # noqa: S101 - for the type checker; `_run` made it
+        if dead := self._life.dead():
+            lanes.free_of(dead, now=now)
+            self._life.bury(dead)
+        return lanes.claim(most, now=now, name=self._life.name)
 
     def _tell(self) -> None:
         """Begin to tell who asked how calls ended, unless that is under way."""
@@ -149,38 +171,41 @@ class Replayer:
             self._bell.set()
 
     async def _lane(self, lane_id: UUID, owner: str) -> None:
-        """Send what a lane may send, for ten seconds; then others come first."""
-        assert self._loop is not None  # noqa: S101 - for the type checker; `_run` made it
-        ends_s = self._loop.time() + TURN_S
+        """Send what a lane may send, and let go of it."""
         try:
-            await self._asked(lanes.recover, lane_id)
-            while not self._is_stopping and self._loop.time() < ends_s:
-                if not await self._one(lane_id, owner):
-                    break
-            await self._asked(lanes.release, lane_id, owner, has_time=False)
+            try:
+                await self._turn(lane_id, owner)
+            except DATABASE_AWAY:
+                logger.warning("a lane of held calls stopped, and is looked at again", exc_info=True)
+                await asyncio.sleep(WRITE_AGAIN_S)
+            await self._for_certain(lanes.release, lane_id, owner, has_time=False)
         except (DatabaseError, VaultError):
             logger.warning("a lane of held calls stopped, its lease will end", exc_info=True)
         except Exception:  # whatever broke: the lease ends, and the others go on
             logger.exception("a lane of held calls broke")
 
-    async def _one(self, lane_id: UUID, owner: str) -> bool:
-        """Make the next call of a lane; tell whether the one after it may go at once."""
-        assert self._sending is not None  # noqa: S101 - for the type checker; `_run` made it
+    async def _turn(self, lane_id: UUID, owner: str) -> None:
+        """Make the calls of a lane one after the other, for ten seconds; then others come first."""
+        assert self._loop is not None  # noqa: S101 - for the type checker; `_run` made it
+        assert self._sending is not None  # noqa: S101 - as above
+        ends_s = self._loop.time() + TURN_S
+        await self._asked(lanes.recover, lane_id)
         work = await self._asked(making.next_work, lane_id, owner)
-        if work is None:
-            return False
-        result = await self._sending.send(work.call, work.request, slug=work.slug)
-        return await self._written(work, result)
+        while work is not None:
+            result = await self._sending.send(work.call, work.request, slug=work.slug)
+            if self._is_stopping or self._loop.time() >= ends_s:
+                await self._for_certain(making.finish, work, result)
+                break
+            work = await self._for_certain(making.follow, work, result, owner)
 
-    async def _written(self, work: making.Work, result: Result) -> bool:
-        """Write down what came of a call. A database that is away for a moment must not make it an unknown end."""
-        for _ in range(WRITE_TRIES - 1):
+    async def _for_certain(self, work: Callable[..., Any], *args: object, has_time: bool = True) -> Any:
+        """Write something down, however long the database is away: what came of a call is known nowhere else."""
+        while True:
             try:
-                return bool(await self._asked(making.finish, work, result))
-            except DatabaseError:
-                logger.warning("what came of a held call is not written, trying again")
+                return await self._asked(work, *args, has_time=has_time)
+            except DATABASE_AWAY:
+                logger.warning("held calls: %s is not written, trying again", work.__name__)
                 await asyncio.sleep(WRITE_AGAIN_S)
-        return bool(await self._asked(making.finish, work, result))
 
     async def _keep_leases(self) -> None:
         while True:

@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from django.db import OperationalError, connection, connections
+from django.db import OperationalError, connection, connections, transaction
 
 from integrations import tokens
-from integrations.gateway.held import acts, lanes, making, storing
+from integrations.gateway.held import acts, lanes, making, replaying, storing
 from integrations.gateway.held.draft import Kept, NotKept
+from integrations.gateway.held.living import Life
 from integrations.gateway.held.outcome import Result
 from integrations.gateway.held.replaying import Replayer
 from integrations.gateway.held.writer import HeldWriter
@@ -146,6 +147,104 @@ def test_a_lane_that_another_worker_holds_is_left_alone(world):
     assert lanes.claim(5, now=NOW)[1] == []
     assert lanes.claim(5, now=NOW + lanes.LEASE + timedelta(seconds=1))[1] == taken
     assert making.next_work(taken[0], owner, now=NOW) is None
+
+
+def test_a_lane_of_a_dead_worker_is_taken_over_without_waiting_for_its_lease(world, tmp_path):
+    always(world)
+    dead, next_one = Life(tmp_path), Life(tmp_path)
+    (lane,) = lanes.claim(1, now=NOW, name=dead.name)[1]
+    assert next_one.dead() == []
+    dead.end()  # as the kernel does for a process that is killed
+    assert next_one.dead() == [dead.name]
+    lanes.free_of(next_one.dead(), now=NOW)
+    assert lanes.claim(1, now=NOW)[1] == [lane]
+    next_one.bury([dead.name])
+    assert next_one.dead() == []
+
+
+def test_what_a_dead_worker_sent_last_is_given_some_seconds_to_arrive(world, tmp_path):
+    always(world)
+    dead = Life(tmp_path)
+    owner, (lane,) = lanes.claim(1, now=NOW, name=dead.name)
+    assert making.next_work(lane, owner, now=NOW) is not None
+    lanes.free_of([dead.name], now=NOW + timedelta(seconds=1))
+    assert lanes.claim(1, now=NOW + timedelta(seconds=4))[1] == []
+    assert lanes.claim(1, now=NOW + timedelta(seconds=6))[1] == [lane]
+
+
+def test_the_lease_of_a_worker_that_lives_or_is_elsewhere_is_left_alone(world, tmp_path):
+    always(world)
+    lives, elsewhere = Life(tmp_path / "here"), Life(tmp_path / "elsewhere")
+    elsewhere.end()
+    dead = Life(tmp_path / "here").dead()
+    for name in (lives.name, elsewhere.name):
+        assert name not in dead
+        HeldLane.objects.update(lease_owner="", lease_until=None)
+        lanes.claim(1, now=NOW, name=name)
+        lanes.free_of(["0" * 16], now=NOW)
+        assert lanes.claim(1, now=NOW)[1] == []
+
+
+def test_what_came_of_a_call_is_written_down_however_long_the_database_is_away(world, monkeypatch):
+    row = always(world, method="POST")
+    follow, failures = making.follow, iter([OperationalError("away")] * 12)
+
+    def away(*args, **options):
+        if failure := next(failures, None):
+            raise failure
+        return follow(*args, **options)
+
+    monkeypatch.setattr(making, "follow", away)
+    monkeypatch.setattr(replaying, "WRITE_AGAIN_S", 0.0)
+    replay()
+    row.refresh_from_db()
+    assert (row.state, row.attempts) == (State.SENT, 1)
+    assert len(world.upstream.requests) == 1
+
+
+def test_what_came_of_a_call_is_kept_though_the_next_one_cannot_be_taken(world, monkeypatch):
+    for body in (b"1", b"2"):
+        always(world, method="POST", body=body)
+    next_work, answers = making.next_work, iter([False, True])
+
+    def broken(*args, **options):
+        if next(answers, False):
+            raise RuntimeError
+        return next_work(*args, **options)
+
+    monkeypatch.setattr(making, "next_work", broken)
+    replay()
+    assert list(HeldCall.objects.order_by("id").values_list("state", flat=True)) == [State.SENT, State.WAITING]
+    assert len(world.upstream.requests) == 1
+
+
+def test_a_commit_that_failed_is_made_again_with_what_was_read(world, monkeypatch):
+    row = always(world, method="POST")
+    owner, (lane,) = lanes.claim(1, now=NOW)
+    work = making.next_work(lane, owner, now=NOW)
+    with transaction.atomic():
+        assert making.finish(work, Result(status=200), now=NOW)
+        transaction.set_rollback(True)  # the server goes away at the commit
+    assert making.finish(work, Result(status=200), now=NOW)
+    row.refresh_from_db()
+    assert row.state == State.SENT
+
+
+def test_a_lane_is_let_go_of_where_the_database_was_away_before_its_call(world, monkeypatch):
+    row = always(world, method="POST")
+    next_work, failures = making.next_work, iter([OperationalError("away")])
+
+    def away(*args, **options):
+        if failure := next(failures, None):
+            raise failure
+        return next_work(*args, **options)
+
+    monkeypatch.setattr(making, "next_work", away)
+    monkeypatch.setattr(replaying, "WRITE_AGAIN_S", 0.0)
+    replay()
+    row.refresh_from_db()
+    assert (row.state, row.attempts) == (State.SENT, 1)
+    assert HeldLane.objects.get().lease_owner == ""
 
 
 def test_a_call_that_cannot_be_stored_fails_as_it_would_have(away, monkeypatch):
