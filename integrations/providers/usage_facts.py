@@ -32,8 +32,8 @@ class Metering:
     `at` names the objects that may hold the counts, `message.usage` as well as `usage`; the other names are looked up
     in them, and those of a list are added up. `is_cached_within`: `input` counts what came from a cache too.
     `written` is what was written to a cache, `written_long` the part of it that is kept for longer and costs more.
-    `cost` is where the provider tells the price itself, in dollars. Where `tier` says anything but one of
-    `list_tiers`, the list price does not hold.
+    `cost` is where the provider tells the price itself, in dollars or in `per_dollar`ths of one. Where `tier` says
+    anything but one of `list_tiers`, the list price does not hold.
     """
 
     at: tuple[str, ...]
@@ -45,6 +45,7 @@ class Metering:
     written_long: tuple[str, ...] = ()
     is_cached_within: bool = False
     cost: str = ""
+    per_dollar: int = 1
     model: tuple[str, ...] = ("model",)
     tier: tuple[str, ...] = ()
     list_tiers: tuple[str, ...] = ()
@@ -52,6 +53,8 @@ class Metering:
     def __post_init__(self) -> None:
         if not self.at or not (self.input or self.output):
             raise ValueError("at: names no object, or neither input nor output in it")
+        if self.per_dollar < 1:
+            raise ValueError("per_dollar: must be at least 1")
         _check_dotted(at=self.at, input=self.input, output=self.output, cached=self.cached, written=self.written)
         _check_dotted(written_long=self.written_long, cost=(self.cost,), model=self.model, tier=self.tier)
         _check_source("source", self.source)

@@ -108,7 +108,7 @@ def _of_form(documents: list[Any], form: Metering) -> dict[str, Any] | None:
     if form.is_cached_within:
         sums["input"] = max(0, sums["input"] - sums["cached"] - sums["written"] - sums["written_long"])
     tiers = {tier for document, counts in held for tier in _texts(document, counts, form.tier)}
-    told = [nano for _, counts in held if (nano := _nano(_at(counts, form.cost))) is not None]
+    told = [nano for _, counts in held if (nano := _nano(_at(counts, form.cost), form.per_dollar)) is not None]
     return {
         **sums,
         "model": next((model for document in documents if (model := _model_in(document, form))), ""),
@@ -147,10 +147,10 @@ def _count(value: Any) -> int:
     return int(value) if 0 <= value <= MOST else 0
 
 
-def _nano(dollars: Any) -> int | None:
-    if isinstance(dollars, bool) or not isinstance(dollars, int | Decimal) or not 0 <= dollars <= 1000:
+def _nano(amount: Any, per_dollar: int) -> int | None:
+    if isinstance(amount, bool) or not isinstance(amount, int | Decimal) or not 0 <= amount <= 1000 * per_dollar:
         return None
-    return int(dollars * NANO)
+    return int(amount * NANO // per_dollar)
 
 
 def _texts(document: Any, counts: Any, names: tuple[str, ...]) -> Iterator[str]:

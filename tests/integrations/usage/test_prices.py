@@ -41,11 +41,17 @@ def test_each_kind_of_token_has_its_price():
 @pytest.mark.matrix
 @pytest.mark.parametrize(
     "used",
-    [Used(input=272_001), Used(input=1, written=1)],
+    [Used(input=272_001), Used(input=1, written_long=1)],
     ids=["a longer prompt than the price holds for", "a kind of token without a price"],
 )
 def test_where_the_list_says_nothing_no_price_is_made_up(used):
     assert listed()["openai", "gpt-5.4"].price.cost_nano(used) is None
+
+
+@pytest.mark.matrix
+def test_what_an_older_model_of_openai_writes_to_a_cache_costs_nothing_more():
+    price = listed()["openai", "gpt-5.4"].price
+    assert price.cost_nano(Used(input=1, written=9)) == price.cost_nano(Used(input=10))
 
 
 @pytest.mark.matrix

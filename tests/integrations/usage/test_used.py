@@ -104,6 +104,58 @@ DEEPSEEK = {
         "total_tokens": 26,
     },
 }
+# github.com/openai/openai-python, types/responses/response_usage.py; the counts from github.com/coder/mux/issues/3705
+OPENAI_WRITTEN = {
+    "object": "response",
+    "model": "gpt-5.6-sol",
+    "usage": {
+        "input_tokens": 3300,
+        "input_tokens_details": {
+            "cached_tokens": 0,
+            "cache_write_tokens": 3207,
+            "cache_write_tokens_details": {"ttl_30m_tokens": 3000, "ttl_12h_tokens": 207},
+        },
+        "output_tokens": 52,
+        "total_tokens": 3352,
+    },
+}
+# docs.mistral.ai/studio-api/conversations/advanced/prompt-caching
+MISTRAL = {
+    "object": "chat.completion",
+    "model": "mistral-small-latest",
+    "usage": {
+        "prompt_tokens": 1013,
+        "completion_tokens": 30,
+        "total_tokens": 1043,
+        "prompt_tokens_details": {"cached_tokens": 1008},
+    },
+}
+# docs.x.ai/developers/cost-tracking: 10,000,000,000 ticks are a dollar
+XAI = {
+    "object": "chat.completion",
+    "model": "grok-4-fast-non-reasoning",
+    "usage": {
+        "prompt_tokens": 125,
+        "completion_tokens": 48,
+        "prompt_tokens_details": {"cached_tokens": 98},
+        "cost_in_usd_ticks": 37756000,
+    },
+}
+# github.com/perplexityai/perplexity-py, types/shared/usage_info.py and types/responses_usage.py
+PERPLEXITY_CHAT = {
+    "model": "sonar",
+    "usage": {"prompt_tokens": 9, "completion_tokens": 80, "cost": {"request_cost": 0.005, "total_cost": 0.00509}},
+}
+PERPLEXITY_RESPONSES = {
+    "object": "response",
+    "model": "openai/gpt-5.2",
+    "usage": {
+        "input_tokens": 20,
+        "output_tokens": 5,
+        "input_tokens_details": {"cache_read_input_tokens": 12},
+        "cost": {"currency": "USD", "input_cost": 0.00001, "output_cost": 0.00002, "total_cost": 0.00003},
+    },
+}
 SPLIT = Used("claude-opus-5", input=50, cached=1800, written=148, written_long=100, output=503)
 
 
@@ -134,6 +186,11 @@ def used(provider: str, body: object, form: str = JSON, **options) -> Used | Non
         ("google_gemini", [GEMINI, GEMINI], Used("gemini-2.5-flash", input=20, cached=100, output=41)),
         ("openrouter", OPENROUTER, Used("openai/gpt-4o", input=194, output=2, told_nano=950_000)),
         ("deepseek", DEEPSEEK, Used("deepseek-chat", input=10, cached=6, output=10)),
+        ("openai", OPENAI_WRITTEN, Used("gpt-5.6-sol", input=93, written=3000, written_long=207, output=52)),
+        ("mistral", MISTRAL, Used("mistral-small-latest", input=5, cached=1008, output=30)),
+        ("xai", XAI, Used("grok-4-fast-non-reasoning", input=27, cached=98, output=48, told_nano=3_775_600)),
+        ("perplexity", PERPLEXITY_CHAT, Used("sonar", input=9, output=80, told_nano=5_090_000)),
+        ("perplexity", PERPLEXITY_RESPONSES, Used("openai/gpt-5.2", input=8, cached=12, output=5, told_nano=30_000)),
     ],
 )  # fmt: skip
 def test_what_a_vendor_documents_is_read(provider, body, expected):
