@@ -28,6 +28,7 @@ WORDS = {
     "connection.account_unconfirmed": gettext_lazy("Connected without hearing whose account it is"),
     "connection.account_chosen": gettext_lazy("Chose which account it is for"),
     "connection.app_chosen": gettext_lazy("Chose the OAuth app"),
+    "connection.called_again": gettext_lazy("Made a call of the log again"),
     "connection.changed": gettext_lazy("Changed the slow-down line"),
     "connection.connected": gettext_lazy("Connected"),
     "connection.consent_started": gettext_lazy("Began a consent"),

@@ -18,6 +18,7 @@ from dashboard.pages.alerts import editing as alert_editing
 from dashboard.pages.alerts import route as alert_route
 from dashboard.pages.alerts import settings as alert_settings
 from dashboard.pages.alerts import troubles, watching
+from dashboard.pages.calls import again as call_again
 from dashboard.pages.calls import list as call_list
 from dashboard.pages.calls import one as call_one
 from dashboard.pages.connecting import described, oauth_apps, wizard
@@ -211,6 +212,7 @@ urlpatterns = [
     path("errors/<uuid:pk>/", groups.error, name="error"),
     path("calls/", call_list.calls, name="calls"),
     path("calls/<uuid:pk>/", call_one.call, name="call"),
+    path("calls/<uuid:pk>/again/", call_again.again, name="call_again"),
     path("limits/", limit_list.limits, name="limits"),
     path("limits/<slug:slug>/", limit_one.limit, name="limit"),
     path("limits/<slug:slug>/slow-down/", limit_acts.slow_down, name="limits_slow_down"),

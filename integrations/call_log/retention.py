@@ -10,7 +10,7 @@ from django.db import connections, transaction
 from django.db.models import QuerySet
 
 from integrations.call_log.keeping import Kept
-from integrations.models import ApiReceipt, Call, ClientHour, TokenWindow
+from integrations.models import ApiReceipt, Call, CallAgain, ClientHour, TokenWindow
 from integrations.models.partitions import day_bound
 from integrations.models.router import calls_alias
 from integrations.usage import rollups
@@ -79,6 +79,7 @@ def drop_old(kept: Kept, *, now: datetime, sleep: Callable[[float], None] = time
     rollups.prune(now, keep_calls=kept.longest)
     TokenWindow.objects.exclude(window__in=("uses", "gap")).filter(starts_at__lt=now - timedelta(days=2)).delete()
     ApiReceipt.objects.filter(at__lt=now - KEEP_RECEIPTS).delete()
+    CallAgain.objects.filter(at__lt=oldest).delete()
     gone = 0
     if connections[calls_alias()].vendor == "postgresql":
         gone = _drop_partitions(oldest.astimezone(UTC).date())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -22,17 +22,19 @@ from integrations.call_log.known import ClientValues
 from integrations.call_log.record import CallRecord
 from integrations.call_log.rows import masked_body, masked_path, storable, told
 from integrations.causes import Cause, explain
+from integrations.gateway.again import Again, spend
 from integrations.gateway.app import Gateway
-from integrations.gateway.body import BodyOnce
+from integrations.gateway.body import BodyOnce, CallerBody
 from integrations.gateway.lookup import Lookup
 from integrations.gateway.problems import Problem
 from integrations.gateway.route import Route, TokenFacts, routed
-from integrations.gateway.trace import KEPT_BYTES
+from integrations.gateway.trace import KEPT_BYTES, Trace
 from integrations.models import Connection
 from integrations.models.call import NO_TOKEN
 from integrations.outbound import OutboundError
 from integrations.status import record
 from secrets_vault.actor import Actor
+from secrets_vault.ids import uuid7
 from secrets_vault.masking import Masker, mask_head
 from secrets_vault.masking.known import KnownValues, Together
 
@@ -59,15 +61,29 @@ class Tried:
 
 
 def try_call(
-    connection: Connection, *, method: str, path: str, body: str = "", headers: Sequence[Pair] = (), actor: Actor
+    connection: Connection,
+    *,
+    method: str,
+    path: str,
+    body: str = "",
+    headers: Sequence[Pair] = (),
+    actor: Actor,
+    again: Again | None = None,
 ) -> Tried:
     """Make one call on a connection as a person and return what came of it; it is in the call log by then.
 
-    `path` is what would follow the connection's name in the gateway's address, with its query, in ASCII.
+    `path` is what would follow the connection's name in the gateway's address, with its query, in ASCII. `again`
+    names the call of the log that this one makes again; raises AlreadyMade where that was done before.
     """
+    asked = _Asked(
+        method, path, body.encode(), tuple((n.lower().encode(), v.encode()) for n, v in headers), again=again
+    )
     with transaction.atomic():
-        record(connection, "connection.test_call", actor=actor, method=method)
-    asked = _Asked(method, path, body.encode(), tuple((n.lower().encode(), v.encode()) for n, v in headers))
+        if again is None:
+            record(connection, "connection.test_call", actor=actor, method=method)
+        else:
+            spend(again, call_id=asked.id, connection=connection)
+            record(connection, "connection.called_again", actor=actor, method=method, call=str(again.of.pk))
     return _tried(*asyncio.run(_call(connection, asked, actor=actor)))
 
 
@@ -79,15 +95,21 @@ class _Asked:
     path: str
     body: bytes
     headers: tuple[tuple[bytes, bytes], ...]
+    id: UUID = field(default_factory=uuid7)
+    again: Again | None = None
 
 
 async def _call(connection: Connection, asked: _Asked, *, actor: Actor) -> tuple[CallRecord | None, _Answer]:
     writer = _Keeping()
-    gateway = Gateway(lookup=_OwnRight(connection, actor), writer=writer)
+    gateway = Gateway(lookup=_OwnRight(connection, actor, is_again=asked.again is not None), writer=writer)
     answer = _Answer()
     await gateway.start()
+    path, query, headers = _parts(connection, asked)
+    trace = Trace(method=asked.method, upstream_target=path, request_headers=headers, caller_ip=actor.ip, id=asked.id)
+    trace.key_id = asked.again.key_id if asked.again else None
+    body = CallerBody(BodyOnce(asked.body), headers)
     try:
-        await gateway.handle(_scope(connection, asked, ip=actor.ip), BodyOnce(asked.body), answer.take)
+        await gateway.carry(trace, path, query, body=body, send=answer.take)
     except OutboundError:
         pass  # the answer broke off: its record says so
     finally:
@@ -95,7 +117,8 @@ async def _call(connection: Connection, asked: _Asked, *, actor: Actor) -> tuple
     return writer.kept, answer
 
 
-def _scope(connection: Connection, asked: _Asked, *, ip: str) -> dict[str, Any]:
+def _parts(connection: Connection, asked: _Asked) -> tuple[bytes, bytes, Headers]:
+    """Return the path at the gateway, the query and the headers."""
     raw, _, query = asked.path.encode("ascii").partition(b"?")
     # Nobody holds this token and nothing is stored of it: it fills the place where one is looked for.
     headers = [(b"x-keylodge-token", tokens.new_text().encode()), *asked.headers]
@@ -106,15 +129,7 @@ def _scope(connection: Connection, asked: _Asked, *, ip: str) -> dict[str, Any]:
         media = b"application/json" if _is_json(asked.body) else b"text/plain; charset=utf-8"
         headers += [] if b"content-type" in given else [(b"content-type", media)]
         headers.append((b"content-length", b"%d" % len(asked.body)))
-    return {
-        "type": "http",
-        "method": asked.method,
-        "path": asked.path,
-        "raw_path": b"/gateway/" + connection.slug.encode() + raw,
-        "query_string": query,
-        "headers": headers,
-        "client": (ip, 0),
-    }
+    return b"/gateway/" + connection.slug.encode() + raw, query, headers
 
 
 def _is_json(body: bytes) -> bool:
@@ -128,12 +143,13 @@ def _is_json(body: bytes) -> bool:
 class _OwnRight(Lookup):
     """Finds the one connection for the person who may manage it, whatever the token says."""
 
-    def __init__(self, connection: Connection, actor: Actor) -> None:
+    def __init__(self, connection: Connection, actor: Actor, *, is_again: bool) -> None:
         super().__init__()
+        what = "Made again" if is_again else "Test call"
         self._connection_id = connection.pk
         self._token = TokenFacts(
             id=NO_TOKEN,
-            name=f"Test call by {actor.label or actor.kind}"[:120],
+            name=f"{what} by {actor.label or actor.kind}"[:120],
             client_id=connection.client_id,
             methods=frozenset(),
             paths=(),

@@ -4,7 +4,7 @@ from integrations.models.alert import AlertEpisode, Message
 from integrations.models.alert_route import AlertDelivery, AlertHours, AlertRoute, CallWatch
 from integrations.models.api import ApiReceipt, ApiToken
 from integrations.models.calendar import CalendarFeed
-from integrations.models.call import Call, CallHour, ClientHour, ErrorGroup, LimitReading, TokenWindow
+from integrations.models.call import Call, CallAgain, CallHour, ClientHour, ErrorGroup, LimitReading, TokenWindow
 from integrations.models.connection import ClientLink, Connection, CustomProvider, OAuthApp, OAuthFlow
 from integrations.models.handover import Handover
 from integrations.models.held import HeldCall, HeldLane, HeldRun
@@ -37,6 +37,7 @@ __all__ = [
     "Budget",
     "CalendarFeed",
     "Call",
+    "CallAgain",
     "CallDay",
     "CallHour",
     "CallMinute",

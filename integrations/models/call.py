@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from secrets_vault.access import VisibleManager
 from secrets_vault.ids import uuid7
+from secrets_vault.models import Client
 
 NO_TOKEN = UUID(int=0)
 
@@ -126,6 +127,28 @@ class Call(models.Model):
 
     def __str__(self) -> str:
         return f"{self.method} {self.path} {self.status or self.code}"
+
+
+class CallAgain(models.Model):
+    """A call that a person made again. `id` is the approval: it sends one call, however often its form comes.
+
+    Bare ids, since calls may be in a file of their own. `key_id` is the call whose idempotency key it carried.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    call_id = models.UUIDField(unique=True)
+    of_id = models.UUIDField(db_index=True)
+    key_id = models.UUIDField()
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="+")
+    at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    objects = VisibleManager("client")
+
+    class Meta:
+        ordering = ["-call_id"]
+
+    def __str__(self) -> str:
+        return f"{self.of_id} again"
 
 
 class CallHour(models.Model):

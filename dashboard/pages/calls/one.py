@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404
 
 from dashboard.call_words import curl_of, described
 from dashboard.names import name_providers
+from dashboard.pages.calls.again import offered
 from dashboard.pages.calls.moment import moment_of
 from dashboard.pages.errors.mending import token_to_change
 from dashboard.render import PageRequest, render_page
@@ -45,6 +46,7 @@ def call(request: PageRequest, pk: UUID) -> HttpResponse:
         "needs_consent": connection is not None and connection.status == Connection.Status.NEEDS_RECONNECTING,
     }
     context |= _neighbours(request, row) | moment_of(row, connection, request.user)
+    context |= offered(row, connection if context["can_manage"] else None, context["held"])
     return render_page(request, "dashboard/calls/one.html", context)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -11,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from dashboard.forms import PageForm
+from integrations.gateway.again import MASKED
 from integrations.gateway.console import METHODS
 from integrations.gateway.target import is_refused
 
@@ -55,6 +57,15 @@ class TestCallForm(PageForm):
         help_text=gettext_lazy("What begins like JSON must be JSON."),
     )
     sure = forms.BooleanField(required=False, widget=forms.HiddenInput)
+    earlier = forms.UUIDField(required=False, widget=forms.HiddenInput)  # the call of the log that this one makes again
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse the stars of what the log masked: they were never sent, and must not be now."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        for name in ("path", "body") if cleaned.get("earlier") else ():
+            if MASKED in str(cleaned.get(name, "")):
+                self.add_error(name, _("Put what was masked where the four stars stand."))
+        return cleaned
 
     def clean_headers(self) -> list[tuple[str, str]]:
         """Return the headers in pairs. None may stand for the credential, the host or the framing."""

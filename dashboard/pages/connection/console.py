@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.template.loader import render_to_string
 from django.utils import timezone
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods
 
 from dashboard.call_words import reading_words
+from dashboard.pages.calls.twice import lacks_of, words_of
 from dashboard.pages.connection.call_form import TestCallForm
 from dashboard.pages.connection.finding import manageable_connection
 from dashboard.pages.connection.one import head_of
+from dashboard.pages.connection.recipes import example_path
 from dashboard.pages.connection.tried import paths_of, pretty, remember, tried_before
 from dashboard.render import PageRequest, actor_of, render_page, wants_part
 from integrations import connections
-from integrations.gateway.console import Tried, try_call
+from integrations.gateway.again import Again, Left, draft_of, left_of
+from integrations.gateway.console import METHODS, Tried, try_call
 from integrations.gateway.problems import Problem
-from integrations.models import Connection
+from integrations.models import Call, Connection
 from integrations.providers.gone import shown_provider
+from secrets_vault.ids import uuid7
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -30,10 +35,12 @@ WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "POST"])
 def call(request: PageRequest, slug: str) -> HttpResponse:
-    """Send one call and show what came back, masked."""
+    """Send one call and show what came back, masked. A GET shows the form, with what is left of an earlier call."""
     connection = manageable_connection(request, slug)
+    if request.method == "GET":
+        return _prepared(request, connection)
     form = TestCallForm(request.POST)
     context = head_of(connection, request, now=timezone.now()) | console_of(connection, request) | {"call_form": form}
     if not form.is_valid():
@@ -42,7 +49,8 @@ def call(request: PageRequest, slug: str) -> HttpResponse:
     if asks_again(connection, asked["method"]) and not form.cleaned_data["sure"]:
         return render_page(request, TEMPLATE, context | {"asks_again": True}, part="console", status=409)
     try:
-        tried = try_call(connection, actor=actor_of(request), **asked)
+        again = _again(request, connection, form.cleaned_data["earlier"])
+        tried = try_call(connection, actor=actor_of(request), again=again, **asked)
     except Problem as problem:
         form.add_error(None, str(problem))
         return render_page(request, TEMPLATE, context, part="console", status=409)
@@ -53,6 +61,45 @@ def call(request: PageRequest, slug: str) -> HttpResponse:
         connections.probe(after, actor=actor_of(request))
         after = manageable_connection(request, slug)
     return _with_state(request, after, context)
+
+
+def _prepared(request: PageRequest, connection: Connection) -> HttpResponse:
+    """Show the form. Of an earlier call it holds what the log has of it, which is masked."""
+    earlier = _earlier(request, connection, request.GET.get("earlier", ""))
+    left = left_of(earlier, connection) if earlier is not None else None
+    initial = {"method": "GET", "path": example_path(shown_provider(connection))}
+    context = head_of(connection, request, now=timezone.now()) | console_of(connection, request)
+    if earlier is not None and left is not None:
+        initial = filled(earlier, left)
+        context |= {"earlier": earlier, "lacks": lacks_of(left), "words": words_of(left)}
+    return render_page(request, TEMPLATE, context | {"call_form": TestCallForm(initial=initial)})
+
+
+def filled(earlier: Call, left: Left) -> dict[str, Any]:
+    """Return what the form shows of an earlier call. What has stars in it is sent only once they are replaced."""
+    return {
+        "method": left.method if left.method in METHODS else "GET",
+        "path": left.path or "/",
+        "headers": "\n".join(f"{name}: {value}" for name, value in left.headers),
+        "body": draft_of(earlier, left),
+        "earlier": earlier.pk,
+    }
+
+
+def _earlier(request: PageRequest, connection: Connection, text: Any) -> Call | None:
+    """Return the call of this connection that an address or a form names, None where it names none."""
+    try:
+        pk = UUID(str(text))
+    except ValueError:
+        return None
+    rows = Call.objects.manageable_by(request.user).filter(connection_id=connection.pk)
+    found: Call | None = rows.filter(pk=pk).first()
+    return found
+
+
+def _again(request: PageRequest, connection: Connection, pk: UUID | None) -> Again | None:
+    earlier = _earlier(request, connection, pk) if pk else None
+    return Again(earlier, approval=uuid7()) if earlier else None
 
 
 def asks_again(connection: Connection, method: str) -> bool:
