@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
@@ -13,6 +12,10 @@ from django.utils.translation import gettext as _
 from dashboard.names import name_providers
 from dashboard.navigation import PLACES
 from dashboard.need import url_of
+from integrations.call_log import search
+from integrations.call_log.search import Criteria
+from integrations.call_log.search.words import whole_id
+from integrations.call_log.upstream_ids import is_id
 from integrations.models import Call, Connection
 from secrets_vault import vault
 from secrets_vault.models import Client, SecretField, StoredSecret
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 MOST = 6
 SHORTEST_VALUE = 8
+SHORTEST_ID = 8  # of a provider's request id; a shorter word is a name
 
 
 @dataclass(frozen=True)
@@ -127,11 +131,10 @@ def _found(stored: StoredSecret, kind: str) -> Found:
 
 
 def _request(text: str, user: User) -> Iterator[Found]:
-    """Yield the call with this request id."""
-    try:
-        pk = UUID(text)
-    except ValueError:
+    """Yield the calls with this request id, ours or the provider's, the newest first."""
+    wanted = Criteria(id=whole_id(text), ref=text if len(text) >= SHORTEST_ID and is_id(text) else "")
+    if not wanted.names_calls:
         return
-    for call in Call.objects.visible_to(user).filter(pk=pk):
+    for call in search.find(Call.objects.visible_to(user), wanted, size=MOST).rows:
         if url := url_of("call", call.pk):
             yield Found(f"{call.method} {call.path}", _("call"), url, "terminal")

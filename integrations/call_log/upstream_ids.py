@@ -33,6 +33,11 @@ def told_id(headers: Headers) -> bytes:
     return said if _IS_ID.fullmatch(said) else b""
 
 
+def is_id(text: str) -> bool:
+    """Tell whether a text may be a provider's request id."""
+    return text.isascii() and _IS_ID.fullmatch(text.encode("ascii")) is not None
+
+
 def masked_id(told: bytes, masker: Masker) -> str:
     """Return the id as it is stored: a secret may be repeated there, even one that looks like an id."""
     return str(mask_text(told.decode("ascii"), known=masker))[:LONGEST] if told else ""

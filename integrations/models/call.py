@@ -123,6 +123,7 @@ class Call(models.Model):
                 fields=["-id", "client_id"], condition=~Q(request_head="", response_head=""), name="call_bodied"
             ),
             models.Index(fields=["group_id", "-id"], condition=Q(group_id__isnull=False), name="call_group"),
+            models.Index(fields=["upstream_ref", "-id"], condition=~Q(upstream_ref=""), name="call_upstream_ref"),
         ]
 
     def __str__(self) -> str:

@@ -18,7 +18,8 @@ from dashboard.moments import Span, span_of
 from dashboard.names import provider_names
 from integrations.call_log.search import Criteria
 from integrations.call_log.search.criteria import REPORTED
-from integrations.call_log.search.words import TRIGRAM
+from integrations.call_log.search.words import TRIGRAM, whole_id
+from integrations.call_log.upstream_ids import LONGEST, is_id
 from integrations.models import Connection, GatewayToken
 from integrations.models.call import Outcome, Source
 from secrets_vault.models import Client
@@ -80,17 +81,18 @@ class CallFilter(FilterForm):
     )
     source = forms.ChoiceField(label=gettext_lazy("Seen by"), required=False, choices=SOURCES)
     signer = forms.CharField(label=gettext_lazy("JWT issuer or subject"), required=False, max_length=200)
-    id = forms.CharField(label=gettext_lazy("Request id"), required=False, max_length=40)
+    id = forms.CharField(label=gettext_lazy("Request id, ours or theirs"), required=False, max_length=LONGEST)
     group = forms.UUIDField(required=False, widget=forms.HiddenInput)
     live = forms.BooleanField(label=gettext_lazy("Live"), required=False)
 
-    def clean_id(self) -> UUID | None:
+    def clean_id(self) -> str:
         """Return the id. What is no id is said, not searched for."""
-        text = self.cleaned_data["id"].strip()
-        try:
-            return UUID(text) if text else None
-        except ValueError:
-            raise forms.ValidationError(_("A request id looks like 0193a1b2-…, 36 characters.")) from None
+        text: str = self.cleaned_data["id"].strip()
+        if text and not is_id(text):
+            raise forms.ValidationError(
+                _("A request id has no spaces: ours looks like 0193a1b2-…, a provider’s as it sent it.")
+            )
+        return text
 
     def clean_when(self) -> Span | None:
         """Return the span of time. What cannot be read is said."""
@@ -184,7 +186,8 @@ def criteria_of(chosen: Mapping[str, Any], known: Known, *, now: datetime) -> Cr
         start=span.start if span else chosen.get("around", now) - LOOK_BACK,
         end=span.end if span else None,
         text=chosen.get("q", ""),
-        id=chosen.get("id"),
+        id=whole_id(chosen.get("id", "")),
+        ref=chosen.get("id", ""),
         group=chosen.get("group"),
         environments=known.environments_named(chosen["environment"]) if "environment" in chosen else None,
         **ids,

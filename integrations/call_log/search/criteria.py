@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
+
 from integrations.call_log.search.lookups import Aside, contains
 from integrations.call_log.search.words import words_in
 from integrations.models.call import FAILED_OUTCOMES, Outcome, Source
@@ -33,7 +35,7 @@ class Criteria:
 
     `environments` are the ids of those that the asked-for name stands for. `status` is "404", "4xx" or "none".
     `text` is looked for in notable calls only; see `words.py`. `source` is one of `Source`, or "reported" for all that
-    a tool reported.
+    a tool reported. `id` is our request id and `ref` a provider's; a call is found by either, whatever else is asked.
     """
 
     start: datetime | None = None
@@ -44,6 +46,7 @@ class Criteria:
     token: UUID | None = None
     group: UUID | None = None
     id: UUID | None = None
+    ref: str = ""
     environments: Sequence[UUID] | None = None
     provider: str = ""
     status: str = ""
@@ -52,6 +55,11 @@ class Criteria:
     signer: str = ""
     text: str = ""
     source: str = ""
+
+    @property
+    def names_calls(self) -> bool:
+        """Tell whether calls are wanted by name: then nothing else narrows them."""
+        return self.id is not None or bool(self.ref)
 
     @property
     def is_notable(self) -> bool:
@@ -68,9 +76,14 @@ class Criteria:
         """Tell whether each call's row must be read to see if it fits, where an index does not say."""
         return not self.is_notable or bool(self.path or self.signer or self.text or self.source)
 
+    @property
+    def referred(self) -> Q:
+        """Return the condition that the provider calls it so. Most calls have no such id; the index leaves them out."""
+        return Q(upstream_ref=self.ref) & ~Q(upstream_ref="")
+
     def in_time(self, rows: VisibleQuerySet) -> VisibleQuerySet:
         """Keep the calls of the span, by id: UUIDv7 sort by time, and partitions are cut along them."""
-        if self.id is not None:
+        if self.names_calls:
             return rows
         if self.start is not None:
             rows = rows.filter(pk__gte=id_at(self.start))
@@ -89,8 +102,9 @@ class Criteria:
 
     def narrow(self, rows: VisibleQuerySet) -> VisibleQuerySet:
         """Keep, of the calls that are walked along, those that fit."""
-        if self.id is not None:
-            return rows.filter(pk=self.id)
+        if self.names_calls:
+            ours = Q(pk=self.id) if self.id is not None else Q()
+            return rows.filter(ours | self.referred if self.ref else ours)
         for name, column in FACTS.items():
             if (value := getattr(self, name)) and column not in self.walked():
                 rows = rows.alias(**{f"_{name}": Aside(column)}).filter(**{f"_{name}": value})

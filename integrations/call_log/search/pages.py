@@ -63,10 +63,11 @@ def find(
     size: int = PAGE_SIZE,
 ) -> Found:
     """Return the page of `wanted` calls older than the id `after`, newer than `before`, or the newest of all."""
-    if wanted.id is not None:
-        return Found(rows=list(rows.filter(pk=wanted.id)))
     way, key = (_NEWER, before) if before is not None else (_OLDER, after)
-    ids, reached = _walk(wanted.in_time(rows), wanted, way=way, key=key, most=size + 1)
+    if wanted.names_calls:
+        ids, reached = _named(rows, wanted, way=way, key=key, most=size + 1), None
+    else:
+        ids, reached = _walk(wanted.in_time(rows), wanted, way=way, key=key, most=size + 1)
     has_more, ids = len(ids) > size, ids[:size]
     far = ids[-1] if has_more else reached
     found = {row.pk: row for row in rows.filter(pk__in=ids)}
@@ -107,6 +108,15 @@ def _walk(
         rest = wanted.narrow(span.filter(**{way.beyond: key}))
         return ids + _by_words(rest, way=way, most=most - len(ids)), None
     return ids, key
+
+
+def _named(rows: VisibleQuerySet, wanted: Criteria, *, way: _Way, key: UUID | None, most: int) -> list[UUID]:
+    """Return the ids of the calls that either side calls so, each along its own index."""
+    beyond = rows if key is None else rows.filter(**{way.beyond: key})
+    ids = set(beyond.filter(pk=wanted.id).values_list("pk", flat=True)) if wanted.id is not None else set()
+    if wanted.ref:
+        ids |= set(beyond.filter(wanted.referred).order_by(way.order).values_list("pk", flat=True)[:most])
+    return sorted(ids, reverse=way is _OLDER)[:most]
 
 
 def windows_of(wanted: Criteria) -> tuple[int, ...]:

@@ -182,8 +182,20 @@ def test_a_call_is_found_by_request_id_connection_client_and_group(browser_of, a
     assert f"/calls/{other.pk}/" in page_of(browser, client=str(acme.pk))
 
 
+def test_a_call_is_found_by_what_the_provider_calls_it(browser_of, ada, cora, hubspot):
+    mine = write(hubspot, upstream_ref=b"req_8uXy2bV9", status=200, outcome=Outcome.OK)
+    other = write(hubspot, upstream_ref=b"req_other")
+    browser = browser_of(ada)
+    content = page_of(browser, id=" req_8uXy2bV9 ")
+    assert f"/calls/{mine.pk}/" in content
+    assert f"/calls/{other.pk}/" not in content
+    assert f"/calls/{mine.pk}/" in browser.post("/search/", {"q": "req_8uXy2bV9"}).content.decode()
+    assert f"/calls/{mine.pk}/" not in page_of(browser_of(cora), id="req_8uXy2bV9")
+    assert f"/calls/{mine.pk}/" not in browser_of(cora).post("/search/", {"q": "req_8uXy2bV9"}).content.decode()
+
+
 @pytest.mark.parametrize(
-    ("query", "said"), [({"when": "soonish"}, "Not a time I understand"), ({"id": "42"}, "A request id looks like")]
+    ("query", "said"), [({"when": "soonish"}, "Not a time I understand"), ({"id": "4 2"}, "A request id has no spaces")]
 )
 def test_what_cannot_be_read_is_said(browser_of, ada, hubspot, query, said):
     write(hubspot)

@@ -25,7 +25,7 @@ def call(*, ago: timedelta = timedelta(0), **fields) -> UUID:
     """Write one failed call and return its id."""
     at = NOW - ago
     given = {"client_id": ACME, "method": "GET", "path": "/x", "status": 404, "outcome": "client_error"} | fields
-    return Call.objects.create(pk=uuid7(int(at.timestamp() * 1000)), at=at, **given).pk
+    return Call.objects.create(**{"pk": uuid7(int(at.timestamp() * 1000)), "at": at, **given}).pk
 
 
 def many(count: int, **fields) -> list[UUID]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.test.utils import CaptureQueriesContext
@@ -67,6 +67,30 @@ def test_a_request_id_is_found_at_any_age_whatever_else_is_asked():
     assert found(id=old, start=NOW - HOUR, method="PUT") == [old]
 
 
+def test_what_the_provider_calls_a_call_finds_it_as_our_own_id_does():
+    ref = str(uuid4())
+    old = call(ago=timedelta(days=80), outcome="ok", upstream_ref=ref)
+    call(upstream_ref=ref.upper())
+    call()
+    assert found(id=UUID(ref), ref=ref, start=NOW - HOUR, method="PUT") == [old]
+    both = call(ago=timedelta(days=90), pk=UUID(ref))
+    assert set(found(id=UUID(ref), ref=ref)) == {old, both}
+    assert found(ref="req_nobody") == []
+    assert count(Call.objects.all(), Criteria(id=UUID(ref), ref=ref), most=9) == (2, True)
+
+
+def test_an_id_that_many_calls_carry_is_read_in_pages():
+    ids = many(7, upstream_ref="trace-1", outcome="ok")
+    many(3, upstream_ref="trace-2")
+    rows, wanted = Call.objects.all(), Criteria(ref="trace-1")
+    first = find(rows, wanted, size=3)
+    second = find(rows, wanted, after=first.older, size=3)
+    third = find(rows, wanted, after=second.older, size=3)
+    assert [row.pk for page in (first, second, third) for row in page.rows] == ids
+    assert (third.older, first.reached) == (None, None)
+    assert [row.pk for row in find(rows, wanted, before=third.newer, size=3).rows] == ids[3:6]
+
+
 @pytest.mark.parametrize("outcome", ["", "all"])
 def test_pages_lead_on_and_back_again(outcome):
     ids, wanted, rows = many(12), Criteria(outcome=outcome), Call.objects.all()
@@ -116,6 +140,8 @@ EVERY_MIX = [
     {"client": ACME, "status": "404", "method": "DELETE", "start": NOW - HOUR},
     {"environments": [PLACE], "provider": "stripe", "path": "crm", "signer": "repo"},
     {"client": ACME, "connection": CONNECTION, "token": TOKEN, "text": "scope", "status": "4xx", "method": "GET"},
+    {"ref": "req_1"},
+    {"ref": "req_1", "id": uuid4(), "client": ACME},
 ]
 
 
