@@ -99,6 +99,7 @@ def carried(text: str) -> dict[str, dict[str, str]]:
     }
 
 
+@pytest.mark.matrix
 def test_a_gateway_token_opens_no_page_and_manages_nothing():
     world, strays = make_world(), []
     text = tokens.make(world.acme.client, "Make", [world.acme.of["connection"]], actor=SYSTEM)[1].expose()

@@ -31,7 +31,7 @@ from tests.house.test_access_matrix import mine_of
 from tests.house.test_routes import NAMES
 from tests.house.world import make_world
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.matrix]
 TOOL = 4  # one of sys.monitoring's numbers that no debugger, profiler or coverage tool has
 EVENTS = sys.monitoring.events
 REFERENCE = re.compile(r"Reference: (?:<code>)?([0-9a-f]{12})")
