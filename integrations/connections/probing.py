@@ -18,6 +18,10 @@ from integrations.beside import lacks_beside, values_beside
 from integrations.connections.choosing import is_undecided, look
 from integrations.connections.told_end import end_in, keep_end
 from integrations.errors import IntegrationError
+from integrations.gateway.quota import permits
+from integrations.gateway.quota.known import Asker
+from integrations.gateway.quota.permits import NoPermit
+from integrations.gateway.route import limits_of, line_of, whose_of
 from integrations.models import Connection
 from integrations.oauth.account import account_in
 from integrations.oauth.errors import NeedsReconnecting, NotUsableNow
@@ -51,6 +55,10 @@ SENTENCES = {
     ),
     "busy": gettext_lazy(
         "{name} is too busy to answer right now. The credential was not refused; it is tried again later."
+    ),
+    "limited": gettext_lazy(
+        "The limit of {name} is used up right now, so nothing was sent. "
+        "The credential was not refused; it is tried again later."
     ),
     "failing": gettext_lazy(
         "{name} had a failure of its own. The credential was not refused; it is tried again later."
@@ -150,13 +158,17 @@ def _try(row: Connection, provider: Provider, *, now: datetime, send: Send) -> t
             provider = provider_of(row)  # the answer may have told a part of the address
         beside = values_beside(row, provider, host=_probed_host(provider), actor=SYSTEM)
         fields = {**_fields(row, provider, now=now, send=send), **beside}
+        _take_permits(row, provider)
         answer = call_probe(provider, row.kind, fields, send=send)
         if answer.status == 401 and row.kind in TOKEN_KINDS:
             refused = row.secret.current_id if row.secret else None
             fresh = access_token(row, now=now, refused=refused, send=send)
+            _take_permits(row, provider)
             answer = call_probe(provider, row.kind, {**fields, "access_token": fresh}, send=send)
     except NoProbe:
         return "no_probe", ProbeAnswer()
+    except NoPermit as error:
+        return "limited", ProbeAnswer(code=error.code)
     except NeedsReconnecting:
         return "grant_refused" if is_machine(row) else "needs_reconnecting", ProbeAnswer()
     except NotUsableNow as error:
@@ -164,6 +176,16 @@ def _try(row: Connection, provider: Provider, *, now: datetime, send: Send) -> t
     except (VaultError, IntegrationError) as error:
         return "unreadable", ProbeAnswer(code=error.code)
     return outcome_of(answer, provider), answer
+
+
+def _take_permits(row: Connection, provider: Provider) -> None:
+    """Have the call count in the connection's quotas; raises NoPermit. Another host's are not ours to know."""
+    if provider.probe is None or _probed_host(provider) != bound_host(provider.base_url):
+        return
+    base = provider.base_url.rstrip("/")
+    path = provider.probe.url.removeprefix(base) if provider.probe.url else provider.probe.path
+    method, limits = provider.probe.method, limits_of(row, provider)
+    permits.take(Asker(whose_of(row), row.pk, method, path.encode(), limits, line_of(row)))
 
 
 def _fields(row: Connection, provider: Provider, *, now: datetime, send: Send) -> Mapping[str, Secret]:

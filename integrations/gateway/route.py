@@ -186,20 +186,23 @@ def routed(token: TokenFacts, connection: Connection, beside: Beside | None = No
         return replace(route, problem="credential_unreadable")
     ends = connection.access_expires_at if connection.kind in TOKEN_KINDS else None
     allowed = beside.hosts if beside else allowed_private_hosts()
-    found = Way(provider, origin, base_path, credential, allowed, _whose(connection), access_expires_at=ends)
-    return replace(route, way=replace(found, limits=_limits(connection, provider), line=_line(connection)))
+    found = Way(provider, origin, base_path, credential, allowed, whose_of(connection), access_expires_at=ends)
+    return replace(route, way=replace(found, limits=limits_of(connection, provider), line=line_of(connection)))
 
 
-def _whose(connection: Connection) -> Whose:
+def whose_of(connection: Connection) -> Whose:
+    """Return who shares the quotas of a connection."""
     return Whose(connection.pk, connection.provider_key, connection.oauth_app_id, connection.account_id)
 
 
-def _limits(connection: Connection, provider: Provider) -> tuple[Limit, ...]:
+def limits_of(connection: Connection, provider: Provider) -> tuple[Limit, ...]:
+    """Return the limits that the provider's facts name for a connection."""
     mode = "live" if provider.limits and connection.environment.is_production else "test"
     return tuple(fitting_limits(provider, kind=connection.kind, environment=mode))
 
 
-def _line(connection: Connection) -> float:
+def line_of(connection: Connection) -> float:
+    """Return from which share of a limit on a connection's calls are spaced."""
     return min(100, connection.slow_down_percent) / 100
 
 

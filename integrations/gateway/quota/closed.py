@@ -105,6 +105,12 @@ class Closings:
             logger.warning("a closed quota could not be told to other processes")
 
 
+def is_any(keys: Iterable[str], *, now: float) -> bool:
+    """Tell whether one of these quotas is closed. For threads; raises LedgerUnavailable."""
+    closed = _load(ledger.read(KEY)[1])
+    return any(key in closed and _is_closed(closed[key], now) for key in keys)
+
+
 def _is_closed(one: Closed, now: float) -> bool:
     """Tell whether a closing holds. One from the future was noted before the clock was put back."""
     return one.since - LOOK_EVERY_S <= now < one.until

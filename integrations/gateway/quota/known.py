@@ -187,5 +187,10 @@ class KnownQuotas:
             await asyncio.wait(self._work, timeout=SETTLED_S)
 
 
+def learnt_of(connection_id: UUID) -> tuple[Learnt, ...]:
+    """Return what answers have taught about a connection. For threads; raises LedgerUnavailable."""
+    return rules.load(ledger.read(_key(connection_id))[1])
+
+
 def _key(connection_id: UUID) -> str:
     return f"quotas learnt {connection_id}"

@@ -20,6 +20,11 @@ LONGEST_S = 31 * 86_400.0
 Asking = Callable[[str, Callable[[State], Lease], float], Awaitable[Lease]]
 
 
+def lives_s(quota: Quota) -> float:
+    """Return how long the shared state of a quota is kept after it was written last."""
+    return min(quota.window_s, LONGEST_S) + KEPT_S
+
+
 class TooLate(Exception):
     """The next permit comes later than the call may wait; `wait_s` is how long it would have to."""
 
@@ -201,8 +206,7 @@ class Share:
         waiting = self._waiting
         question = Question(self._taker, max(waiting, self._size), waiting, len(self._lines), self._late_s, moved, told)
         try:
-            lives_s = min(self.quota.window_s, LONGEST_S) + KEPT_S
-            lease = await self._asking(self.key, self._answer(question), lives_s)
+            lease = await self._asking(self.key, self._answer(question), lives_s(self.quota))
         except LedgerUnavailable:
             lease = self._answer(question)(self._own)
         self._size, self._unused = len(lease.permits) if not lease.each_s else 0, 0
