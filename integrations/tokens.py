@@ -33,6 +33,7 @@ LIMITS = (
     "per_minute",
     "per_day",
     "min_gap_s",
+    "max_wait_s",
     "expires_at",
     "ip_ranges",
     "max_uses",
@@ -40,6 +41,7 @@ LIMITS = (
     "origins",
 )
 SHORTEST_GAP_S, LONGEST_GAP_S = 0.01, 86_400
+LONGEST_WAIT_S = 300  # for a provider's limit; X-Keylodge-Max-Wait takes no more either
 
 
 class BadTokenLimits(IntegrationError):
@@ -59,8 +61,8 @@ def make(
 ) -> tuple[GatewayToken, Secret]:
     """Return a new token and its text, which is shown once and kept nowhere.
 
-    `limits`: methods, paths, per_minute, per_day, min_gap_s (seconds), expires_at, ip_ranges, max_uses; and
-    keep_failed, whether calls that fail are kept and made later; origins, of web pages that may call with it.
+    `limits`: methods, paths, per_minute, per_day, min_gap_s and max_wait_s (seconds), expires_at, ip_ranges, max_uses;
+    and keep_failed, whether calls that fail are kept and made later; origins, of web pages that may call with it.
     Raises BadTokenLimits and TokenNameTaken.
     """
     chosen = list(connections)
@@ -200,7 +202,7 @@ def _record(action: str, token: GatewayToken, *, actor: Actor, details: dict[str
 
 
 def _recorded(limits: dict[str, Any]) -> dict[str, Any]:
-    return {name: _plain(value) for name, value in limits.items() if value}
+    return {name: _plain(value) for name, value in limits.items() if value or isinstance(value, float)}
 
 
 def _plain(value: Any) -> Any:
@@ -223,6 +225,9 @@ def _check(client: Client, name: str, connections: list[Connection], limits: dic
     gap_s = limits.get("min_gap_s")
     if gap_s is not None and not SHORTEST_GAP_S <= gap_s <= LONGEST_GAP_S:
         raise BadTokenLimits(f"min_gap_s: {SHORTEST_GAP_S} to {LONGEST_GAP_S} seconds, or none")
+    wait_s = limits.get("max_wait_s")
+    if wait_s is not None and not 0 <= wait_s <= LONGEST_WAIT_S:
+        raise BadTokenLimits(f"max_wait_s: 0 to {LONGEST_WAIT_S} seconds, or none")
     if not all(_METHOD.match(method) for method in limits.get("methods") or ()):
         raise BadTokenLimits("methods: words such as GET")
     if not all(_is_path(path) for path in limits.get("paths") or ()):

@@ -40,6 +40,7 @@ def read_token(table: Table) -> TokenSpec | None:
         "ip_ranges": take_networks(table, "ip_ranges"),
         "expires_at": table.take_moment("expires_at"),
         "min_gap_s": table.take_seconds("min_gap_s", least=tokens.SHORTEST_GAP_S, most=tokens.LONGEST_GAP_S),
+        "max_wait_s": table.take_seconds("max_wait_s", least=0, most=tokens.LONGEST_WAIT_S),
         "origins": take_each(table, "origins", is_origin, 'must be such as "https://app.example.com"'),
         "keep_failed": table.take("keep_failed", bool, "true or false"),
     } | {key: table.take_count(key) for key in ("per_minute", "per_day", "max_uses")}

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from integrations.gateway.problems import Problem
+from integrations.tokens import LONGEST_WAIT_S
 
 Headers = list[tuple[bytes, bytes]]
 
 PREFIX = b"x-keylodge-"
 LONGEST_KEY = 255
 LONGEST_URL = 2000
-LONGEST_WAIT_S = 300.0
 SECONDS = re.compile(r"[0-9]{1,4}(\.[0-9]{1,3})?", re.ASCII)
 
 ON_FAILURE, ALWAYS, NEVER = "on-failure", "always", "never"

@@ -111,6 +111,8 @@ class Forwarder:
     def _pace(self, call: UnderWay, way: Way) -> Pace:
         """Return what the call still may wait for the provider's limits."""
         trace, max_wait_s = call.trace, call.asked.max_wait_s
+        if max_wait_s is None and trace.route is not None:
+            max_wait_s = trace.route.token.max_wait_s
         token_id = trace.route.token.id if trace.route else way.whose.connection_id
         asker = Asker(way.whose, token_id, trace.method.upper(), call.rest, way.limits, way.line)
         return Pace(self.limiter, asker, trace, MAX_WAIT_S if max_wait_s is None else max_wait_s)

@@ -53,6 +53,7 @@ class TokenFacts:
     max_uses: int | None
     expires_at: datetime | None
     networks: tuple[IPv4Network | IPv6Network, ...]
+    max_wait_s: float | None = None
     keep_failed: bool = False
     origins: tuple[str, ...] = ()
     is_paused: bool = False
@@ -142,6 +143,7 @@ def token_facts(row: GatewayToken, *, is_previous: bool) -> TokenFacts:
         per_day=row.per_day,
         min_gap_s=row.min_gap_s,
         max_uses=row.max_uses,
+        max_wait_s=row.max_wait_s,
         expires_at=min(ends, default=None),
         networks=tuple(ip_network(text) for text in row.ip_ranges),
         is_paused=row.paused_at is not None,

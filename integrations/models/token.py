@@ -26,6 +26,7 @@ class GatewayToken(models.Model):
     per_minute = models.PositiveIntegerField(null=True, blank=True)
     per_day = models.PositiveIntegerField(null=True, blank=True)
     min_gap_s = models.FloatField(null=True, blank=True)
+    max_wait_s = models.FloatField(null=True, blank=True)  # for a provider's limit; None: as long as any call waits
     expires_at = models.DateTimeField(null=True, blank=True)
     ip_ranges = models.JSONField(default=list)
     max_uses = models.PositiveIntegerField(null=True, blank=True)

@@ -150,6 +150,13 @@ def test_what_the_file_does_not_name_is_left_alone(apply):
     assert (token.per_minute, token.per_day) == (100, 7)
 
 
+def test_a_longest_wait_for_a_limit_is_applied_once(apply):
+    text = STATIC.replace("per_minute = 100", "max_wait_s = 0")
+    apply(text)
+    assert GatewayToken.objects.get().max_wait_s == 0
+    assert apply(text)["changed"] == []
+
+
 @pytest.mark.parametrize(("written", "kept"), [("2", 2.0), ("0.25", 0.25)])
 def test_a_least_time_between_calls_is_whole_or_a_fraction_and_applied_once(apply, written, kept):
     text = STATIC.replace("per_minute = 100", f"min_gap_s = {written}")
@@ -279,6 +286,8 @@ def test_a_secret_may_come_from_a_file_beside_the_file(apply, tmp_path):
         ("per_minute = 100", "per_minute = 0", 20, "client.gateway_token.per_minute", "between"),
         ("per_minute = 100", "min_gap_s = 0", 20, "client.gateway_token.min_gap_s", "between"),
         ("per_minute = 100", "min_gap_s = nan", 20, "client.gateway_token.min_gap_s", "between"),
+        ("per_minute = 100", "max_wait_s = 301", 20, "client.gateway_token.max_wait_s", "between"),
+        ("per_minute = 100", "max_wait_s = -1", 20, "client.gateway_token.max_wait_s", "between"),
         ("per_minute = 100", 'min_gap_s = "5"', 20, "client.gateway_token.min_gap_s", "a number of seconds"),
         ("per_minute = 100", "min_gap_s = true", 20, "client.gateway_token.min_gap_s", "a number of seconds"),
         ("per_minute = 100", 'ip_ranges = ["home"]', 20, "client.gateway_token.ip_ranges", "addresses"),

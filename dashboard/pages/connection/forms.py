@@ -20,7 +20,7 @@ from integrations.models import Connection, GatewayToken
 from integrations.providers.gone import shown_provider
 from integrations.providers.injection import CredentialField
 from integrations.providers.reach import Reach
-from integrations.tokens import LONGEST_GAP_S, SHORTEST_GAP_S
+from integrations.tokens import LONGEST_GAP_S, LONGEST_WAIT_S, SHORTEST_GAP_S
 from integrations.web_origins import is_origin
 from secrets_vault.secret import Secret
 
@@ -31,6 +31,7 @@ AS_TYPED = (
     "per_minute",
     "per_day",
     "min_gap_s",
+    "max_wait_s",
     "max_uses",
     "ip_ranges",
     "keep_failed",
@@ -98,6 +99,17 @@ class TokenForm(PageForm):
         max_value=LONGEST_GAP_S,
         widget=forms.NumberInput(attrs={"step": "any"}),
         help_text=gettext_lazy("A call waits up to 30 seconds for its turn; else it is told when to come back."),
+    )
+    max_wait_s = forms.FloatField(
+        label=gettext_lazy("Most seconds to wait for the provider’s limit"),
+        required=False,
+        min_value=0,
+        max_value=LONGEST_WAIT_S,
+        widget=forms.NumberInput(attrs={"step": "any"}),
+        help_text=gettext_lazy(
+            "Beyond it a call is answered 429 with the true time. Empty: 30 seconds. A call says otherwise by "
+            "X-Keylodge-Max-Wait."
+        ),
     )
     max_uses = forms.IntegerField(
         label=gettext_lazy("Calls in all"), required=False, min_value=1, max_value=2_000_000_000

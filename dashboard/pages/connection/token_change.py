@@ -69,6 +69,7 @@ def as_it_is(token: GatewayToken) -> dict[str, Any]:
         "per_minute": token.per_minute,
         "per_day": token.per_day,
         "min_gap_s": token.min_gap_s,
+        "max_wait_s": token.max_wait_s,
         "max_uses": token.max_uses,
         "keep_failed": token.keep_failed,
         "origins": "\n".join(token.origins),

@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
-from integrations import ledger
+from integrations import ledger, tokens
 from integrations.gateway.app import Gateway
 from integrations.gateway.quota import known as known_quotas
 from integrations.gateway.quota.known import Asker
 from integrations.gateway.quota.rules import Whose
 from integrations.models import Connection, SharedState
 from integrations.models.connection import OAuthApp
+from secrets_vault.actor import SYSTEM
 from secrets_vault.models import Environment
 from tests.integrations.gateway.conftest import KEY, upstream, world  # noqa: F401 - fixtures
 from tests.integrations.gateway.test_behaviour import answered, code, world_with
@@ -106,6 +107,20 @@ def test_a_call_says_how_long_it_may_wait(limited):
     assert 1 <= wait_s <= 40
     assert refused[0].header("retry-after") == str(wait_s)
     assert {call.outcome for call in world.calls() if call.code} == {"limited"}
+
+
+@pytest.mark.parametrize(
+    ("own", "header", "refused"),
+    [(0.2, b"", True), (0, b"", True), (0.2, b"20", False), (30, b"0.2", True), (None, b"", False)],
+)
+def test_a_token_says_how_long_its_calls_may_wait_and_a_call_goes_before_it(limited, own, header, refused):
+    world = limited(2)  # noqa: F811
+    tokens.change(world.token, actor=SYSTEM, max_wait_s=own)
+    headers = [(b"authorization", b"Bearer " + world.text.encode())]
+    headers += [(b"x-keylodge-max-wait", header)] if header else []
+    _, answers = arrivals_of(world, 7, headers=headers)
+    said = {code(answer) for answer in answers if answer.status != 200}
+    assert said == ({(429, "upstream_limited")} if refused else set())
 
 
 @pytest.mark.parametrize("value", [b"soon", b"-1", b"1e3", b"9999"])
