@@ -38,6 +38,7 @@ LIMITS = (
     "ip_ranges",
     "max_uses",
     "keep_failed",
+    "serve_stale",
     "origins",
 )
 SHORTEST_GAP_S, LONGEST_GAP_S = 0.01, 86_400
@@ -62,7 +63,8 @@ def make(
     """Return a new token and its text, which is shown once and kept nowhere.
 
     `limits`: methods, paths, per_minute, per_day, min_gap_s and max_wait_s (seconds), expires_at, ip_ranges, max_uses;
-    and keep_failed, whether calls that fail are kept and made later; origins, of web pages that may call with it.
+    and keep_failed, whether calls that fail are kept and made later; serve_stale, whether a GET is
+    answered from the last good copy while the provider is down; origins, of web pages that may call with it.
     Raises BadTokenLimits and TokenNameTaken.
     """
     chosen = list(connections)

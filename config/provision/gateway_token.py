@@ -43,6 +43,7 @@ def read_token(table: Table) -> TokenSpec | None:
         "max_wait_s": table.take_seconds("max_wait_s", least=0, most=tokens.LONGEST_WAIT_S),
         "origins": take_each(table, "origins", is_origin, 'must be such as "https://app.example.com"'),
         "keep_failed": table.take("keep_failed", bool, "true or false"),
+        "serve_stale": table.take("serve_stale", bool, "true or false"),
     } | {key: table.take_count(key) for key in ("per_minute", "per_day", "max_uses")}
     issuers = tuple(read_issuer(row) for row in table.take_tables("trusted_issuer"))
     table.finish()

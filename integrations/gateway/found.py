@@ -27,8 +27,8 @@ TABLES: dict[str, tuple[type[Model], tuple[str, ...]]] = {
     alias: (model, tuple(field.attname for field in model._meta.concrete_fields if field.attname in names.split()))
     for alias, model, names in (
         ("t", GatewayToken, "id client_id name token_hash previous_hash previous_expires_at methods paths"
-         " per_minute per_day min_gap_s max_wait_s expires_at ip_ranges max_uses keep_failed origins revoked_at"
-         " paused_at"),
+         " per_minute per_day min_gap_s max_wait_s expires_at ip_ranges max_uses keep_failed serve_stale origins"
+         " revoked_at paused_at"),
         ("c", Connection, "id slug client_id environment_id provider_key kind secret_id beside_secret_id"
          " variables status spend_stopped_until access_expires_at oauth_app_id account_id connected_at"
          " slow_down_percent"),

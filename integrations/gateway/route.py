@@ -55,6 +55,7 @@ class TokenFacts:
     networks: tuple[IPv4Network | IPv6Network, ...]
     max_wait_s: float | None = None
     keep_failed: bool = False
+    serve_stale: bool = False
     origins: tuple[str, ...] = ()
     is_paused: bool = False
     jwt_issuer: str = ""
@@ -148,6 +149,7 @@ def token_facts(row: GatewayToken, *, is_previous: bool) -> TokenFacts:
         networks=tuple(ip_network(text) for text in row.ip_ranges),
         is_paused=row.paused_at is not None,
         keep_failed=bool(row.keep_failed),  # SQLite keeps a number
+        serve_stale=bool(row.serve_stale),
         origins=tuple(row.origins),
     )
 

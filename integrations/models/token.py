@@ -31,6 +31,7 @@ class GatewayToken(models.Model):
     ip_ranges = models.JSONField(default=list)
     max_uses = models.PositiveIntegerField(null=True, blank=True)
     keep_failed = models.BooleanField(default=False)
+    serve_stale = models.BooleanField(default=False)
     origins = models.JSONField(default=list)  # of web pages that may call with it from a browser; `gateway/cors.py`
     use_count = models.PositiveBigIntegerField(default=0)
     last_used_at = models.DateTimeField(null=True, blank=True)

@@ -35,6 +35,7 @@ AS_TYPED = (
     "max_uses",
     "ip_ranges",
     "keep_failed",
+    "serve_stale",
     "origins",
 )  # limits that need no more work
 
@@ -120,6 +121,15 @@ class TokenForm(PageForm):
         help_text=gettext_lazy(
             "A call that fails because the provider is away, or a limit is reached, is answered 202, waits here "
             "encrypted and is made later, in its order. A call says otherwise by X-Keylodge-Queue."
+        ),
+    )
+    serve_stale = forms.BooleanField(
+        label=gettext_lazy("Answer reads from the last good copy"),
+        required=False,
+        help_text=gettext_lazy(
+            "While the provider gives no answer, a GET is answered as it was last answered to this token, marked "
+            "stale, for up to a day. Its answers are kept encrypted for that. A call says otherwise by "
+            "X-Keylodge-Cache."
         ),
     )
     origins = forms.CharField(

@@ -72,6 +72,7 @@ def as_it_is(token: GatewayToken) -> dict[str, Any]:
         "max_wait_s": token.max_wait_s,
         "max_uses": token.max_uses,
         "keep_failed": token.keep_failed,
+        "serve_stale": token.serve_stale,
         "origins": "\n".join(token.origins),
         "ends_on": ends,
         "ip_ranges": "\n".join(token.ip_ranges),

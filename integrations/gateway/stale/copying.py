@@ -41,6 +41,14 @@ def key_of(call: UnderWay, way: Way) -> bytes:
     return vault.keyed_hash("stored-answer", text)
 
 
+def is_wanted(call: UnderWay) -> bool:
+    """Tell whether a last good answer is: the call's own header says so, or nothing and its token does, of a GET."""
+    asked, route = call.asked.cache, call.trace.route
+    if asked or route is None or not route.token.serve_stale:
+        return asked == ON_FAILURE
+    return call.trace.method == "GET"
+
+
 class Copy:
     """One answer on its way to a caller who asked for it to be kept."""
 
@@ -83,7 +91,7 @@ class Copies:
     def of(self, call: UnderWay, way: Way, standing: Standing) -> Copy | None:
         """Return what takes a copy of an answer, None where none was asked for or may be kept; the answer says so."""
         trace, answering = call.trace, standing.answering
-        if call.asked.cache != ON_FAILURE or answering.status >= 400:
+        if not is_wanted(call) or answering.status >= 400:
             return None
         why = rules.why_not(trace.method, trace.request_headers, status=answering.status, headers=answering.headers)
         trace.cache = f"not-stored; why={why}" if why else "stored"

@@ -9,12 +9,11 @@ from typing import Any
 from django.db import DatabaseError
 
 from integrations.gateway.aftermath import Failed, Send, UnderWay
-from integrations.gateway.asked import ON_FAILURE
 from integrations.gateway.breaker import DOWN_STATUSES
 from integrations.gateway.held.keeping import note_failure
 from integrations.gateway.own_headers import own_headers
 from integrations.gateway.stale import keeping, rules
-from integrations.gateway.stale.copying import key_of
+from integrations.gateway.stale.copying import is_wanted, key_of
 from secrets_vault.errors import VaultError
 
 # The provider gives no answer, or one that says that it has none. Not what the credential or the caller may not do:
@@ -56,7 +55,7 @@ class Serving:
 
 def _is_asked_for(call: UnderWay) -> bool:
     is_ranged = any(name.lower() == b"range" for name, _ in call.trace.request_headers)
-    return call.asked.cache == ON_FAILURE and call.trace.method == "GET" and not is_ranged
+    return is_wanted(call) and call.trace.method == "GET" and not is_ranged
 
 
 async def _answer(call: UnderWay, found: keeping.Found, *, send: Send, now: datetime) -> None:

@@ -117,7 +117,7 @@ def test_a_token_is_changed_and_keeps_its_text(manager, acme, connection, upstre
         {
             "name": "lead intake", "connections": [str(other.pk)], "methods": ["GET"], "paths": "/crm/*",
             "per_minute": "30", "min_gap_s": "0.5", "max_wait_s": "0",
-            "ends_on": "2099-12-31", "ip_ranges": "203.0.113.0/24",
+            "serve_stale": "on", "ends_on": "2099-12-31", "ip_ranges": "203.0.113.0/24",
         },
     )  # fmt: skip
     token = tokens.find(text.expose())
@@ -127,7 +127,7 @@ def test_a_token_is_changed_and_keeps_its_text(manager, acme, connection, upstre
     )  # fmt: skip
     assert (token.per_minute, token.per_day, token.max_uses) == (30, None, None)
     assert token.min_gap_s == 0.5
-    assert token.max_wait_s == 0
+    assert (token.max_wait_s, token.serve_stale, token.keep_failed) == (0, True, False)
     assert "0.50 s apart" in manager.get(reverse("dashboard:client_tokens", args=["acme"])).content.decode()
     assert list(token.connections.all()) == [other]
     event = AuditEvent.objects.get(action="token.changed")

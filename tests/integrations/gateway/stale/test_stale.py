@@ -90,6 +90,44 @@ def test_who_does_not_ask_hears_of_the_failure_and_nothing_is_kept(world):
     assert answer.status == 503
 
 
+@pytest.mark.parametrize(
+    ("switch", "header", "is_stale"),
+    [(True, (), True), (True, ((b"x-keylodge-cache", b"never"),), False), (False, (), False), (False, (WANTS,), True)],
+)
+def test_a_token_asks_for_all_its_reads_and_a_call_goes_before_it(world, switch, header, is_stale):
+    tokens.change(world.token, actor=SYSTEM, serve_stale=switch)
+
+    async def story(gateway):
+        world.upstream.answers = [GOOD]
+        good = await asks_and_waits(world, gateway, extra=header)
+        world.upstream.answers = [DOWN]
+        return good, await asks(world, gateway, extra=header)
+
+    good, answer = world.run(story)
+    assert good.header("x-keylodge-cache") == ("stored" if is_stale else None)
+    assert (answer.status, answer.body) == ((200, CANARY) if is_stale else (503, b""))
+
+
+def test_the_switch_holds_from_the_next_call_and_for_reads_alone(world):
+    async def story(gateway):
+        world.upstream.answers = [GOOD]
+        await asks_and_waits(world, gateway, extra=())
+        await gateway.lookup.in_thread(lambda: tokens.change(world.token, actor=SYSTEM, serve_stale=True))
+        world.upstream.answers = [GOOD, GOOD, DOWN]
+        first = await asks_and_waits(world, gateway, extra=())
+        posted = await asks_and_waits(world, gateway, extra=(), method="POST")
+        return (
+            first,
+            posted,
+            await asks(world, gateway, extra=(), method="POST"),
+            await gateway.lookup.in_thread(StoredAnswer.objects.count),
+        )
+
+    first, posted, failed, kept = world.run(story)
+    assert (first.header("x-keylodge-cache"), posted.header("x-keylodge-cache")) == ("stored", None)
+    assert (failed.status, kept) == (503, 1)
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409])
 def test_what_is_no_outage_is_not_covered_up(world, status):
     async def story(gateway):
