@@ -22,6 +22,8 @@ IN_PARALLEL = ["-n", "2", "--dist", "loadscope"]
 BY_FILE = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
 REAL = "(browser or processes)"
 MOST_AGAIN = 6
+# What of the long tests the database decides.
+BOTH = ["tests/integrations/gateway/held", "tests/integrations/gateway/quota"]
 COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed|warnings?)")
 
 
@@ -209,8 +211,11 @@ def bench() -> None:
 
 def soak() -> None:
     """Run the long and large tests."""
-    if not run_pytest("soak", "-m", "soak", coverage="", counts=Counter()):
-        raise Failed("soak")
+    post = {"KEYLODGE_TEST_ENGINE": "postgres"}
+    all_of(
+        "" if run_pytest("soak", "-m", "soak", coverage="", counts=Counter()) else "soak",
+        "" if run_pytest("soak on PostgreSQL", "-m", "soak", *BOTH, coverage="", counts=Counter(), **post) else "soak",
+    )
 
 
 def main() -> None:

