@@ -12,7 +12,9 @@ from django.db import transaction
 from dashboard.demo_data import rotating
 from dashboard.demo_data.calls import CALLER_IP, Caller, make_calls
 from dashboard.demo_data.stories import AGES, CLIENT_NAMES, SCOPES, SERVICES, TROUBLES, Service
+from dashboard.demo_data.telling import make_reports, make_route
 from dashboard.demo_data.usage import make_budgets
+from dashboard.demo_data.waiting import make_waiting
 from dashboard.demo_data.webhooks import make_endpoints
 from integrations import alerts, reminders
 from integrations.models import Connection, GatewayToken, Message
@@ -69,9 +71,12 @@ def make(size: Size = Size(), *, now: datetime, seed: int = 1, prefix: str = "de
         make_budgets(clients)
         make_endpoints(clients, random.Random(seed), actor=DEMO_ACTOR, now=now)  # noqa: S311 - a story too
         _besides(callers, now=now)
+        make_waiting(callers, now=now)
+        make_route(clients[0], now=now)
         messages = _tell(callers, now=now)
     found = make_calls(callers, dice, calls=size.calls, days=size.days, now=now)
     rotating.move_calls()
+    make_reports(callers[-1].connection, now=now)
     for pk, (uses, last_at) in found.tokens.items():
         used = {"use_count": uses, "last_used_at": last_at, "last_used_ip": CALLER_IP}
         GatewayToken.objects.filter(pk=pk).update(**used)

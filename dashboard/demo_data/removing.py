@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+from uuid import UUID
+
 from django.db import transaction
 
 from integrations.models import (
+    AlertRoute,
+    ApiReceipt,
+    ApiToken,
     Call,
     CallDay,
     CallHour,
@@ -14,6 +20,8 @@ from integrations.models import (
     Connection,
     ErrorGroup,
     GatewayToken,
+    HeldCall,
+    HeldRun,
     LimitReading,
     Message,
     Offboarding,
@@ -27,8 +35,17 @@ from secrets_vault import audit, generation
 from secrets_vault.actor import COMMAND
 from secrets_vault.models import Client, KeyTerm, StoredSecret
 
-IN_THE_CALL_LOG = (Call, CallHour, ClientHour, ErrorGroup, LimitReading, CallMinute, CallDay, PathHour, SpendDay)
-BELONGING = (Offboarding, Message, ClientLink, GatewayToken, Connection, WebhookEndpoint, StoredSecret, KeyTerm)
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+IN_THE_CALL_LOG = (
+    *(Call, CallHour, ClientHour, ErrorGroup, LimitReading, CallMinute, CallDay, PathHour, SpendDay),
+    ApiReceipt,
+)
+BELONGING = (
+    *(HeldCall, AlertRoute, ApiToken, Offboarding, Message, ClientLink, GatewayToken, Connection, WebhookEndpoint),
+    *(StoredSecret, KeyTerm),
+)
 
 
 def remove(*, prefix: str = "") -> int:
@@ -42,6 +59,7 @@ def remove(*, prefix: str = "") -> int:
         for kind in IN_THE_CALL_LOG:
             kind.objects.filter(client_id__in=ids)._raw_delete(calls_alias())
     with transaction.atomic():
+        _runs_of(ids).delete()
         for owned in BELONGING:
             owned.objects.filter(client__in=ids).delete()
         Message.objects.filter(dedupe_key__startswith=DEMO_KEY).delete()
@@ -50,3 +68,9 @@ def remove(*, prefix: str = "") -> int:
             audit.record("demo.removed", actor=COMMAND, details={"clients": len(ids)})
             generation.bump()
     return len(ids)
+
+
+def _runs_of(ids: list[UUID]) -> QuerySet[HeldRun]:
+    """Return the runs that sent calls of these clients and of nobody else."""
+    mixed = HeldCall.objects.exclude(client__in=ids).exclude(run=None).values("run_id")
+    return HeldRun.objects.filter(rows__client__in=ids).exclude(pk__in=mixed)

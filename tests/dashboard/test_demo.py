@@ -13,8 +13,14 @@ from django.db.models import Sum
 from dashboard.demo_data import Size, make, remove
 from dashboard.needs import needs_of
 from dashboard.tightest import tightest
+from integrations.alerts import errors
+from integrations.alerts.routes import sending
+from integrations.gateway.held import lanes, sealing
 from integrations.models import (
+    AlertDelivery,
     AlertEpisode,
+    AlertRoute,
+    ApiToken,
     Budget,
     Call,
     CallDay,
@@ -24,6 +30,9 @@ from integrations.models import (
     Connection,
     ErrorGroup,
     GatewayToken,
+    HeldCall,
+    HeldLane,
+    HeldRun,
     LimitReading,
     Message,
     Offboarding,
@@ -32,7 +41,8 @@ from integrations.models import (
 )
 from integrations.models.call import FAILED_OUTCOMES, Outcome
 from integrations.reminders import remind
-from secrets_vault import audit, rotation
+from secrets_vault import audit, rotation, vault
+from secrets_vault.errors import VaultError
 from secrets_vault.models import Client, KeyTerm, SecretField, SecretVersion, StoredSecret
 from tests.factories import make_client, make_user
 
@@ -83,11 +93,12 @@ def test_the_real_digest_of_the_week_comes_beside_that_of_the_demo():
 def test_hours_and_groups_add_up_to_the_calls():
     make(Size(clients=2, calls=2000), now=NOW)
     sums = CallHour.objects.aggregate(calls=Sum("calls"), failed=Sum("failed"))
-    failed = Call.objects.filter(outcome__in=FAILED_OUTCOMES)
+    failed = Call.objects.filter(outcome__in=FAILED_OUTCOMES, source="gateway")
     assert sums["calls"] == 2000
     assert ClientHour.objects.aggregate(calls=Sum("calls"), failed=Sum("failed")) == sums
-    assert sums["failed"] == failed.count() == ErrorGroup.objects.aggregate(n=Sum("count"))["n"]
-    group = ErrorGroup.objects.order_by("-count").first()
+    seen = ErrorGroup.objects.filter(source="gateway")
+    assert sums["failed"] == failed.count() == seen.aggregate(n=Sum("count"))["n"]
+    group = seen.order_by("-count").first()
     assert group.last_call_id == failed.filter(group_id=group.pk).order_by("-pk").first().pk
     assert group.remedy
 
@@ -99,7 +110,7 @@ def test_use_and_cost_add_up_to_the_calls():
         month.aggregate(calls=Sum("calls"))["calls"] == PathHour.objects.aggregate(calls=Sum("calls"))["calls"] == 2000
     )
     assert CallMinute.objects.aggregate(calls=Sum("calls"))["calls"] == Call.objects.filter(
-        at__gt=NOW - timedelta(hours=48)).count()  # fmt: skip
+        at__gt=NOW - timedelta(hours=48), source="gateway").count()  # fmt: skip
     assert CallDay.objects.filter(day__lt=(NOW - timedelta(days=300)).date()).exists()
     spent = SpendDay.objects.aggregate(calls=Sum("calls"), nano=Sum("cost_nano"), unpriced=Sum("unpriced_calls"))
     asked = Call.objects.filter(provider_key="openai", method="POST").exclude(outcome__in=FAILED_OUTCOMES)
@@ -146,6 +157,43 @@ def test_one_key_is_97_days_old_and_the_age_of_another_is_unknown():
     assert 97 in ages
     assert None in ages
     assert StoredSecret.objects.filter(last_number=2).exists()
+
+
+def test_calls_wait_in_every_state_and_none_can_be_sent():
+    make_user(is_owner=True)
+    make(Size(calls=50), now=NOW)
+    calls = HeldCall.objects.all()
+    states = {"waiting", "needs_decision", "failed", "sent", "discarded"}
+    assert set(calls.values_list("state", flat=True)) == states
+    assert not HeldLane.objects.filter(paused_at=None).exists()
+    assert lanes.claim(10, now=NOW + timedelta(days=1))[1] == []
+    for call in HeldCall.objects.defer(None).select_related("connection__secret"):
+        assert sealing.open_request(call).rest.decode() == call.path
+        assert (sealing.open_answer(call) is not None) == (call.state in ("sent", "failed"))
+        with pytest.raises(VaultError):  # should somebody resume a lane, nothing goes to the real provider
+            vault.check_policy(call.connection.secret, host=call.host, slot="header:authorization")
+
+
+def test_the_route_of_the_demo_is_paused_and_leads_to_no_host_that_there_is():
+    make_user(is_owner=True)
+    make(Size(calls=50), now=NOW)
+    route = AlertRoute.objects.get()
+    assert route.is_paused
+    assert "demo.invalid" in route.address_masked
+    assert set(route.deliveries.values_list("state", flat=True)) == {"sent", "failed"}
+    assert sending.send_due(now=NOW + timedelta(days=1), send=pytest.fail) == 0
+
+
+def test_a_tool_reported_errors_that_are_no_news():
+    make(Size(calls=50), now=NOW)
+    token = ApiToken.objects.get()
+    groups = ErrorGroup.objects.filter(source="make")
+    assert (groups.count(), Call.objects.filter(source="make").count()) == (2, 3)
+    assert set(groups.values_list("client_id", flat=True)) == {token.client_id}
+    AlertRoute.objects.create(name="real", channel="slack", kinds=["error_new"], least="info", created_at=NOW)
+    errors.look(NOW - timedelta(hours=1))
+    errors.look(NOW + timedelta(minutes=1))
+    assert not AlertDelivery.objects.filter(route__name="real").exists()
 
 
 def test_everything_is_marked_as_a_demo():
@@ -200,6 +248,12 @@ def test_removing_takes_every_row_and_nothing_else():
         AlertEpisode,
         StoredSecret,
         SecretField,
+        HeldCall,
+        HeldLane,
+        HeldRun,
+        AlertRoute,
+        AlertDelivery,
+        ApiToken,
     ):
         assert not kind.objects.exists()
     assert not KeyTerm.objects.exclude(client=None).exists()

@@ -43,12 +43,6 @@ NOT_PAGES = {
     "dashboard:offboarding_pdf": "a file, once a client is gone",
     "dashboard:connection_n8n": "a file",
     "dashboard:api_token_n8n": "a file",
-    "dashboard:api_token": "the demo reports no errors; tests/dashboard/reporting looks at it",
-    "dashboard:held_call": "no call of the demo waits; tests/dashboard/waiting looks at it",
-    "dashboard:held_call_edit": "the same",
-    "dashboard:held_run": "the same",
-    "dashboard:alert_route": "the demo sends nothing anywhere; tests/dashboard/alerts looks at it",
-    "dashboard:alert_route_change": "the same",
     "api:nothing": "answers programs",
     "setup": "before there is an owner; below, and in test_first_run",
 }

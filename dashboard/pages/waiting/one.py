@@ -19,7 +19,7 @@ from dashboard.render import PageRequest, actor_of, render_page
 from integrations.gateway.held import acts
 from integrations.gateway.held.acts import UNSENT
 from integrations.gateway.held.showing import shown
-from integrations.models import Call, HeldCall
+from integrations.models import Call, HeldCall, HeldRun
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -44,6 +44,7 @@ def held_call(request: PageRequest, pk: UUID) -> HttpResponse:
         "can_manage": can_manage,
         "can_act": can_manage and call.state in UNSENT,
         "can_put_back": can_manage and call.state == State.DISCARDED and call.forgotten_at is None,
+        "run": HeldRun.objects.filter(pk=call.run_id, made_by=request.user).first(),
         "first_call": Call.objects.visible_to(request.user).filter(pk=call.pk).exists(),
         "older": beside.filter(pk__lt=call.pk).order_by("-pk").values_list("pk", flat=True).first(),
         "newer": beside.filter(pk__gt=call.pk).order_by("pk").values_list("pk", flat=True).first(),
