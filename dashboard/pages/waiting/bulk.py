@@ -48,6 +48,8 @@ def settle(request: PageRequest) -> HttpResponse:
     elif do == "replay":
         run = runs.begin(rows, user=request.user, actor=actor_of(request), now=timezone.now())
         return HttpResponseRedirect(reverse("dashboard:held_run", args=[run.pk]))
+    elif do == "discard" and not request.POST.get("reason", "").strip():
+        return _ask_why(request, rows, fields, back=back.url)
     elif do == "discard":
         _discard(request, rows)
     else:
@@ -67,11 +69,21 @@ def _selected(request: PageRequest) -> tuple[VisibleQuerySet | None, list[tuple[
     return narrowed(rows, chosen), [("all", "yes"), *((name, str(value)) for name, value in chosen.items())]
 
 
+def _ask_why(request: PageRequest, rows: VisibleQuerySet, fields: list[tuple[str, str]], *, back: str) -> HttpResponse:
+    """Say how many would be discarded, and ask why."""
+    count = rows.filter(state__in=acts.UNSENT).order_by().values("pk")[: MOST_COUNTED + 1].count()
+    context = {
+        "count": min(count, MOST_COUNTED),
+        "left_out": count > MOST_COUNTED,
+        "most": MOST_COUNTED,
+        "fields": fields,
+        "back": back,
+    }
+    return render_page(request, "dashboard/waiting/discard.html", context)
+
+
 def _discard(request: PageRequest, rows: VisibleQuerySet) -> None:
     reason, now, count = request.POST.get("reason", "").strip(), timezone.now(), 0
-    if not reason:
-        messages.error(request, _("Say why they shall not be sent."))
-        return
     for call in rows.filter(state__in=acts.UNSENT).select_related("connection").order_by("pk")[:MOST_COUNTED]:
         try:
             acts.discard(call, reason=reason, actor=actor_of(request), now=now)
@@ -92,10 +104,12 @@ def run(request: PageRequest, pk: UUID) -> HttpResponse:
     for call in page.rows:
         call.why, call.tone = why(call), TONES.get(call.state, "")
     left = 0 if row.stopped_at else counts.get(State.WAITING, 0) + counts.get(State.SENDING, 0)
+    # What was taken back counts for nothing, whatever it was before.
+    done = calls.filter(attempted_at__gte=row.made_at).order_by().count() if row.stopped_at else row.calls - left
     context = {
         "run": row,
         "counts": [(TONES[state], state.label, counts[state]) for state in ORDER if counts.get(state)],
-        "done": row.calls - left,
+        "done": done,
         "left": left,
         "stopped_why": WHY.get(row.stopped_why, "") if row.stopped_why != "person" else "",
         "page": page,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.decorators import login_required
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 MOST_COUNTED = 1_000
 MOST_EXPORTED = 10_000
+REMEMBERED = timedelta(days=7)
 BULK = [("plan", gettext_lazy("Send now")), ("discard", gettext_lazy("Discard"))]
 CSV_HEADER = (
     "id", "state", "why", "status", "client", "connection", "environment", "token", "method", "path", "body bytes",
@@ -58,6 +60,7 @@ def waiting(request: PageRequest) -> HttpResponseBase:
         "running": HeldRun.objects.filter(made_by=request.user, stopped_at=None, rows__state__in=("waiting", "sending"))
         .distinct()
         .first(),
+        "last_run": HeldRun.objects.filter(made_by=request.user, made_at__gt=now - REMEMBERED).first(),
         "bulk": BULK,
         "now": now,
     }

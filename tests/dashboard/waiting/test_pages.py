@@ -138,6 +138,20 @@ def test_many_are_sent_at_once_after_a_sentence_that_says_what_it_would_be(cast)
     assert browser_of(cast.ben).get(answer.url).status_code == 404
 
 
+def test_many_are_discarded_after_a_reason_was_asked_for(cast):
+    ada = browser_of(cast.ada)
+    chosen = {"chosen": [str(cast.call.pk)], "do": "discard"}
+    asked = text(ada.post("/waiting/settle/", chosen | {"reason": "  "}))
+    assert "Never send these calls?" in asked
+    assert str(cast.call.pk) in asked
+    cast.call.refresh_from_db()
+    assert cast.call.state == State.WAITING
+    ada.post("/waiting/settle/", chosen | {"reason": "the shop was closed"})
+    cast.call.refresh_from_db()
+    assert (cast.call.state, cast.call.reason) == (State.DISCARDED, "the shop was closed")
+    assert "Nothing of it can be discarded" in text(ada.post("/waiting/settle/", chosen))
+
+
 def test_the_first_surprise_stops_the_others_and_pauses_the_lane(cast):
     more = [make_held_call(cast.connection, cast.token, state=State.FAILED) for _ in range(2)]
     run = runs.begin(HeldCall.objects.all(), user=cast.ada, actor=Actor.of(cast.ada), now=timezone.now())
