@@ -60,6 +60,12 @@ class TokenFacts:
     is_paused: bool = False
     jwt_issuer: str = ""
     jwt_subject: str = ""
+    jwt_signer: bytes = field(default=b"", repr=False)
+
+    @property
+    def is_by_jwt(self) -> bool:
+        """Tell whether a JWT opened it, so that its caller is one of several."""
+        return bool(self.jwt_issuer)
 
 
 @dataclass(frozen=True, slots=True)

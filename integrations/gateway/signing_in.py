@@ -22,6 +22,7 @@ from integrations.gateway.reading import MOST_TRUSTED, Reader
 from integrations.gateway.route import TokenFacts
 from integrations.jwt.keys import ASYMMETRIC, BadKey, CheckingKey, chosen, is_weak, of_jwks
 from integrations.jwt.parts import NotAJWT, UnverifiedJWT, audiences, cut, seconds
+from secrets_vault import vault
 
 JWT_BEGINS = "eyJ"
 MOST_CHARACTERS = 8 * 1024
@@ -38,18 +39,24 @@ TYPES = ("jwt", "at+jwt", "application/jwt", "application/at+jwt")
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Which gateway token a caller presents. Of a JWT also until when and as whom."""
+    """Which gateway token a caller presents. Of a JWT also until when and as whom.
+
+    `issuer` and `subject` are cut to what a log shows; `signer` is a keyed hash of both as they are.
+    """
 
     token_hash: bytes = field(repr=False)
     until: datetime | None = None
     issuer: str = ""
     subject: str = ""
+    signer: bytes = field(default=b"", repr=False)
 
     def bound(self, facts: TokenFacts) -> TokenFacts:
         """Return what the token allows as long as the JWT lasts."""
         ends = [at for at in (facts.expires_at, self.until) if at is not None]
         until = min(ends, default=None)
-        return replace(facts, expires_at=until, jwt_issuer=self.issuer, jwt_subject=self.subject)
+        return replace(
+            facts, expires_at=until, jwt_issuer=self.issuer, jwt_subject=self.subject, jwt_signer=self.signer
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +106,8 @@ class JWTSignIn:
         if len(opened) > 1:
             raise Problem("token_ambiguous")
         until = datetime.fromtimestamp(ends + LEEWAY_S, UTC)
-        return Bearer(opened.pop(), until, issuer[:MOST_SHOWN], _shown(token.claims.get("sub")))
+        subject = token.claims.get("sub")
+        return Bearer(opened.pop(), until, issuer[:MOST_SHOWN], _shown(subject), _signer(issuer, subject))
 
     async def _is_signed(self, token: UnverifiedJWT, text: str, trust: Trust) -> bool:
         """Tell whether the trusted issuer signed this; what was believed is believed for five minutes."""
@@ -196,6 +204,13 @@ def matches(pattern: str, value: Any) -> bool:
             return False
         at = found + len(piece)
     return text.startswith(first) and len(text) - len(last) >= at and text.endswith(last)
+
+
+def _signer(issuer: str, subject: Any) -> bytes:
+    """Return who signed in, as two calls are compared by; b"" for nobody in particular."""
+    if not isinstance(subject, str) or not subject:
+        return b""
+    return vault.keyed_hash("jwt-signer", json.dumps([issuer, subject]).encode("ascii"))
 
 
 def _shown(subject: Any) -> str:

@@ -104,6 +104,7 @@ class HeldCall(models.Model):
     caller_ip = models.CharField(max_length=45, blank=True)
     is_counted = models.BooleanField(default=True)
     key_digest = models.BinaryField(max_length=32, null=True)
+    signer = models.BinaryField(max_length=32, null=True)  # whose JWT opened the token: a keyed hash
 
     state = models.CharField(max_length=16, choices=State, default=State.WAITING)
     code = models.CharField(max_length=60, blank=True)

@@ -13,7 +13,8 @@ from integrations.gateway.held.sealing import Request
 class Draft:
     """A call to be kept. `shown` is its target as the log shows it, `known` what must not be seen in that.
 
-    `is_counted`: the token's own limits have counted it already.
+    `is_counted`: the token's own limits have counted it already. `signer` is whose JWT opened the token, b"" where
+    none did.
     """
 
     id: UUID
@@ -27,6 +28,7 @@ class Draft:
     shown: bytes = field(repr=False)
     host: str = ""
     caller_ip: str = ""
+    signer: bytes = field(default=b"", repr=False)
     is_counted: bool = True
     state: str = ""
     code: str = ""

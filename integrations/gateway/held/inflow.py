@@ -61,6 +61,7 @@ def draft_of(call: UnderWay, body: bytes, stood: Stood, verdict: Verdict) -> Dra
         connection_id=route.connection_id,
         token_id=route.token.id,
         token_name=route.token.name,
+        signer=route.token.jwt_signer,
         held_at=datetime.now(UTC),
         request=request_of(call, body),
         shown=trace.upstream_target,

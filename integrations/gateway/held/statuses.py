@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,7 @@ from integrations.gateway.lookup import Lookup
 from integrations.gateway.own_headers import own_headers
 from integrations.gateway.problems import OWN_HEADERS, Problem
 from integrations.gateway.route import TokenFacts
+from integrations.gateway.signing_in import JWT_BEGINS
 from integrations.gateway.trace import Trace
 from integrations.models import HeldCall
 from secrets_vault.actor import Actor
@@ -26,7 +28,10 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Statuses:
-    """Answers what stands under `/gateway/_waiting/`. A call is shown to the token that made it and to no other."""
+    """Answers what stands under `/gateway/_waiting/`. A call is shown to the token that made it and to no other.
+
+    Who signs in by a JWT sees only calls that the same subject of the same issuer made, on that connection.
+    """
 
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
@@ -39,10 +44,10 @@ class Statuses:
         if not found.is_where_it_may_be(""):
             raise Problem("token_missing")
         trace.token_text = found.text
-        token = (await self._lookup.route(found.text, NO_SLUG)).token
-        throttle.check_address(token, trace.caller_ip)
         named = path[len(PLACE) :].decode("latin-1")
         wants_answer = named.endswith(ANSWER)
+        token = await self._token(found.text, named.removesuffix(ANSWER))
+        throttle.check_address(token, trace.caller_ip)
         wanted = _id(named.removesuffix(ANSWER))
         if wants_answer:
             given = await self._lookup.in_thread(answer_of, token, wanted)
@@ -52,6 +57,17 @@ class Statuses:
         told = await self._lookup.in_thread(status_of, token, wanted, actor if trace.method == "DELETE" else None)
         headers = [(b"content-type", b"application/json"), *OWN_HEADERS[1:], *own_headers(trace, now=trace.at)]
         await _send(200, headers, json.dumps(told).encode(), trace=trace, send=send)
+
+    async def _token(self, text: str, named: str) -> TokenFacts:
+        """Return what the caller's token allows; raises Problem.
+
+        A JWT opens a connection, and which one this is about only the call itself says. Without such a call there is
+        nothing that it could open: that is answered like a JWT that is not believed.
+        """
+        if not text.startswith(JWT_BEGINS):
+            return (await self._lookup.route(text, NO_SLUG)).token
+        slug = await self._lookup.in_thread(slug_of, named)
+        return (await self._lookup.route(text, slug or NO_SLUG)).token
 
 
 async def _send(status: int, headers: Headers, body: bytes, *, trace: Trace, send: Send) -> None:
@@ -80,9 +96,21 @@ def _id(text: str) -> UUID:
 def _found(token: TokenFacts, wanted: UUID, *, blobs: bool = False) -> HeldCall:
     rows = HeldCall.objects.defer(None) if blobs else HeldCall.objects.select_related("connection")
     call: HeldCall | None = rows.filter(pk=wanted, token_id=token.id).first()
-    if call is None:
+    if call is None or (token.is_by_jwt and not _is_of(token, call)):
         raise Problem("held_call_not_found")
     return call
+
+
+def _is_of(token: TokenFacts, call: HeldCall) -> bool:
+    """Tell whether who signed in made the call. Whoever names no subject is nobody, and made none."""
+    made_by = bytes(call.signer or b"")
+    return bool(token.jwt_signer and made_by) and hmac.compare_digest(token.jwt_signer, made_by)
+
+
+def slug_of(named: str) -> str:
+    """Return the name of the connection of a held call, "" where there is no such call."""
+    rows = HeldCall.objects.filter(pk=_id(named)).values_list("connection__slug", flat=True)
+    return rows.first() or ""
 
 
 def status_of(token: TokenFacts, wanted: UUID, discarded_by: Actor | None = None) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def _write(drafts: Sequence[Draft], values: ClientValues) -> list[Result]:
 
 def _judged(draft: Draft, room: Room, by_key: dict[bytes, Draft]) -> Result:
     """Return what becomes of a draft; `by_key` are those of its batch that have a key."""
-    digest = key_digest(draft.token_id, draft.key) if draft.key else b""
+    digest = key_digest(draft.token_id, draft.key, signer=draft.signer) if draft.key else b""
     if digest in by_key:
         first = by_key[digest]
         return Kept(first.id, first.state, is_known=True) if first.request == draft.request else NotKept("key_reused")
@@ -126,16 +126,16 @@ class Room:
         return taken
 
 
-def key_digest(token_id: UUID, key: str) -> bytes:
-    """Return under what a caller's key is known: the keys of two tokens never meet."""
-    return vault.keyed_hash(KEY, token_id.bytes + key.encode("ascii"))
+def key_digest(token_id: UUID, key: str, *, signer: bytes = b"") -> bytes:
+    """Return under what a caller's key is known: the keys of two tokens never meet, nor of two who sign in by JWT."""
+    return vault.keyed_hash(KEY, token_id.bytes + signer + key.encode("ascii"))
 
 
 def known_as(draft: Draft) -> Result | None:
     """Return the call that is known by this key; NotKept where that was another request. None where there is none."""
     if not draft.key:
         return None
-    found = find(draft.token_id, draft.key)
+    found = find(draft.token_id, draft.key, signer=draft.signer)
     if found is None:
         return None
     if found.head_sealed is not None and sealing.open_request(found, original=True) != draft.request:
@@ -143,9 +143,10 @@ def known_as(draft: Draft) -> Result | None:
     return Kept(found.pk, found.state, is_known=True)
 
 
-def find(token_id: UUID, key: str) -> HeldCall | None:
+def find(token_id: UUID, key: str, *, signer: bytes = b"") -> HeldCall | None:
     """Return the held call that a caller's key names."""
-    rows = HeldCall.objects.defer(None).filter(token_id=token_id, key_digest=key_digest(token_id, key))
+    digest = key_digest(token_id, key, signer=signer)
+    rows = HeldCall.objects.defer(None).filter(token_id=token_id, key_digest=digest)
     found: HeldCall | None = rows.first()
     return found
 
@@ -176,7 +177,8 @@ def _row(draft: Draft, values: KnownValues) -> HeldCall:
         size=draft.size,
         caller_ip=draft.caller_ip,
         is_counted=draft.is_counted,
-        key_digest=key_digest(draft.token_id, draft.key) if draft.key else None,
+        key_digest=key_digest(draft.token_id, draft.key, signer=draft.signer) if draft.key else None,
+        signer=draft.signer or None,
         state=draft.state,
         code=draft.code,
         status=draft.status,
