@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from secrets_vault.masking import Masker, mask_text
+from secrets_vault.masking import Masker, mask_id
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -40,4 +40,4 @@ def is_id(text: str) -> bool:
 
 def masked_id(told: bytes, masker: Masker) -> str:
     """Return the id as it is stored: a secret may be repeated there, even one that looks like an id."""
-    return str(mask_text(told.decode("ascii"), known=masker))[:LONGEST] if told else ""
+    return str(mask_id(told.decode("ascii"), masker))[:LONGEST] if told else ""

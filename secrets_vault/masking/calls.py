@@ -63,4 +63,9 @@ def mask_url(url: str, known: Known = ()) -> MaskedText:
 
 def mask_path(path: str, known: Known = ()) -> MaskedText:
     """Return a path with its query, masked."""
-    return _masker(known).mask(path)
+    return _masker(known).mask_alike(path)
+
+
+def mask_id(text: str, known: Known = ()) -> MaskedText:
+    """Return the id that a vendor gave to a call, masked: a secret may be repeated there."""
+    return _masker(known).mask_alike(text)
