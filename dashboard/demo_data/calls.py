@@ -18,7 +18,7 @@ from dashboard.demo_data.stories import STORIES, USED, Service, Story
 from dashboard.demo_data.usage import Use
 from integrations.call_log import refused
 from integrations.call_log.rows import told
-from integrations.call_log.tables import client_hours
+from integrations.call_log.tally import CLIENT_HOUR, client_hours
 from integrations.causes import Cause, explain, path_template
 from integrations.limits import Reading
 from integrations.models import Call, CallHour, ClientHour, Connection, ErrorGroup, LimitReading
@@ -73,7 +73,8 @@ def make_calls(callers: list[Caller], dice: random.Random, *, calls: int, days: 
         while batch := list(islice(rows, BATCH)):
             Call.objects.bulk_create(batch, batch_size=BATCH)
         CallHour.objects.bulk_create(_hours(counts), batch_size=BATCH)
-        ClientHour.objects.bulk_create(client_hours(counts.hours), batch_size=BATCH)
+        hours = [ClientHour(**dict(zip(CLIENT_HOUR, row, strict=True))) for row in client_hours(counts.hours)]
+        ClientHour.objects.bulk_create(hours, batch_size=BATCH)
         counts.use.write(callers, random.Random(len(callers)), days=days, now=now)  # noqa: S311 - a story
         settle(counts.groups.values(), now=now)
         ErrorGroup.objects.bulk_create(counts.groups.values(), batch_size=BATCH)

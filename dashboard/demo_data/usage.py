@@ -15,7 +15,7 @@ from integrations.models import Budget, Call, CallDay, CallMinute, Connection, P
 from integrations.models.call import Outcome
 from integrations.models.usage import NANO
 from integrations.usage.prices import listed
-from integrations.usage.rollups import KEEP_MINUTES, day_rows, minute_rows
+from integrations.usage.rollups import DAY, KEEP_MINUTES, MINUTE, day_rows, minute_rows
 from integrations.usage.used import Used
 from secrets_vault.models import Client
 
@@ -70,8 +70,10 @@ class Use:
     def write(self, callers: Sequence[Caller], dice: random.Random, *, days: int, now: datetime) -> None:
         """Write the counts of the calls, and days of the year before that no calls are kept of."""
         lately = {key: counts for key, counts in self.moments.items() if key[1] > now - KEEP_MINUTES}
-        CallMinute.objects.bulk_create(minute_rows(lately), batch_size=BATCH)
-        CallDay.objects.bulk_create(day_rows(self.moments), batch_size=BATCH)
+        minutes = [CallMinute(**dict(zip(MINUTE, row, strict=True))) for row in minute_rows(lately)]
+        CallMinute.objects.bulk_create(minutes, batch_size=BATCH)
+        every_day = [CallDay(**dict(zip(DAY, row, strict=True))) for row in day_rows(self.moments)]
+        CallDay.objects.bulk_create(every_day, batch_size=BATCH)
         first = (now - timedelta(days=days)).astimezone(UTC).date()
         CallDay.objects.bulk_create(_earlier(callers, dice, first), batch_size=BATCH)
         PathHour.objects.bulk_create(

@@ -21,7 +21,7 @@ from integrations.call_log.groups import count_in_group
 from integrations.call_log.record import CallRecord
 from integrations.call_log.rows import CallRow
 from integrations.causes import Cause, path_template
-from integrations.models import ApiReceipt, ApiToken, Call, Connection, ErrorGroup
+from integrations.models import ApiReceipt, ApiToken, Call, Connection
 from integrations.models.call import Outcome, Source
 from integrations.models.router import calls_alias
 from secrets_vault import vault
@@ -138,22 +138,21 @@ def _status_in(message: str, source: str) -> int | None:
 def _write(row: Call) -> Answer:
     """Count the row in its group and write it. In the caller's transaction."""
     cause = knowing.cause_of_row(row)
-    group = _counted(row, cause)
-    row.group_id = group.pk
+    row.group_id = group_id = _counted(row, cause)
     # The words of an unknown cause say nothing: the message does, and a search for it must find the row.
     row.cause = cause.cause if cause.is_known else cause.title
     row.save(force_insert=True)
     return {
         "id": str(row.pk),
         "url": _page("call", row.pk),
-        "group": str(group.pk),
-        "group_url": _page("error", group.pk),
+        "group": str(group_id),
+        "group_url": _page("error", group_id),
         "title": cause.title,
         "is_known": cause.is_known,
     }
 
 
-def _counted(row: Call, cause: Cause) -> ErrorGroup:
+def _counted(row: Call, cause: Cause) -> UUID:
     record = CallRecord(
         id=row.pk,
         at=row.at,

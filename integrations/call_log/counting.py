@@ -1,27 +1,94 @@
-"""Adding a batch to rows of counts: one statement for all of them, and rows that are missing are made."""
+"""Adding a batch to rows of counts: a statement for many of them, and rows that are missing are made."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from functools import cache
+from itertools import batched
+from typing import Any
+from uuid import UUID
 
 from django.db import connections
 from django.db.models import Model
 
 from integrations.models.router import calls_alias
 
+ROWS = 32  # in one statement: the driver lets go of the interpreter once for all of them
 
-def add_to_counts(kind: type[Model], rows: Sequence[Model], *, unique: str, counts: Sequence[str]) -> None:
-    """Add the columns `counts` of rows to those of the rows that are there already, found by `unique`."""
-    connection = connections[calls_alias()]
+
+def add_to_counts(
+    kind: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]], *, unique: str, counts: Sequence[str]
+) -> None:
+    """Add the columns `counts` of rows to those of the rows that are there already, found by `unique`.
+
+    No two rows may be the same by `unique`. They are given in an order that every process keeps, so that two never
+    wait for each other.
+    """
     table = kind._meta.db_table
-    fields = [field for field in kind._meta.concrete_fields if not field.primary_key]
-    columns = ", ".join(str(field.column) for field in fields)
-    marks = ", ".join(["%s"] * len(fields))
-    sums = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in counts)
-    sql = (
-        f"INSERT INTO {table} ({columns}) VALUES ({marks}) "  # noqa: S608 - our own names
-        f"ON CONFLICT ({unique}) DO UPDATE SET {sums}"
+    put(
+        kind,
+        columns,
+        rows,
+        unique=unique,
+        set_to=tuple(f"{name} = {table}.{name} + excluded.{name}" for name in counts),
     )
-    values = [[field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields] for row in rows]
-    with connection.cursor() as cursor:
-        cursor.executemany(sql, values)
+
+
+def replace(
+    kind: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]], *, unique: str, news: Sequence[str]
+) -> None:
+    """Write rows over those that are there already, found by `unique`; only the columns `news` of those change."""
+    put(kind, columns, rows, unique=unique, set_to=tuple(f"{quoted(name)} = excluded.{quoted(name)}" for name in news))
+
+
+def quoted(column: str) -> str:
+    """Return a column's name as both engines read it: one is called `limit`."""
+    return f'"{column}"'
+
+
+def put(
+    kind: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]], *, unique: str, set_to: tuple[str, ...]
+) -> None:
+    """Insert rows, and where there is one change it as `set_to` says. In the caller's transaction.
+
+    Past Django's own cursor, which reads each statement's text again for its parameters.
+    """
+    connection = connections[calls_alias()]
+    is_sqlite = connection.vendor == "sqlite"
+    table, names = kind._meta.db_table, tuple(columns)
+    with connection.wrap_database_errors, closing(connection.connection.cursor()) as cursor:
+        for some in batched(rows, ROWS, strict=False):
+            values = _flat(some)
+            sql = _statement(table, names, len(some), unique, set_to, "?" if is_sqlite else "%s")
+            cursor.execute(sql, [for_sqlite(value) for value in values] if is_sqlite else list(values))
+
+
+@cache
+def _statement(
+    table: str, columns: tuple[str, ...], count: int, unique: str, set_to: tuple[str, ...], mark: str
+) -> str:
+    row = f"({', '.join([mark] * len(columns))})"
+    return (
+        f"INSERT INTO {table} ({', '.join(map(quoted, columns))}) VALUES {', '.join([row] * count)} "  # noqa: S608 - our own names
+        f"ON CONFLICT ({unique}) DO UPDATE SET {', '.join(set_to)}"
+    )
+
+
+def _flat(rows: Iterable[Sequence[Any]]) -> Iterator[Any]:
+    for row in rows:
+        yield from row
+
+
+def for_sqlite(value: Any) -> Any:
+    """Return a value as Django writes it there: an id as 32 hex digits, a time in UTC without its zone, a day."""
+    kind = type(value)
+    if kind is UUID:
+        return f"{value.int:032x}"
+    if kind is datetime:
+        return str((value if value.tzinfo is UTC else value.astimezone(UTC)).replace(tzinfo=None))
+    return value if kind in _AS_IT_IS else str(value)
+
+
+_AS_IT_IS = frozenset((int, float, str, bool, bytes, type(None)))

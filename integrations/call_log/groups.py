@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
+from uuid import UUID
 
-from django.db.models import F
-from django.db.models.functions import Greatest
+from django.db import connections
 
 from integrations.call_log import refused
+from integrations.call_log.counting import put
 from integrations.call_log.record import CallRecord
 from integrations.call_log.rows import CallRow
 from integrations.causes import Cause, explain, path_template
 from integrations.models import ErrorGroup
 from integrations.models.call import Source
+from integrations.models.router import calls_alias
+from secrets_vault.ids import uuid7
 
 State = ErrorGroup.State
+Members = Sequence[tuple[CallRecord, CallRow, Cause]]
 
 
 def group_failures(records: Sequence[CallRecord], rows: Sequence[CallRow]) -> None:
@@ -31,18 +36,32 @@ def group_failures(records: Sequence[CallRecord], rows: Sequence[CallRow]) -> No
                 if refused.is_refused(row.status, record.code, cause, is_broken=record.connection_id in broken):
                     cause = refused.folded(cause)
                 counted.setdefault(group_key(record, row, cause), []).append((record, row, cause))
-    for key in sorted(counted):  # one order for all writers, so that two never wait for each other
-        members = counted[key]
-        group = count_in_group(key, members)
+    found = count_in_groups(counted)
+    for key, members in counted.items():
         for _, row, _ in members:
-            row.group_id = group.pk
+            row.group_id = found[key]
 
 
-def count_in_group(
-    key: bytes, members: Sequence[tuple[CallRecord, CallRow, Cause]], *, source: str = Source.GATEWAY
-) -> ErrorGroup:
+def count_in_group(key: bytes, members: Members, *, source: str = Source.GATEWAY) -> UUID:
     """Count failures of the same kind in their group, made where there is none. In the caller's transaction."""
-    return _seen_again(key, members) or _seen_first(key, members, source)
+    return count_in_groups({key: members}, source=source)[key]
+
+
+def count_in_groups(counted: Mapping[bytes, Members], *, source: str = Source.GATEWAY) -> dict[bytes, UUID]:
+    """Count failures in the groups of their keys, made where there are none; return the groups' ids.
+
+    Three statements, however many groups: an error a row would cost as much as all else that the log does.
+    """
+    if not counted:
+        return {}
+    keys = sorted(counted)  # one order for all writers, so that two never wait for each other
+    before = _groups(keys)
+    add_to_groups(_row(key, counted[key], source) for key in keys)
+    for key, group in before.items():
+        _may_come_back(group, counted[key])
+    if len(before) < len(keys):
+        before |= _groups([key for key in keys if key not in before])
+    return {key: group.pk for key, group in before.items()}
 
 
 def group_key(record: CallRecord, row: CallRow, cause: Cause) -> bytes:
@@ -55,57 +74,64 @@ def group_key(record: CallRecord, row: CallRow, cause: Cause) -> bytes:
     return sha256("\0".join(parts).encode()).digest()
 
 
-def _seen_first(key: bytes, members: Sequence[tuple[CallRecord, CallRow, Cause]], source: str) -> ErrorGroup:
+def _groups(keys: Sequence[bytes]) -> dict[bytes, ErrorGroup]:
+    rows = ErrorGroup.objects.filter(key_hash__in=keys).only("key_hash", "state", "state_changed_at", "snoozed_until")
+    return {bytes(row.key_hash): row for row in rows.order_by()}
+
+
+def _row(key: bytes, members: Members, source: str) -> tuple[Any, ...]:
+    """Return the columns (`COLUMNS`) of a group as these failures make it."""
     record, row, cause = members[-1]
     is_folded = cause.code == refused.CODE
-    made, is_new = ErrorGroup.objects.get_or_create(
-        key_hash=key,
-        defaults={
-            "client_id": record.client_id,
-            "environment_id": record.environment_id,
-            "connection_id": record.connection_id,
-            "source": source,
-            "provider_key": record.provider_key,
-            "status": row.status,
-            "code": cause.code[:60],
-            "title": cause.title[:200],
-            "method": "" if is_folded else row.method,
-            "path_template": "" if is_folded else path_template(row.path.partition("?")[0]),
-            "cause": cause.cause,
-            "remedy": cause.remedy,
-            "who": cause.who,
-            "count": len(members),
-            "first_seen_at": min(r.at for r, _, _ in members),
-            "last_seen_at": max(r.at for r, _, _ in members),
-            "last_call_id": row.id,
-        },
+    return (
+        uuid7(),
+        key,
+        record.client_id,
+        record.environment_id,
+        record.connection_id,
+        str(source),
+        record.provider_key,
+        row.status,
+        cause.code[:60],
+        "" if is_folded else row.method,
+        "" if is_folded else path_template(row.path.partition("?")[0]),
+        State.OPEN.value,
+        min(r.at for r, _, _ in members),
+        len(members),
+        max(r.at for r, _, _ in members),
+        row.id,
+        cause.title[:200],
+        cause.cause,
+        cause.remedy,
+        cause.who,
     )
-    if not is_new:  # another process was first
-        return _seen_again(key, members) or made
-    return made
 
 
-def _seen_again(key: bytes, members: Sequence[tuple[CallRecord, CallRow, Cause]]) -> ErrorGroup | None:
-    """Add to a group that there is, and open it again where it was thought to be over."""
-    group = ErrorGroup.objects.filter(key_hash=key).first()
-    if group is None:
-        return None
-    record, row, cause = members[-1]
-    last = max(r.at for r, _, _ in members)
-    mine = ErrorGroup.objects.filter(pk=group.pk)
-    mine.update(
-        count=F("count") + len(members),
-        last_seen_at=Greatest(F("last_seen_at"), last),
-        last_call_id=row.id,
-        title=cause.title[:200],
-        cause=cause.cause,
-        remedy=cause.remedy,
-        who=cause.who,
+NEWS = ("last_call_id", "title", "cause", "remedy", "who")
+COLUMNS = (
+    *("id", "key_hash", "client_id", "environment_id", "connection_id", "source", "provider_key", "status", "code"),
+    *("method", "path_template", "state", "first_seen_at", "count", "last_seen_at", *NEWS),
+)
+
+
+def add_to_groups(rows: Iterable[tuple[Any, ...]]) -> None:
+    """Make groups, or add to those that are there: the count grows, the newest words stand, no time goes back."""
+    table = ErrorGroup._meta.db_table
+    later = "GREATEST" if connections[calls_alias()].vendor == "postgresql" else "MAX"
+    set_to = (
+        f"count = {table}.count + excluded.count",
+        f"last_seen_at = {later}({table}.last_seen_at, excluded.last_seen_at)",
+        *(f"{name} = excluded.{name}" for name in NEWS),
     )
-    state = _state_after(group, last)
+    put(ErrorGroup, COLUMNS, rows, unique="key_hash", set_to=set_to)
+
+
+def _may_come_back(group: ErrorGroup, members: Members) -> None:
+    """Open a group again where it was thought to be over."""
+    state = _state_after(group, max(r.at for r, _, _ in members))
     if state != group.state:
-        mine.filter(state=group.state).update(state=state, state_changed_at=record.at, mended_at=None)
-    return group
+        mine = ErrorGroup.objects.filter(pk=group.pk, state=group.state)
+        mine.update(state=state, state_changed_at=members[-1][0].at, mended_at=None)
 
 
 def _state_after(group: ErrorGroup, last: datetime) -> str:

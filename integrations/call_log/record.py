@@ -63,4 +63,4 @@ class CallRecord:
     @property
     def has_failed(self) -> bool:
         """Tell whether the call counts as failed."""
-        return self.outcome.value in FAILED_OUTCOMES
+        return self.outcome is not Outcome.OK and self.outcome.value in FAILED_OUTCOMES

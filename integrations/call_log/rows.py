@@ -111,7 +111,6 @@ def masker_for(known: tuple[str, ...], client_values: KnownValues | None = None)
     return Masker(own if client_values is None else Together(own, client_values))
 
 
-@lru_cache(maxsize=4096)
 def masked_path(target: bytes, masker: Masker) -> str:
     """Return the path and query, masked and bounded."""
     if len(target) > MAX_PATH * 4:
@@ -143,6 +142,8 @@ def _header(headers: Headers, wanted: bytes) -> str | None:
 
 def storable(text: str) -> str:
     """Return the text without what PostgreSQL cannot store: NUL and lone surrogates."""
+    if text.isascii() and "\0" not in text:
+        return text
     return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode("utf-8")
 
 

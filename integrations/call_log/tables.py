@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -15,20 +14,18 @@ from django.db import connections, transaction
 from django.db.models import F
 from django.db.models.functions import Greatest
 
-from integrations.call_log.counting import add_to_counts
+from integrations.call_log.counting import replace
 from integrations.call_log.groups import group_failures
 from integrations.call_log.record import CallRecord
 from integrations.call_log.rows import CallRow
-from integrations.models import Call, CallHour, ClientHour, GatewayToken, LimitReading
-from integrations.models.call import NO_TOKEN, Outcome
+from integrations.call_log.tally import add_hours, tally
+from integrations.limits import Reading
+from integrations.models import Call, GatewayToken, LimitReading
 from integrations.models.router import calls_alias
 from integrations.usage import rollups, spend
 from integrations.usage.budgets import after_batch
 from secrets_vault.models import StoredSecret
 
-HourKey = tuple[UUID, UUID, UUID, datetime]  # connection, client, token, the hour's start
-_COUNTS = ("calls", "failed", "limited", "repeated", "total_ms")
-_CLIENT_COUNTS = _COUNTS[:3]
 _MAX_BIGINT = 2**63 - 1
 _MAX_INT = 2**31 - 1
 COLUMNS = tuple(column.name for column in fields(CallRow))
@@ -43,8 +40,9 @@ def write_batch(records: Sequence[CallRecord], rows: Sequence[CallRow]) -> None:
     with transaction.atomic(using=calls_alias()):
         group_failures(records, rows)
         insert(rows)
-        add_hours(records)
-        rollups.add(records, rows)
+        moments = tally(records)
+        add_hours(moments)
+        rollups.add(moments, records, rows)
         spend.add(records)
         keep_readings(records)
     after_batch(records)
@@ -91,71 +89,35 @@ def _for_postgresql(row: CallRow) -> list[Any]:
     return values
 
 
-def add_hours(records: Iterable[CallRecord]) -> None:
-    """Add a batch to the counts of its hours: those of each connection and token, and those of each client."""
-    sums: defaultdict[HourKey, list[float]] = defaultdict(lambda: [0, 0, 0, 0, 0.0])
-    for record in records:
-        if record.connection_id is None:
-            continue
-        hour = record.at.replace(minute=0, second=0, microsecond=0)
-        counts = sums[record.connection_id, record.client_id, record.token_id or NO_TOKEN, hour]
-        counts[0] += 1
-        counts[1] += record.has_failed
-        counts[2] += record.outcome == Outcome.LIMITED
-        counts[3] += max(0, record.attempts - 1)
-        counts[4] += record.total_ms
-    hours = [
-        CallHour(
-            connection_id=connection,
-            client_id=client,
-            token_id=token,
-            hour=hour,
-            **dict(zip(_COUNTS, counts, strict=True)),
-        )
-        for (connection, client, token, hour), counts in sorted(sums.items(), key=str)
-    ]
-    add_to_counts(CallHour, hours, unique="connection_id, token_id, hour", counts=_COUNTS)
-    add_to_counts(ClientHour, client_hours(sums), unique="client_id, hour", counts=_CLIENT_COUNTS)
-
-
-def client_hours(sums: Mapping[HourKey, Sequence[float]]) -> list[ClientHour]:
-    """Return the counts of connections and tokens added up by client: a row for each hour, not saved yet."""
-    clients: defaultdict[tuple[UUID, datetime], list[int]] = defaultdict(lambda: [0] * len(_CLIENT_COUNTS))
-    for (_connection, client, _token, hour), counts in sums.items():
-        for place in range(len(_CLIENT_COUNTS)):
-            clients[client, hour][place] += int(counts[place])
-    return [
-        ClientHour(client_id=client, hour=hour, **dict(zip(_CLIENT_COUNTS, counts, strict=True)))
-        for (client, hour), counts in sorted(clients.items(), key=str)
-    ]
-
-
 def keep_readings(records: Iterable[CallRecord]) -> None:
     """Keep the newest reading of each bucket of each connection."""
-    newest: dict[tuple[UUID, str], LimitReading] = {}
+    newest: dict[tuple[int, str], tuple[CallRecord, Reading]] = {}
     for record in records:
-        if record.connection_id is None:
-            continue
-        for reading in record.readings:
-            bucket = reading.bucket[:60]
-            newest[(record.connection_id, bucket)] = LimitReading(
-                connection_id=record.connection_id,
-                client_id=record.client_id,
-                bucket=bucket,
-                limit=_within(reading.limit, _MAX_BIGINT),
-                remaining=_within(reading.remaining, _MAX_BIGINT),
-                window_s=_within(reading.window_s, _MAX_INT),
-                resets_at=reading.resets_at,
-                read_at=record.at,
-                source=LimitReading.Source.HEADERS,
-            )
-    if newest:
-        LimitReading.objects.bulk_create(
-            [newest[key] for key in sorted(newest, key=str)],
-            update_conflicts=True,
-            unique_fields=["connection_id", "bucket"],
-            update_fields=["limit", "remaining", "window_s", "resets_at", "read_at", "source"],
-        )
+        if record.readings and record.connection_id is not None:
+            number = record.connection_id.int
+            for reading in record.readings:
+                newest[number, reading.bucket] = record, reading
+    # Two buckets that are one once they are cut: the later one stands.
+    rows = {(number, bucket[:60]): _as_columns(*newest[number, bucket]) for number, bucket in sorted(newest)}
+    replace(LimitReading, _READING, rows.values(), unique="connection_id, bucket", news=_READING_NEWS)
+
+
+def _as_columns(record: CallRecord, reading: Reading) -> tuple[Any, ...]:
+    return (
+        record.connection_id,
+        record.client_id,
+        reading.bucket[:60],
+        _within(reading.limit, _MAX_BIGINT),
+        _within(reading.remaining, _MAX_BIGINT),
+        _within(reading.window_s, _MAX_INT),
+        reading.resets_at,
+        record.at,
+        LimitReading.Source.HEADERS.value,
+    )
+
+
+_READING_NEWS = ("limit", "remaining", "window_s", "resets_at", "read_at", "source")
+_READING = ("connection_id", "client_id", "bucket", *_READING_NEWS)
 
 
 def _within(number: int | None, most: int) -> int | None:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from integrations.causes import path_template
 from integrations.models import PathHour
+from secrets_vault.masking.alike import outline
 
 MOST_PLACES = 40
 MAX_PATH = 200
@@ -42,18 +43,23 @@ class Places:
         for pk, hour, method, path in rows.values_list("connection_id", "hour", "method", "path"):
             self._known.setdefault((pk, hour), set()).add((method, path))
 
-    def row_for(self, key: Hour, place: Place, *, status: int | None) -> Place:
-        """Return the place whose row counts a call: its own, or that of all others."""
+    def row_for(self, key: Hour, place: Place, *, is_there: bool) -> Place:
+        """Return the place whose row counts a call: its own, or that of all others. `is_there`: it answered."""
         known = self._known[key]
         if place in known:
             return place
-        if len(known) >= MOST_PLACES or status is None or status in NOWHERE:
+        if len(known) >= MOST_PLACES or not is_there:
             return OTHER
         known.add(place)
         return place
 
 
-@lru_cache(maxsize=4096)
 def place_of(method: str, masked_path: str) -> Place:
     """Return where a call went, from its masked path: without the query, every id as `{id}`."""
-    return method, path_template(masked_path)[:MAX_PATH]
+    path = masked_path.partition("?")[0]
+    return method, _template(outline(path) or path)
+
+
+@lru_cache(maxsize=4096)
+def _template(path: str) -> str:
+    return path_template(path)[:MAX_PATH]

@@ -2,95 +2,92 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from integrations.call_log.counting import add_to_counts
 from integrations.models import CallDay, CallHour, CallMinute, PathHour, SpendDay
-from integrations.models.call import NO_TOKEN, Outcome
-from integrations.usage.places import Hour, Place, Places, place_of
+from integrations.usage.places import NOWHERE, Place, Places, place_of
 
 if TYPE_CHECKING:
     from integrations.call_log.record import CallRecord
     from integrations.call_log.rows import CallRow
+    from integrations.call_log.tally import Caller, Moments
 
 KEEP_MINUTES = timedelta(hours=48)
 KEEP_HOURS = timedelta(days=100)
 KEEP_DAYS = timedelta(days=400)  # thirteen months
 
-Caller = tuple[UUID, UUID, UUID]  # connection, client, token
-
 _places = Places()
 
 
-def add(records: Sequence[CallRecord], rows: Sequence[CallRow]) -> None:
+def add(moments: Moments, records: Sequence[CallRecord], rows: Sequence[CallRow]) -> None:
     """Add a batch to its minutes, days and places. In the caller's transaction."""
-    minutes: defaultdict[tuple[Caller, datetime], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
-    for record in records:
-        if record.connection_id is not None:
-            caller = record.connection_id, record.client_id, record.token_id or NO_TOKEN
-            counts = minutes[caller, record.at.replace(second=0, microsecond=0)]
-            counts[0] += 1
-            counts[1] += record.has_failed
-            counts[2] += record.outcome == Outcome.LIMITED
-            counts[3] += max(0, record.attempts - 1)
-    if minutes:
-        add_to_counts(CallMinute, minute_rows(minutes), unique="connection_id, token_id, minute", counts=_MINUTE)
-        add_to_counts(CallDay, day_rows(minutes), unique="connection_id, token_id, day", counts=_DAY)
-        add_to_counts(PathHour, _place_rows(records, rows), unique="connection_id, hour, method, path", counts=_PLACE)
+    if moments:
+        minutes, days = minute_rows(moments), day_rows(moments)
+        add_to_counts(CallMinute, MINUTE, minutes, unique="connection_id, token_id, minute", counts=_MINUTE)
+        add_to_counts(CallDay, DAY, days, unique="connection_id, token_id, day", counts=_DAY)
+        places = _place_rows(records, rows)
+        add_to_counts(PathHour, PLACE, places, unique="connection_id, hour, method, path", counts=_PLACE)
 
 
 _MINUTE = ("calls", "failed", "limited")
 _DAY = (*_MINUTE, "repeated")
 _PLACE = ("calls", "failed")
+MINUTE = ("connection_id", "client_id", "token_id", "minute", *_MINUTE)
+DAY = ("connection_id", "client_id", "token_id", "day", *_DAY)
+PLACE = ("connection_id", "client_id", "hour", "method", "path", *_PLACE)
 
 
-def minute_rows(minutes: dict[tuple[Caller, datetime], list[int]]) -> list[CallMinute]:
-    """Return rows of minutes, not saved yet."""
+def minute_rows(minutes: Moments) -> list[tuple[Any, ...]]:
+    """Return the rows (`MINUTE`) of minutes."""
     return [
-        CallMinute(connection_id=connection, client_id=client, token_id=token, minute=minute,
-                   **dict(zip(_MINUTE, counts, strict=False)))
-        for ((connection, client, token), minute), counts in sorted(minutes.items())
-    ]  # fmt: skip
-
-
-def day_rows(moments: dict[tuple[Caller, datetime], list[int]]) -> list[CallDay]:
-    """Return rows of days in UTC, from counts of minutes or hours; not saved yet."""
-    days: defaultdict[tuple[Caller, date], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
-    for (caller, at), counts in moments.items():
-        sums = days[caller, at.astimezone(UTC).date()]
-        for place, count in enumerate(counts):
-            sums[place] += int(count)
-    return [
-        CallDay(connection_id=connection, client_id=client, token_id=token, day=day,
-                **dict(zip(_DAY, counts, strict=True)))
-        for ((connection, client, token), day), counts in sorted(days.items())
-    ]  # fmt: skip
-
-
-def _place_rows(records: Sequence[CallRecord], rows: Sequence[CallRow]) -> list[PathHour]:
-    known = [
-        (record, row, (record.connection_id, record.at.replace(minute=0, second=0, microsecond=0)))
-        for record, row in zip(records, rows, strict=True)
-        if record.connection_id is not None
+        (*caller, minute, *map(int, counts[: len(_MINUTE)])) for (caller, minute), counts in sorted(minutes.items())
     ]
-    _places.learn(key for _, _, key in known)
-    sums: dict[tuple[Hour, Place], list[int]] = {}
-    clients: dict[UUID, UUID] = {}
-    for record, row, key in known:
-        place = _places.row_for(key, place_of(row.method, row.path.partition("?")[0]), status=row.status)
-        counts = sums.setdefault((key, place), [0, 0])
-        counts[0] += 1
-        counts[1] += record.has_failed
-        clients[key[0]] = record.client_id
+
+
+def day_rows(moments: Moments) -> list[tuple[Any, ...]]:
+    """Return the rows (`DAY`) of days in UTC, from counts of minutes or hours."""
+    days: dict[tuple[Caller, date], list[int]] = {}
+    for (caller, at), counts in moments.items():
+        sums = days.setdefault((caller, at.astimezone(UTC).date()), [0] * len(_DAY))
+        for place in range(len(_DAY)):
+            sums[place] += int(counts[place])
+    return [(*caller, day, *counts) for (caller, day), counts in sorted(days.items())]
+
+
+def _place_rows(records: Sequence[CallRecord], rows: Sequence[CallRow]) -> list[tuple[Any, ...]]:
+    sums: dict[tuple[int, datetime, Place, bool], list[Any]] = {}
+    for record, row in zip(records, rows, strict=True):
+        connection = record.connection_id
+        if connection is None:
+            continue
+        hour = record.at.replace(minute=0, second=0, microsecond=0)
+        # Only a place that answered may take a row of its own, so the two kinds are told apart.
+        is_there = row.status is not None and row.status not in NOWHERE
+        counts = sums.get(key := (connection.int, hour, place_of(row.method, row.path), is_there))
+        if counts is None:
+            counts = sums[key] = [record, 0, 0]
+        counts[1] += 1
+        counts[2] += record.has_failed
+    return _among_known(sums)
+
+
+def _among_known(sums: dict[tuple[int, datetime, Place, bool], list[Any]]) -> list[tuple[Any, ...]]:
+    """Return the rows (`PLACE`) of places, those without a row of their own under the one for all others."""
+    _places.learn((record.connection_id, hour) for (_, hour, _, _), (record, _, _) in sums.items())
+    rows: dict[tuple[UUID, datetime, Place], list[Any]] = {}
+    for (_, hour, place, is_there), (record, calls, failed) in sums.items():
+        mine = _places.row_for((record.connection_id, hour), place, is_there=is_there)
+        counts = rows.setdefault((record.connection_id, hour, mine), [record.client_id, 0, 0])
+        counts[1] += calls
+        counts[2] += failed
     return [
-        PathHour(connection_id=pk, client_id=clients[pk], hour=hour, method=place[0], path=place[1],
-                 calls=counts[0], failed=counts[1])
-        for ((pk, hour), place), counts in sorted(sums.items())
-    ]  # fmt: skip
+        (connection, client, hour, *place, calls, failed)
+        for (connection, hour, place), (client, calls, failed) in sorted(rows.items())
+    ]
 
 
 def prune(now: datetime, *, keep_calls: timedelta) -> int:

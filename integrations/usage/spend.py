@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 MOST_MODELS = 50  # of a connection and day in one process; the names come from answers, and whoever sends those
 COUNTS = ("calls", "unpriced_calls", "untold_calls", "input_tokens", "cached_tokens", "written_tokens",
           "output_tokens", "cost_nano")  # fmt: skip
+COLUMNS = ("connection_id", "client_id", "model", "day", *COUNTS)
 Key = tuple[UUID, UUID, str, date]  # connection, client, model, day of UTC
 
 _prices = Prices()
@@ -44,13 +45,8 @@ def add(records: Iterable[CallRecord]) -> None:
         total = sums[record.connection_id, record.client_id, model, day]
         for place, count in enumerate(counts):
             total[place] += count
-    rows = [
-        SpendDay(connection_id=connection, client_id=client, model=model, day=day,
-                 **dict(zip(COUNTS, counts, strict=True)))
-        for (connection, client, model, day), counts in sorted(sums.items(), key=str)
-    ]  # fmt: skip
-    if rows:
-        add_to_counts(SpendDay, rows, unique="connection_id, model, day", counts=COUNTS)
+    rows = [(*key, *counts) for key, counts in sorted(sums.items())]
+    add_to_counts(SpendDay, COLUMNS, rows, unique="connection_id, model, day", counts=COUNTS)
 
 
 def _read(record: CallRecord) -> Used | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from secrets_vault.masking import headers
+from secrets_vault.masking.alike import outline
 from secrets_vault.masking.known import KnownValues
 from secrets_vault.masking.masker import WITHHELD, MaskedText, Masker
 from secrets_vault.masking.names import classify
@@ -39,10 +40,16 @@ def _header(raw_name: bytes, raw_value: bytes, masker: Masker) -> str:
     value = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in raw_value.decode("latin-1"))
     if not value:
         return f"{masker.mask(name)}:"
-    line = f"{name}: {value}"
-    start = len(name) + 2
-    spans = [*masker.spans(line), *_by_name(name, line, start)]
-    return render(line, spans, masker.log_key)
+    line, kind = f"{name}: {value}", outline(value)
+    like = line if kind is None else f"{name}: {kind}"
+    is_plain = masker.is_plain_line(like, lambda: _line_spans(name, like, masker))
+    if is_plain and (kind is None or not masker.known.is_in(line)):
+        return line
+    return render(line, _line_spans(name, line, masker), masker.log_key)
+
+
+def _line_spans(name: str, line: str, masker: Masker) -> list[Span]:
+    return [*masker.spans(line), *_by_name(name, line, len(name) + 2)]
 
 
 def _by_name(name: str, line: str, start: int) -> Iterable[Span]:

@@ -94,10 +94,15 @@ _COATS = (
 )
 
 
+_WORTH_PEELING = tuple(
+    (pattern, decode, re.compile("|".join(map(re.escape, triggers)))) for pattern, decode, triggers in _COATS
+)
+
+
 def peel(text: str) -> Iterator[Layer]:
     """Yield decoded windows of a text, one coat at a time: only the parts where something was encoded."""
-    for pattern, decode, triggers in _COATS:
-        if not any(t in text for t in triggers):
+    for pattern, decode, trigger in _WORTH_PEELING:
+        if not trigger.search(text):
             continue
         hits = [(m.start(), m.end(), decode(m)) for m in pattern.finditer(text)]
         for first, last in _windows(text, hits):

@@ -29,6 +29,7 @@ MAX_COATS = 4
 BODY_CAP = 64 * 1024
 _MARGIN = 256 * 1024
 _MOST_OUTLINES = 512
+_LONGEST_LINE = 200
 
 Finder = Callable[[Page], Iterable[Span]]
 _FINDERS: tuple[Finder, ...] = (
@@ -76,6 +77,7 @@ class Masker:
         self.cpu_limit_s = cpu_limit_s
         self.finders = (*_FINDERS, find_personal) if personal else _FINDERS
         self._outlines: dict[str, bool] = {}  # whether nothing was found in a text like these
+        self._lines: dict[str, bool] = {}  # the same of a head's lines, which are masked by their names too
 
     def mask(self, text: str | bytes, *, media: str | None = None, encoding: str | None = None) -> MaskedText:
         """Return the text masked; `[withheld: masker]` if anything goes wrong on the way."""
@@ -100,10 +102,21 @@ class Masker:
         """Tell whether there is nothing to cover in texts of this outline."""
         found = self._outlines.get(kind)
         if found is None:
-            if len(self._outlines) >= _MOST_OUTLINES:
-                self._outlines.clear()
-            found = self._outlines[kind] = self.mask(kind) == kind
+            found = self.mask(kind) == kind
+            _remember(self._outlines, kind, found)
         return found
+
+    def is_plain_line(self, line: str, spans: Callable[[], Iterable[Span]]) -> bool:
+        """Tell whether there is nothing to cover in a line of a head; `spans` says it where that is not known yet.
+
+        Only lines that hold nothing are remembered: no credential stays here.
+        """
+        if line in self._lines:
+            return True
+        if len(line) > _LONGEST_LINE or any(True for _ in spans()):
+            return False
+        _remember(self._lines, line, True)
+        return True
 
     def mask_body(self, body: bytes, *, media: str | None = None, encoding: str | None = None) -> MaskedText:
         """Return a body masked and then cut to 64 KB; what the cut left of a token is dropped."""
@@ -138,6 +151,12 @@ class Masker:
     def _is_secret(self, inner: str, coats: int, deadline: float | None) -> bool:
         _check(deadline)
         return any(True for _ in self._find(inner, max(coats + 1, MAX_COATS - 1), deadline))
+
+
+def _remember(kept: dict[str, bool], text: str, found: bool) -> None:
+    if len(kept) >= _MOST_OUTLINES:
+        kept.clear()
+    kept[text] = found
 
 
 def _check(deadline: float | None) -> None:

@@ -269,6 +269,9 @@ def _pieces(value: str) -> Iterator[tuple[int, int]]:
 
 
 def _is_mixed(value: str) -> bool:
-    lower, upper = any(c.islower() for c in value), any(c.isupper() for c in value)
-    digits = sum(c.isdigit() for c in value)
-    return len(value) > 31 and bool(digits) and ((lower and upper) or ((lower or upper) and digits >= 4))
+    """Tell whether a run (ASCII, see `RUN`) has digits among its letters, as no word has."""
+    if len(value) <= 31:
+        return False
+    digits = sum(map(str.isdigit, value))
+    lower, upper = value.upper() != value, value.lower() != value
+    return bool(digits) and ((lower and upper) or ((lower or upper) and digits >= 4))

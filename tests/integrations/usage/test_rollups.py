@@ -10,10 +10,12 @@ import pytest
 from django.db import connections
 from django.db.models import Sum
 
+from integrations.causes import path_template
 from integrations.models import CallDay, CallHour, CallMinute, PathHour
 from integrations.models.call import NO_TOKEN
 from integrations.models.router import calls_alias
 from integrations.usage import places, rollups
+from integrations.usage.places import place_of
 from secrets_vault.ids import uuid7
 from tests.integrations.call_log.test_writing import CLIENT, CONNECTION, NOW, TOKEN, failed, record, write
 
@@ -111,3 +113,19 @@ def test_hours_stay_as_long_as_the_calls_they_count():
     CallHour.objects.create(connection_id=CONNECTION, client_id=CLIENT, token_id=TOKEN, hour=hour)
     rollups.prune(NOW, keep_calls=timedelta(days=200))
     assert CallHour.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/crm/v3/objects/contacts/151",
+        "/crm/v3/objects/contacts/90210151?limit=1",
+        "/v1/customers/cus_9s6XKzkNRiz8i3/sources",
+        "/v1/pages/3f2504e0-4f89-41d3-9a0c-0305e82c3301/children",
+        "/v1/databases/5f7a1c2e5f7a1c2e5f7a1c2e5f7a1c2e/query",
+        "/files/abcdefabcdef/2026-11/v3",
+        "/a%20b/12345;x=1",
+    ],
+)
+def test_a_place_is_the_path_with_its_ids_folded(path):
+    assert place_of("GET", path) == ("GET", path_template(path)[:200])
