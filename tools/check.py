@@ -17,7 +17,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv" / "bin"
 SLOW = "not soak and not timing"
-IN_PARALLEL = ["-n", "2", "--dist", "loadscope"]
+# Files keep their order: pytest-xdist would leave those with the fewest tests for the end, which are the longest ones,
+# and one of two cores would have nothing to do meanwhile.
+IN_PARALLEL = ["-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
 # A file stays whole, as its tests share an installation, and files keep their order: those with a browser come last.
 BY_FILE = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
 REAL = "(browser or processes)"
