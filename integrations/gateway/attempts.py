@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -34,17 +34,15 @@ class Standing:
     """The answer that goes back: its head, what was already read of its body, and the rest."""
 
     answering: Answering
-    chunks: AsyncIterator[bytes]
     peeked: list[bytes] = field(default_factory=list)
+    _given: int = 0
 
     async def peek(self) -> bytes:
         """Return the beginning of the body, and keep it for the caller."""
         size = 0
-        async for chunk in self.chunks:
+        while size < PEEKED_BYTES and (chunk := await self.answering.next()):
             self.peeked.append(chunk)
             size += len(chunk)
-            if size >= PEEKED_BYTES:
-                break
         return b"".join(self.peeked)
 
     @property
@@ -52,12 +50,12 @@ class Standing:
         """Tell whether the chunk just yielded was the last. Where that cannot be told yet, it is not."""
         return not self.peeked and self.answering.is_over
 
-    async def body(self) -> AsyncIterator[bytes]:
-        """Yield the whole body."""
-        for chunk in self.peeked:
-            yield chunk
-        async for chunk in self.chunks:
-            yield chunk
+    async def next(self) -> bytes:
+        """Return the next part of the whole body, b"" after the last."""
+        if self._given < len(self.peeked):
+            self._given += 1
+            return self.peeked[self._given - 1]
+        return await self.answering.next()
 
 
 @dataclass(slots=True)
@@ -156,7 +154,7 @@ class Attempts:
             trace.upstream_s += time.perf_counter() - started
         trace.note(status=answering.status, ms=_ms_since(started), **queued)
         self._read_limits(answering)
-        return Standing(answering, answering.chunks())
+        return Standing(answering)
 
     def _read_limits(self, answering: Answering) -> None:
         """Note what the answer says is left; of one that failed, the body has to be looked at first."""

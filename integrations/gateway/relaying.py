@@ -31,7 +31,7 @@ async def relay(standing: Standing, *, trace: Trace, way: Way, send: Send, copy:
     try:
         await send({"type": "http.response.start", "status": answering.status, "headers": headers})
         is_over = False
-        async for chunk in standing.body():
+        while chunk := await standing.next():
             trace.keep_answer(chunk)
             if copy is not None:
                 copy.add(chunk)

@@ -181,32 +181,49 @@ class _Exchange:
 
 
 class Answering:
-    """An answer whose body has yet to come. Read `chunks()` to the end, or call `close()`."""
+    """An answer whose body has yet to come. Read it to the end, or call `close()`.
 
-    __slots__ = ("_exchange", "_wire", "headers", "status")
+    `names` are those of the headers in lower case.
+    """
+
+    __slots__ = ("_exchange", "_handed_over_at", "_wire", "headers", "names", "status")
 
     def __init__(self, head: AnswerHead, exchange: _Exchange) -> None:
-        self.status, self.headers = head.status, head.headers
+        self.status, self.headers, self.names = head.status, head.headers, head.names
         self._wire = exchange.wire
         self._exchange: _Exchange | None = exchange
+        self._handed_over_at = 0.0
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it arrives; raises InvalidAnswer when it is cut short, UpstreamTimeout at the deadline.
+    async def next(self) -> bytes:
+        """Return the next part of the body as it arrives, and b"" after the last.
 
-        Time that the reader of the chunks takes does not count against the upstream.
+        Raises InvalidAnswer when it is cut short, UpstreamTimeout at the deadline. Time that the reader takes with a
+        part does not count against the upstream.
         """
         exchange = self._exchange
         if exchange is None:
-            return
+            return b""
         deadline, wire = exchange.deadline, exchange.wire
+        if self._handed_over_at:
+            deadline.at += time.monotonic() - self._handed_over_at
         try:
-            while data := wire.take() or await wire.more(deadline):
-                deadline.moved(len(data))
-                handed_over_at = time.monotonic()
-                yield data
-                deadline.at += time.monotonic() - handed_over_at
+            data = wire.take() or await wire.more(deadline)
+        except BaseException:
+            self.close()
+            raise
+        if data:
+            deadline.moved(len(data))
+            self._handed_over_at = time.monotonic()
+        else:
             exchange.finish()
             self._exchange = None
+        return data
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the parts of the body; raises as `next`."""
+        try:
+            while data := await self.next():
+                yield data
         finally:
             self.close()
 

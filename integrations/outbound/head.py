@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from integrations.outbound.errors import BadRequest, InvalidAnswer
 from integrations.outbound.origin import Origin, checked_target
@@ -13,6 +14,8 @@ MAX_HEADERS = 256
 MAX_HEAD_BYTES = 128 * 1024
 
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+_LINE_END = re.compile(rb"[\r\n]")
+_BAD_IN_HEAD = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _BAD_IN_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -23,22 +26,33 @@ def written_head(method: bytes, origin: Origin, *, target: bytes, headers: Heade
     if not _TOKEN.match(method):
         raise BadRequest("the method is not a word that HTTP allows")
     lines = [b"%b %b HTTP/1.1" % (method, checked_target(target)), b"Host: " + origin.host_header]
-    for name, value in (*headers, *framing):
-        if not _TOKEN.match(name) or _BAD_IN_VALUE.search(value):
-            raise BadRequest("a header holds a character that HTTP does not allow")
-        lines.append(name + b": " + value)
-    return b"\r\n".join(lines) + b"\r\n\r\n"
+    lines += [name + b": " + value for name, value in headers]
+    lines += [name + b": " + value for name, value in framing]
+    lines += (b"", b"")
+    head = b"\r\n".join(lines)
+    # Looked through once, not header by header. A line end that is not ours makes more of them than there are lines.
+    is_torn = len(_LINE_END.findall(head)) != 2 * (len(lines) - 1)
+    if is_torn or _BAD_IN_HEAD.search(head) or not _are_names(tuple([name for name, _ in headers])):
+        raise BadRequest("a header holds a character that HTTP does not allow")
+    return head
+
+
+@lru_cache(maxsize=2048)
+def _are_names(names: tuple[bytes, ...]) -> bool:
+    """Tell whether these are names of headers. A caller mostly sends the same ones again."""
+    return all(_TOKEN.match(name) for name in names)
 
 
 class AnswerHead:
-    """Status and headers of an answer, as they came."""
+    """Status and headers of an answer, as they came; `names` are those of the headers in lower case."""
 
-    __slots__ = ("headers", "is_chunked", "keeps_alive", "lengths", "status")
+    __slots__ = ("headers", "is_chunked", "keeps_alive", "lengths", "names", "status")
 
     def __init__(self, status: int, headers: list[tuple[bytes, bytes]], *, keeps_alive: bool) -> None:
         self.status, self.headers, self.keeps_alive = status, headers, keeps_alive
-        self.lengths: set[bytes] = set()
-        self.is_chunked = False
+        self.names = tuple([name.lower() for name, _ in headers])
+        self.lengths = {value for name, (_, value) in zip(self.names, headers, strict=True) if name == b"content-length"}
+        self.is_chunked = b"transfer-encoding" in self.names
 
     @property
     def ends_with_connection(self) -> bool:
@@ -51,16 +65,11 @@ class AnswerHead:
         Length and chunking together, or two lengths, are how one answer is smuggled into another
         (RFC 9112 section 6.3); the parser alone accepts some of them.
         """
-        head_bytes = 0
-        for raw_name, value in self.headers:
-            head_bytes += len(raw_name) + len(value)
-            if len(value) > MAX_HEADER_LINE or _BAD_IN_VALUE.search(value):
-                raise InvalidAnswer("a header of the answer holds what HTTP does not allow", was_sent=True)
-            name = raw_name.lower()
-            if name == b"content-length":
-                self.lengths.add(value)
-            elif name == b"transfer-encoding":
-                self.is_chunked = True
+        values = [value for _, value in self.headers]
+        together = b"".join(values)
+        if _BAD_IN_VALUE.search(together) or max(map(len, values), default=0) > MAX_HEADER_LINE:
+            raise InvalidAnswer("a header of the answer holds what HTTP does not allow", was_sent=True)
+        head_bytes = len(together) + sum(map(len, self.names))
         if not 200 <= self.status < 600:
             raise InvalidAnswer("the status is not one that ends a call", was_sent=True)
         if (self.lengths and self.is_chunked) or len(self.lengths) > 1 or head_bytes > MAX_HEAD_BYTES:

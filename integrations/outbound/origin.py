@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from integrations.outbound.errors import BadRequest
 
@@ -14,31 +14,34 @@ _BAD_IN_TARGET = re.compile(rb"[\x00-\x20\x7f]")
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """One scheme, host and port. `host` is lower case, without brackets."""
+    """One scheme, host and port. `host` is lower case, without brackets.
+
+    `host_header` is the Host header, with the port unless it is the scheme's own; `base` is the scheme and that;
+    `bound_name` is the name that a policy binds: the host, with its port unless it is 443. They are asked for with
+    every call, so they are worked out once.
+    """
 
     scheme: str
     host: str
     port: int
+    host_header: bytes = field(init=False, repr=False, compare=False)
+    base: str = field(init=False, repr=False, compare=False)
+    bound_name: str = field(init=False, repr=False, compare=False)
+    _with_port: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def host_header(self) -> bytes:
-        """Return the Host header, with the port unless it is the scheme's own."""
+    def __post_init__(self) -> None:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return (host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}").encode("ascii")
-
-    @property
-    def base(self) -> str:
-        """Return scheme and host, the host as the Host header has it."""
-        return f"{self.scheme}://{self.host_header.decode('ascii')}"
-
-    @property
-    def bound_name(self) -> str:
-        """Return the name that a policy binds: the host, with its port unless it is 443."""
-        return self.host if (self.scheme, self.port) == ("https", 443) else f"{self.host}:{self.port}"
+        shown = host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+        with_port = f"{self.host}:{self.port}"
+        is_usual = (self.scheme, self.port) == ("https", 443)
+        object.__setattr__(self, "host_header", shown.encode("ascii"))
+        object.__setattr__(self, "base", f"{self.scheme}://{shown}")
+        object.__setattr__(self, "bound_name", self.host if is_usual else with_port)
+        object.__setattr__(self, "_with_port", with_port)
 
     def is_named_by(self, names: frozenset[str]) -> bool:
         """Tell whether one of `host` or `host:port` names this origin."""
-        return self.host in names or f"{self.host}:{self.port}" in names
+        return self.host in names or self._with_port in names
 
 
 def split_url(url: str) -> tuple[Origin, bytes]:

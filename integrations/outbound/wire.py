@@ -38,6 +38,10 @@ class Wire(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser = HttpResponseParser(self)
         self._waiter: asyncio.Future[None] | None = None
+        self._deadline: Clock | None = None
+        self._late = ""
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = 0.0
         self._drained: asyncio.Future[None] | None = None
         self._error: BaseException | None = None
         self._is_lost = self._is_spoilt = self._is_full = self._is_paused = False
@@ -89,6 +93,7 @@ class Wire(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End an answer that ends with its connection (RFC 9112 section 6.3); any other is cut short."""
         self._is_lost = True
+        self._silence()
         if self._is_busy and not self.is_over:
             if self._head is None:
                 self._fail(Unreachable("the connection broke before an answer", was_sent=True))
@@ -208,22 +213,38 @@ class Wire(asyncio.Protocol):
         return self.take()
 
     async def _told(self, deadline: Clock, *, late: str) -> None:
-        """Wait for anything new. The deadline may move on meanwhile."""
+        """Wait for anything new. The deadline may move on meanwhile.
+
+        The alarm of an earlier wait is left to ring, and then sees what is waited for: setting one and taking it
+        back with every call costs more than one that rings for nothing.
+        """
         self._waiter = waiter = self._loop.create_future()
-        timer = self._loop.call_at(deadline.at, self._late, waiter, deadline, late)
+        self._deadline, self._late = deadline, late
+        if self._alarm is None or deadline.at < self._alarm_at:
+            self._set_alarm(deadline.at)
         try:
             await waiter
         finally:
-            timer.cancel()
             self._waiter = None
 
-    def _late(self, waiter: asyncio.Future[None], deadline: Clock, late: str) -> None:
-        if waiter.done():
+    def _set_alarm(self, at: float) -> None:
+        self._silence()
+        self._alarm, self._alarm_at = self._loop.call_at(at, self._rings), at
+
+    def _silence(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def _rings(self) -> None:
+        """End a wait whose deadline is over."""
+        self._alarm, waiter, deadline = None, self._waiter, self._deadline
+        if waiter is None or waiter.done() or deadline is None:
             return
         if deadline.left_s > 0:
-            self._loop.call_at(deadline.at, self._late, waiter, deadline, late)
+            self._set_alarm(deadline.at)
         else:
-            self._error = UpstreamTimeout(late, was_sent=True)
+            self._error = UpstreamTimeout(self._late, was_sent=True)
             waiter.set_result(None)
 
     def fail(self, error: BaseException) -> None:
