@@ -10,8 +10,9 @@ from urllib.parse import unquote_plus
 from integrations.gateway.problems import Problem
 from integrations.injecting import BodyNotInjectable, Injected, oauth1, sigv4, with_fields
 from integrations.outbound import Origin
+from integrations.outbound.by_names import by_names
 from integrations.outbound.call import Body, Upload
-from integrations.outbound.relaying import HOP_BY_HOP, listed_in_connection, passed_on
+from integrations.outbound.relaying import HOP_BY_HOP, listed_in_connection, names_passed_on
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -40,20 +41,40 @@ def upstream_headers(
     gateway token, and every spelling (case, `_` for `-`) of a header that we inject. The provider's
     version headers (`version`, in lower case, is another) are only a default: an SDK that names a version keeps it.
     """
-    fixed = {name.lower(): (name, value) for name, value in static.items()}
+    names = tuple([name for name, _ in headers])
+    listed = frozenset(listed_in_connection(headers))
+    places, added = _chosen(names, listed, carriers, injected.taken, tuple(static.items()), version)
+    return [*[headers[place] for place in places], *added, *injected.headers]
+
+
+@by_names
+def _chosen(
+    names: tuple[bytes, ...],
+    listed: frozenset[bytes],
+    carriers: frozenset[str],
+    injected: frozenset[bytes],
+    static: tuple[tuple[str, str], ...],
+    version: str,
+) -> tuple[tuple[int, ...], tuple[tuple[bytes, bytes], ...]]:
+    """Return which of the headers of these names go on, and what the provider adds to them.
+
+    Names decide it and no value, and a caller mostly sends the same ones again.
+    """
+    fixed = {name.lower(): (name, value) for name, value in static}
     defaults = {name for name in fixed if name.endswith("-version") or name == version}
     taken = {name.encode("latin-1") for name in fixed if name not in defaults}
-    taken |= injected.taken
+    taken |= injected
     taken |= {slot[7:].encode("latin-1") for slot in carriers if slot.startswith("header:")}
-    kept, present = [], set()
-    for dashed, header in passed_on(headers, besides=taken):
-        kept.append(header)
+    places, present = [], set()
+    for place, dashed in names_passed_on(names, besides=taken | listed):
+        places.append(place)
         present.add(dashed)
-    for name, (spelled, value) in fixed.items():
-        if name not in defaults or name.encode("latin-1") not in present:
-            kept.append((spelled.encode("latin-1"), value.encode("utf-8")))
-    kept += injected.headers
-    return kept
+    added = [
+        (spelled.encode("latin-1"), value.encode("utf-8"))
+        for name, (spelled, value) in fixed.items()
+        if name not in defaults or name.encode("latin-1") not in present
+    ]
+    return tuple(places), tuple(added)
 
 
 def upstream_query(query: bytes, *, carriers: frozenset[str], injected: Injected) -> bytes:
@@ -157,17 +178,26 @@ def _name_of(pair: bytes) -> str:
     return unquote_plus(pair.partition(b"=")[0].decode("latin-1"), encoding="latin-1")
 
 
+@by_names
+def _relayed(names: tuple[bytes, ...]) -> tuple[int, ...]:
+    """Return which headers of an answer go on to the caller, by their names in lower case."""
+    return tuple(
+        place
+        for place, name in enumerate(names)
+        if name not in _WITHHELD and not name.startswith(b"x-keylodge-")
+    )
+
+
 def answer_headers(headers: Headers, *, hidden: tuple[bytes, ...] = ()) -> Headers:
     """Return the upstream's headers as they came, but for those that must not come from our origin.
 
     `hidden` are values that stood in the address of the call: an answer that repeats it (Location) says ****.
     """
-    dropped = _WITHHELD | listed_in_connection(headers)
-    kept = []
-    for name, value in headers:
-        lower = name.lower()
-        if lower not in dropped and not lower.startswith(b"x-keylodge-"):
-            kept.append((lower, value))
+    names = tuple([name.lower() for name, _ in headers])
+    kept = [(names[place], headers[place][1]) for place in _relayed(names)]
+    if b"connection" in names:
+        listed = listed_in_connection(headers)
+        kept = [header for header in kept if header[0] not in listed]
     for known in hidden:
         kept = [(name, value.replace(known, b"****")) for name, value in kept]
     return [*kept, *_ADDED_TO_ANSWERS]

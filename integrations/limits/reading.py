@@ -12,6 +12,7 @@ from pathlib import Path
 
 from integrations.limits import ietf, units
 from integrations.limits.quota import Reading
+from integrations.outbound.by_names import by_names
 from integrations.providers.limit_facts import Limit
 from integrations.providers.shape import Provider
 
@@ -20,6 +21,8 @@ DIALECTS_FILE = Path(__file__).with_name("dialects.toml")
 USED_OF = re.compile(r"(?:^|[=\s,;])(\d{1,18})\s*/\s*(\d{1,18})", re.ASCII)
 PERCENT = re.compile(r'"(?:call_count|total_cputime|total_time|acc_id_util_pct)"\s*:\s*(\d{1,4}(?:\.\d+)?)', re.ASCII)
 HEADER_FIELDS = ("limit", "remaining", "used", "reset", "window_ms_header", "window_s_header", "bucket_header", "value")
+BUCKET = re.compile(r"[\w .:/-]+", re.ASCII)
+WINDOW = re.compile(r";\s*w=(\d{1,9})")
 PAIR = re.compile(r"(\w+)\s*=\s*(\d+)", re.ASCII)
 
 
@@ -52,15 +55,52 @@ def read_limits(headers: Headers, *, status: int, now: datetime, provider: Provi
     The provider's dialect is tried first, then the families that many vendors share. A 429 that names
     only a wait gives a reading of the bucket "wait" with nothing remaining.
     """
-    folded = fold(headers, only=known_names())
-    if not folded:
+    pairs = _raw(headers) if isinstance(headers, Mapping) else list(headers)
+    told = _told_by(tuple([name for name, _ in pairs]), provider.rate_limit_dialect)
+    if told is None:
         return []
-    readings = _read_rows(dialects().get(provider.rate_limit_dialect, ()), folded, now=now)
-    readings = readings or ietf.read(folded, now=now) or _read_rows(dialects()["generic"], folded, now=now)
+    folded: dict[str, str] = {}
+    for place, name in told.places:
+        value = pairs[place][1].decode("latin-1")
+        folded[name] = f"{folded[name]}, {value}" if name in folded else value
+    readings = _read_rows(told.rows, folded, now=now)
+    if not readings and told.has_ietf:
+        readings = ietf.read(folded, now=now)
+    readings = readings or _read_rows(told.generic, folded, now=now)
     wait = units.wait_s(folded, now=now)
     if status == 429 and wait is not None and not any(reading.remaining == 0 for reading in readings):
         readings.append(Reading("wait", remaining=0, resets_at=now + timedelta(seconds=wait)))
     return readings
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What headers of these names can say: which of them (place, name in lower case), and to which rows."""
+
+    places: tuple[tuple[int, str], ...]
+    rows: tuple[Row, ...]
+    has_ietf: bool
+    generic: tuple[Row, ...]
+
+
+@by_names
+def _told_by(names: tuple[bytes, ...], dialect: str) -> _Told | None:
+    """Return what headers of these names can say about limits, None where it is nothing: so with most answers."""
+    known = known_names()
+    spelled = [name.decode("latin-1").lower() for name in names]
+    places = tuple((place, name) for place, name in enumerate(spelled) if name in known)
+    present = {name for _, name in places}
+    if not present:
+        return None
+    rows, generic = (
+        tuple(row for row in dialects().get(group, ()) if not present.isdisjoint((row.limit, row.remaining, row.value)))
+        for group in (dialect, "generic")
+    )
+    return _Told(places, rows, not present.isdisjoint(ietf.NAMES), generic)
+
+
+def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
 
 
 def documented_limits(provider: Provider, *, kind: str = "", environment: str = "") -> list[Reading]:
@@ -138,8 +178,10 @@ def _read_row(row: Row, headers: Mapping[str, str], *, now: datetime) -> Iterato
 
 
 def _bucket(row: Row, headers: Mapping[str, str]) -> str:
-    name = headers.get(row.bucket_header, "").strip().lower()[:60]
-    return name if re.fullmatch(r"[\w .:/-]+", name, re.ASCII) else row.bucket
+    if row.bucket_header not in headers:
+        return row.bucket
+    name = headers[row.bucket_header].strip().lower()[:60]
+    return name if BUCKET.fullmatch(name) else row.bucket
 
 
 def _window_s(row: Row, headers: Mapping[str, str]) -> int | None:
@@ -147,7 +189,7 @@ def _window_s(row: Row, headers: Mapping[str, str]) -> int | None:
         return max(1, round(window_ms / 1000))
     if (window_s := units.count(headers.get(row.window_s_header))) is not None:
         return window_s or None
-    in_limit = re.search(r";\s*w=(\d{1,9})", headers.get(row.limit, ""))
+    in_limit = WINDOW.search(headers.get(row.limit, ""))
     return int(in_limit[1]) if in_limit else row.window_s
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 
+from integrations.outbound.by_names import by_names
 from integrations.outbound.errors import BadRequest, InvalidAnswer
 from integrations.outbound.origin import Origin, checked_target
 
@@ -37,7 +37,7 @@ def written_head(method: bytes, origin: Origin, *, target: bytes, headers: Heade
     return head
 
 
-@lru_cache(maxsize=2048)
+@by_names
 def _are_names(names: tuple[bytes, ...]) -> bool:
     """Tell whether these are names of headers. A caller mostly sends the same ones again."""
     return all(_TOKEN.match(name) for name in names)

@@ -25,12 +25,22 @@ def passed_on(headers: Iterable[Header], *, besides: Iterable[bytes] = ()) -> It
     everything of ours, and `besides`, in lower case.
     """
     headers = list(headers)
-    dropped = _DROPPED.union(besides, listed_in_connection(headers))
-    for header in headers:
-        lower = header[0].lower()
+    names = [name for name, _ in headers]
+    for place, dashed in names_passed_on(names, besides=listed_in_connection(headers).union(besides)):
+        yield dashed, headers[place]
+
+
+def names_passed_on(names: Iterable[bytes], *, besides: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Yield the place of each name of a header that goes on, and the name in lower case with - for _.
+
+    What Connection lists stands in `besides` with the rest.
+    """
+    dropped = _DROPPED.union(besides)
+    for place, name in enumerate(names):
+        lower = name.lower()
         dashed = lower.replace(b"_", b"-")
         if lower not in dropped and dashed not in dropped and not dashed.startswith(_OUR_PREFIXES):
-            yield dashed, header
+            yield place, dashed
 
 
 def listed_in_connection(headers: Iterable[Header]) -> set[bytes]:
