@@ -10,6 +10,8 @@ MOUNT = b"/gateway/"
 _SLUG = re.compile(rb"[-a-zA-Z0-9_]{1,80}\Z")
 # What a lenient decoder reads as a dot or a slash although it is not valid UTF-8.
 _OVERLONG = re.compile(rb"\xc0[\xae\xaf]|\xe0\x80[\xae\xaf]|\xf0\x80\x80[\xae\xaf]")
+# What most paths are: nothing in them that anybody could read in another way.
+_PLAIN = re.compile(rb"(?:/[0-9A-Za-z_~-]+)*/?")
 _UNSENDABLE = re.compile(rb"[\x00-\x20\x7f#]")
 
 
@@ -29,6 +31,8 @@ def is_refused(raw_rest: bytes) -> bool:
     It is decoded once, only to be judged: a dot segment in any encoding, a backslash, NUL, a control
     character or a leading `//` is refused. `%2F` passes, but what it separates is judged too.
     """
+    if _PLAIN.fullmatch(raw_rest):
+        return False
     decoded = unquote_to_bytes(raw_rest)
     if raw_rest.startswith(b"//") or _UNSENDABLE.search(raw_rest) or b"\\" in decoded or b"\0" in decoded:
         return True

@@ -48,13 +48,17 @@ class Closings:
         self._waiting: dict[Closed, int] = {}
         self._work: set[asyncio.Task[None]] = set()
 
-    def of(self, keys: Iterable[str]) -> Closed | None:
-        """Return the closing that lasts longest, None where all are open."""
-        now = self._clock()
+    def are_any(self, now: float) -> bool:
+        """Tell whether any quota is closed, as far as this process knows; it looks again every second."""
         if abs(now - self._looked_at) >= LOOK_EVERY_S:
             self._looked_at = now
             self._beside(self._look())
-        if not self._closed:
+        return bool(self._closed)
+
+    def of(self, keys: Iterable[str]) -> Closed | None:
+        """Return the closing that lasts longest, None where all are open."""
+        now = self._clock()
+        if not self.are_any(now):
             return None
         found = [one for key in keys if (one := self._closed.get(key)) and _is_closed(one, now)]
         return max(found, key=lambda one: one.until, default=None)

@@ -29,7 +29,7 @@ MOST_CHANGES = 40
 InThread = Callable[..., Awaitable[Any]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asker:
     """A call, as far as quotas are concerned. `path` is the raw path below the base URL, `line` a share of a limit."""
 
@@ -99,6 +99,17 @@ class KnownQuotas:
         self._kept: OrderedDict[UUID, Known] = OrderedDict()
         self._work: set[asyncio.Task[None]] = set()
 
+    def ready(self, asker: Asker) -> Known | None:
+        """Return what is known for a call where nothing has to be read or worked out first."""
+        connection_id = asker.whose.connection_id
+        known = self._kept.get(connection_id)
+        if known is None or not known.is_loaded:
+            return None
+        if known.documented != asker.documented or known.line != asker.line:
+            return None
+        self._kept.move_to_end(connection_id)
+        return known
+
     async def of(self, asker: Asker) -> Known:
         """Return what is known for a call; what was learnt before this process began is read once."""
         connection_id = asker.whose.connection_id
@@ -124,8 +135,10 @@ class KnownQuotas:
 
     def learn(self, asker: Asker, known: Known, readings: list[Reading]) -> list[Rule]:
         """Learn from an answer; return the quotas that nobody here knew of."""
-        learnt = rules.learn(known.learnt, readings, path=asker.path, now=datetime.fromtimestamp(self._clock(), UTC))
         now = self._clock()
+        if known.has_heard and rules.is_known(known.learnt, readings, now=now):
+            return []
+        learnt = rules.learn(known.learnt, readings, path=asker.path, now=datetime.fromtimestamp(now, UTC))
         if (learnt is known.learnt and known.has_heard) or known.changes_too_often(now):
             return []
         known.changed_at.append(now)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import Any
@@ -35,9 +35,14 @@ InThread = Callable[..., Awaitable[Any]]
 
 @dataclass(slots=True)
 class Pass:
-    """What a call has taken: a permit of each quota, and how long it waited for which."""
+    """What a call has taken: a permit of each quota, and how long it waited for which.
+
+    `fitting` are the quotas that it counts in, of the `rules` that were known then.
+    """
 
     asker: Asker
+    rules: tuple[Rule, ...] = ()
+    fitting: Sequence[Rule] = ()
     taken: list[tuple[Share, Rule, Used]] = field(default_factory=list)
     sent_at: float = 0.0
     waited_s: float = 0.0
@@ -45,7 +50,7 @@ class Pass:
 
     def is_fresh(self, now: float) -> bool:
         """Tell whether the permits may still be used: a call may have waited for something else meanwhile."""
-        return all(now <= used.permit.until for _, _, used in self.taken)
+        return not any([now > used.permit.until for _, _, used in self.taken])
 
     def give_back(self) -> None:
         """Return the permits of a call that was not made."""
@@ -77,34 +82,35 @@ class Limiter:
 
         Raises Problem upstream_limited, with the time until one does, where that is later than `within_s` away.
         """
-        known = await self._known.of(asker)
+        known = self._known.ready(asker) or await self._known.of(asker)
         if not known.rules and not known.has_heard:
             await known.after_the_first()
         fitting = [rule for rule in known.rules if rule.is_for(asker.method, asker.path)]
-        passed, began = Pass(asker), self._clock()
-        await self._past_the_closed(passed, fitting, ends_at=began + within_s)
+        passed, began = Pass(asker, known.rules, fitting), self._clock()
+        if self._closings.are_any(began):
+            await self._past_the_closed(passed, fitting, ends_at=began + within_s)
         for rule in fitting:
-            await self._one(passed, rule, within_s=began + within_s - self._clock())
+            share = self._share(rule)
+            used = share.take_now() or await self._waited(passed, share, rule, ends_at=began + within_s)
+            passed.taken.append((share, rule, used))
         passed.sent_at = self._clock()
-        known.sent.append((passed.sent_at, tuple(rule.key for rule in fitting)))
+        known.sent.append((passed.sent_at, tuple([rule.key for rule in fitting])))
         return passed
 
-    async def _one(self, passed: Pass, rule: Rule, *, within_s: float) -> None:
-        share = self._share(rule)
-        used = share.take_now()
-        if used is None:
-            asked_at = self._clock()
-            try:
-                used = await share.take(passed.asker.token_id, within_s=within_s)
-            except TooLate as late:
-                passed.give_back()
-                raise Problem("upstream_limited", retry_after_s=late.wait_s) from None
-            except asyncio.CancelledError:
-                passed.give_back()
-                raise
-            passed.waited_for = rule.words
-            passed.waited_s += used.at - asked_at
-        passed.taken.append((share, rule, used))
+    async def _waited(self, passed: Pass, share: Share, rule: Rule, *, ends_at: float) -> Used:
+        """Return a permit that has to be waited for; where that takes too long, those already taken go back."""
+        asked_at = self._clock()
+        try:
+            used = await share.take(passed.asker.token_id, within_s=ends_at - asked_at)
+        except TooLate as late:
+            passed.give_back()
+            raise Problem("upstream_limited", retry_after_s=late.wait_s) from None
+        except asyncio.CancelledError:
+            passed.give_back()
+            raise
+        passed.waited_for = rule.words
+        passed.waited_s += used.at - asked_at
+        return used
 
     async def _past_the_closed(self, passed: Pass, fitting: list[Rule], *, ends_at: float) -> None:
         """Wait while the provider has closed one of the quotas; calls that waited together go one after the other."""
@@ -155,8 +161,11 @@ class Limiter:
 
         A provider that has never said anything but "nothing left", and lets calls through, does not count.
         """
+        if passed.rules is not known.rules:  # this answer, or another since, has taught something new
+            passed.rules = known.rules
+            passed.fitting = [rule for rule in known.rules if rule.is_for(passed.asker.method, passed.asker.path)]
         for reading in readings:
-            rule = _rule_of(known.rules, reading, passed.asker)
+            rule = _rule_of(passed.fitting, reading)
             if rule is None or reading.remaining is None:
                 continue
             if reading.remaining:
@@ -217,13 +226,19 @@ class Limiter:
         await self._known.settled()
 
 
-def _rule_of(found: tuple[Rule, ...], reading: Reading, asker: Asker) -> Rule | None:
-    """Return the quota that a reading is about: by its name, else by its time."""
-    fitting = [rule for rule in found if rule.is_for(asker.method, asker.path)]
-    named = [rule for rule in fitting if rule.bucket == reading.bucket and not (rule.paths or rule.methods)]
-    timed = [rule for rule in fitting if rule.quota.window_s == reading.window_s and not (rule.paths or rule.methods)]
-    same = [rule for rule in named if reading.limit in (None, rule.quota.limit)]
-    return next(iter([*same, *named, *timed]), None)
+def _rule_of(fitting: Sequence[Rule], reading: Reading) -> Rule | None:
+    """Return the quota that a reading is about, of those that its call counts in: by its name, else by its time."""
+    named = timed = None
+    for rule in fitting:
+        if rule.paths or rule.methods:
+            continue
+        if rule.bucket == reading.bucket:
+            if reading.limit in (None, rule.quota.limit):
+                return rule
+            named = named or rule
+        elif rule.quota.window_s == reading.window_s:
+            timed = timed or rule
+    return named or timed
 
 
 def _counts_down(found: tuple[Rule, ...], readings: list[Reading]) -> bool:

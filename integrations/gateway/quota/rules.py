@@ -106,6 +106,30 @@ def learn(known: tuple[Learnt, ...], readings: Iterable[Reading], *, path: bytes
     return learnt
 
 
+def is_known(learnt: Sequence[Learnt], readings: Iterable[Reading], *, now: float) -> bool:
+    """Tell at little cost whether an answer surely teaches nothing: `learn` would return what it was given.
+
+    `now` is a Unix time. Of most answers that is so: each names the one quota of a family of one, over a time that
+    is known.
+    """
+    for reading in readings:
+        if reading.unit != "calls" or not reading.limit:
+            continue
+        family = [one for one in learnt if one.family == (reading.family or reading.bucket)]
+        if len(family) != 1:
+            return False
+        one = family[0]
+        if (one.bucket, one.limit) != (reading.bucket, reading.limit):
+            return False
+        if reading.window_s is not None:
+            is_same = reading.window_s == one.window_s
+        else:
+            is_same = reading.resets_at is None or reading.resets_at.timestamp() - now <= one.window_s
+        if not is_same:
+            return False
+    return True
+
+
 def _window_s(learnt: Sequence[Learnt], reading: Reading, *, now: datetime) -> int | None:
     """Return the window as it was said, else the longest that any reset of this limit has been away."""
     if reading.window_s is not None or reading.resets_at is None:
