@@ -68,7 +68,7 @@ class Gateway:
 
     async def handle(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one HTTP request and note it in the call log."""
-        headers = [(bytes(name), bytes(value)) for name, value in scope["headers"]]
+        headers = list(scope["headers"])
         trace = Trace(method=scope["method"], upstream_target=raw_target(scope), request_headers=headers)
         trace.caller_ip = (scope.get("client") or ("", 0))[0]
         await self.carry(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from integrations.gateway import carried, cors, inject, target, throttle
 from integrations.gateway.aftermath import Aftermath, Failed, UnderWay
 from integrations.gateway.asked import asked
 from integrations.gateway.attempts import Attempts, Standing
-from integrations.gateway.body import CallerBody, CallerGone
+from integrations.gateway.body import CallerBody
 from integrations.gateway.breaker import Breaker
 from integrations.gateway.bulkhead import Bulkhead
 from integrations.gateway.falling_back import FallBack
@@ -26,6 +25,7 @@ from integrations.gateway.relaying import relay
 from integrations.gateway.route import Route, Way
 from integrations.gateway.stale.copying import Copies
 from integrations.gateway.trace import Trace
+from integrations.gateway.watching import EndedWithCaller, Watch
 from integrations.outbound import Caller, OutboundError
 from integrations.outbound.call import Body, Upload
 from integrations.providers.parts import TOKEN_KINDS
@@ -37,7 +37,6 @@ Headers = list[tuple[bytes, bytes]]
 # TRACE has an upstream read the request back to the caller, the client's credential included (RFC 9110 section
 # 9.3.8); CONNECT asks for a tunnel.
 NEVER_FORWARDED = frozenset({"TRACE", "CONNECT"})
-WATCHED_AFTER_S = 0.25
 
 
 class Forwarder:
@@ -56,6 +55,7 @@ class Forwarder:
         self.breaker = Breaker(lookup.outages, lookup.in_thread)
         self.limiter = Limiter(lookup.in_thread)
         self.bulkhead = Bulkhead(throttle.Blocks(lookup.in_thread))
+        self.watch = Watch()
 
     async def forward(self, trace: Trace, raw_path: bytes, query: bytes, *, body: CallerBody, send: Send) -> None:
         """Make one call; raises Problem or OutboundError before an answer has begun."""
@@ -93,7 +93,7 @@ class Forwarder:
         trace.request_body = call.body.kept
         places, budget = self.bulkhead.of(route.connection_id)
         pace = self._pace(call, way)
-        async with EndedWithCaller(call.body), pace:
+        async with EndedWithCaller(call.body, self.watch), pace:
             way = await self._in_its_turn(trace, way, found, rest=call.rest, pace=pace)
             async with places:
                 gate = await self.breaker.admit(way.origin, route.connection_id)
@@ -227,42 +227,3 @@ def judged(route: Route, found: carried.Carried, *, trace: Trace, rest: bytes) -
 def shown_base(way: Way | None) -> bytes:
     """Return what the log shows before the caller's path."""
     return inject.shown_path(way.base_path, way.credential.injected) if way else b""
-
-
-class EndedWithCaller:
-    """Cancels what runs inside when the caller goes away; then CallerGone is raised.
-
-    A body that is still coming watches the caller by itself. A call that is over in a quarter of a second is not
-    watched: listening for a caller who stays costs more than such a call can still save upstream.
-    """
-
-    __slots__ = ("_begin", "_body", "_is_over", "_task", "_watcher")
-
-    def __init__(self, body: CallerBody) -> None:
-        self._body = body
-        self._is_over = False
-        self._begin: asyncio.TimerHandle | None = None
-        self._watcher: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> None:
-        self._task = asyncio.current_task()
-        if self._body.is_read:
-            self._begin = asyncio.get_running_loop().call_later(WATCHED_AFTER_S, self._watch)
-
-    def _watch(self) -> None:
-        self._watcher = asyncio.create_task(self._body.gone())
-        self._watcher.add_done_callback(self._leave)
-
-    def _leave(self, watcher: asyncio.Task[None]) -> None:
-        if not watcher.cancelled() and not self._is_over and self._task is not None:
-            self._task.cancel()
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, at: object) -> None:
-        watcher, self._is_over = self._watcher, True
-        has_left = watcher is not None and watcher.done() and not watcher.cancelled()
-        if self._begin is not None:
-            self._begin.cancel()
-        if watcher is not None:
-            watcher.cancel()
-        if isinstance(error, asyncio.CancelledError) and has_left and self._task and self._task.uncancel() == 0:
-            raise CallerGone from None

@@ -182,9 +182,7 @@ def _name_of(pair: bytes) -> str:
 def _relayed(names: tuple[bytes, ...]) -> tuple[int, ...]:
     """Return which headers of an answer go on to the caller, by their names in lower case."""
     return tuple(
-        place
-        for place, name in enumerate(names)
-        if name not in _WITHHELD and not name.startswith(b"x-keylodge-")
+        place for place, name in enumerate(names) if name not in _WITHHELD and not name.startswith(b"x-keylodge-")
     )
 
 

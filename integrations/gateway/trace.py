@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
@@ -23,47 +24,54 @@ Headers = list[tuple[bytes, bytes]]
 KEPT_BYTES = 64 * 1024
 
 
-@dataclass(slots=True)
+def now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+@dataclass
 class Trace:
     """One call. Headers and bodies are unmasked here: only the call log reads them, and masks them.
 
     `key_id` is the call that is made again here: to the provider it is the same one. `queued` is what the answer says
     of the queue, and `cache` what of an answer that is kept.
+
+    Most calls leave most of this as it is, so it has no slots: what is not set stays in the class.
     """
 
     method: str
-    upstream_target: bytes
+    upstream_target: bytes = field(repr=False)
     request_headers: Headers = field(repr=False)
     caller_ip: str = ""
-    id: UUID = field(default_factory=uuid7)
-    at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    started: float = field(default_factory=time.perf_counter)
-    route: Route | None = None
-    status: int | None = None
-    code: str = ""
-    attempts: int = 0
-    upstream_s: float = 0.0
-    total_s: float = 0.0
-    request_bytes: int = 0
-    response_bytes: int = 0
-    request_body: bytes = field(default=b"", repr=False)
-    response_headers: Headers = field(default_factory=list, repr=False)
-    response_body: bytearray = field(default_factory=bytearray, repr=False)
-    answer_ends: Ends | None = field(default=None, repr=False)
-    timeline: list[dict[str, object]] = field(default_factory=list)
-    readings: list[Reading] = field(default_factory=list)
-    counted: list[Reading] = field(default_factory=list)
-    paced_s: float = 0.0
-    is_limit: bool = False
-    is_watched: bool = False
-    has_begun: bool = False
-    was_cancelled: bool = False
-    token_text: str = field(default="", repr=False)
-    signatures: list[str] = field(default_factory=list, repr=False)
-    key_id: UUID | None = None
-    queued: str = ""
-    cache: str = ""
-    cors: Headers = field(default_factory=list)
+    id: UUID = field(default_factory=uuid7, init=False)
+    at: datetime = field(default_factory=now, init=False)
+    started: float = field(default_factory=time.perf_counter, init=False)
+    timeline: list[dict[str, object]] = field(default_factory=list, init=False)
+    signatures: list[str] = field(default_factory=list, repr=False, init=False)
+    response_body: bytearray = field(default_factory=bytearray, repr=False, init=False)
+    route: Route | None = field(default=None, init=False)
+    status: int | None = field(default=None, init=False)
+    code: str = field(default="", init=False)
+    attempts: int = field(default=0, init=False)
+    upstream_s: float = field(default=0.0, init=False)
+    total_s: float = field(default=0.0, init=False)
+    request_bytes: int = field(default=0, init=False)
+    response_bytes: int = field(default=0, init=False)
+    request_body: bytes = field(default=b"", repr=False, init=False)
+    response_headers: Sequence[tuple[bytes, bytes]] = field(default=(), repr=False, init=False)
+    answer_ends: Ends | None = field(default=None, repr=False, init=False)
+    readings: Sequence[Reading] = field(default=(), init=False)
+    counted: Sequence[Reading] = field(default=(), init=False)
+    paced_s: float = field(default=0.0, init=False)
+    is_limit: bool = field(default=False, init=False)
+    is_watched: bool = field(default=False, init=False)
+    has_begun: bool = field(default=False, init=False)
+    was_cancelled: bool = field(default=False, init=False)
+    token_text: str = field(default="", repr=False, init=False)
+    key_id: UUID | None = field(default=None, init=False)
+    queued: str = field(default="", init=False)
+    cache: str = field(default="", init=False)
+    cors: Sequence[tuple[bytes, bytes]] = field(default=(), init=False)
 
     def note(self, **event: object) -> None:
         """Add to the timeline what one attempt came to."""

@@ -51,7 +51,9 @@ class AnswerHead:
     def __init__(self, status: int, headers: list[tuple[bytes, bytes]], *, keeps_alive: bool) -> None:
         self.status, self.headers, self.keeps_alive = status, headers, keeps_alive
         self.names = tuple([name.lower() for name, _ in headers])
-        self.lengths = {value for name, (_, value) in zip(self.names, headers, strict=True) if name == b"content-length"}
+        self.lengths = {
+            value for name, (_, value) in zip(self.names, headers, strict=True) if name == b"content-length"
+        }
         self.is_chunked = b"transfer-encoding" in self.names
 
     @property

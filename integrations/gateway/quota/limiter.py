@@ -50,7 +50,7 @@ class Pass:
 
     def is_fresh(self, now: float) -> bool:
         """Tell whether the permits may still be used: a call may have waited for something else meanwhile."""
-        return not any([now > used.permit.until for _, _, used in self.taken])
+        return not any(now > used.permit.until for _, _, used in self.taken)
 
     def give_back(self) -> None:
         """Return the permits of a call that was not made."""
