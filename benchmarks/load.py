@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import subprocess
 import sys
 import time
@@ -39,10 +40,14 @@ class Upstream(asyncio.Protocol):
 
 
 class OneCaller(asyncio.Protocol):
-    """Sends one request after the other on one connection, and notes how long each took."""
+    """Sends one request after the other on one connection, and notes how long each took.
 
-    def __init__(self, request: bytes, until: float) -> None:
-        self.request, self.until = request, until
+    `every_s` is the time between two of them, where an answer comes before; 0 sends the next at once.
+    """
+
+    def __init__(self, request: bytes, until: float, every_s: float = 0.0) -> None:
+        self.request, self.until, self.every_s = request, until, every_s
+        self.next_at = time.perf_counter() + every_s * random.random()
         self.times: list[float] = []
         self.wrong = 0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -50,7 +55,15 @@ class OneCaller(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self.transport = transport
-        self._ask()
+        self._ask_in_time()
+
+    def _ask_in_time(self) -> None:
+        left_s = self.next_at - time.perf_counter() if self.every_s else 0.0
+        self.next_at += self.every_s
+        if left_s > 0:
+            asyncio.get_running_loop().call_later(left_s, self._ask)
+        else:
+            self._ask()
 
     def _ask(self) -> None:
         self.seen, self.at = b"", time.perf_counter()
@@ -68,7 +81,7 @@ class OneCaller(asyncio.Protocol):
         if now >= self.until:
             self.transport.close()
         else:
-            self._ask()
+            self._ask_in_time()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End; an answer that never came counts as a wrong one."""
@@ -94,12 +107,13 @@ class Load:
     p99_us: float
 
 
-async def call(port: int, request: bytes, *, connections: int, seconds: float) -> Load:
-    """Call for so many seconds over so many connections."""
+async def call(port: int, request: bytes, *, connections: int, seconds: float, rate: float = 0.0) -> Load:
+    """Call for so many seconds over so many connections: `rate` calls a second in all, or as fast as answers come."""
     loop, until = asyncio.get_running_loop(), time.perf_counter() + seconds
+    every_s = connections / rate if rate else 0.0
     begun = time.perf_counter()
     made = [
-        (await loop.create_connection(lambda: OneCaller(request, until), "127.0.0.1", port))[1]
+        (await loop.create_connection(lambda: OneCaller(request, until, every_s), "127.0.0.1", port))[1]
         for _ in range(connections)
     ]
     await asyncio.gather(*(caller.done for caller in made))
@@ -109,9 +123,9 @@ async def call(port: int, request: bytes, *, connections: int, seconds: float) -
     return Load(len(times), sum(caller.wrong for caller in made), took, p50, p99)
 
 
-def load(port: int, request: bytes, *, connections: int, seconds: float) -> Load:
+def load(port: int, request: bytes, *, connections: int, seconds: float, rate: float = 0.0) -> Load:
     """Call from a process of its own."""
-    wanted = json.dumps([port, request.decode("latin-1"), connections, seconds])
+    wanted = json.dumps([port, request.decode("latin-1"), connections, seconds, rate])
     command = [sys.executable, "-m", "benchmarks.load", "callers"]
     told = subprocess.run(command, input=wanted, stdout=subprocess.PIPE, text=True, check=True).stdout
     return Load(**json.loads(told))
@@ -136,8 +150,8 @@ def main() -> None:
     if sys.argv[1] == "upstream":
         uvloop.run(_answer_for_ever())
         return
-    port, request, connections, seconds = json.loads(sys.stdin.read())
-    made = uvloop.run(call(port, request.encode("latin-1"), connections=connections, seconds=seconds))
+    port, request, connections, seconds, rate = json.loads(sys.stdin.read())
+    made = uvloop.run(call(port, request.encode("latin-1"), connections=connections, seconds=seconds, rate=rate))
     print(json.dumps(made.__dict__))
 
 

@@ -183,7 +183,7 @@ def _agent(headers: Headers) -> bytes:
     return next((value for name, value in headers if len(name) == 10 and name.lower() == b"user-agent"), b"")
 
 
-def _plain(body: bytes, headers: Headers) -> bytes:
+def _plain(body: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
     return decompress(body, encoding=fold(headers).get("content-encoding"))
 
 
