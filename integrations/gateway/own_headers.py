@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from integrations.gateway.trace import Trace
@@ -39,8 +40,11 @@ def own_headers(trace: Trace, *, now: datetime) -> Headers:
     return headers
 
 
-def tightest(readings: list[Reading]) -> Reading | None:
+def tightest(readings: Sequence[Reading]) -> Reading | None:
     """Return the reading with the smallest share left."""
+
+    if len(readings) == 1:
+        return readings[0]
 
     def share(reading: Reading) -> float:
         if reading.remaining is None:

@@ -43,7 +43,7 @@ class Trace:
     upstream_target: bytes = field(repr=False)
     request_headers: Headers = field(repr=False)
     caller_ip: str = ""
-    id: UUID = field(default_factory=uuid7, init=False)
+    id: UUID = field(default_factory=uuid7)
     at: datetime = field(default_factory=now, init=False)
     started: float = field(default_factory=time.perf_counter, init=False)
     timeline: list[dict[str, object]] = field(default_factory=list, init=False)

@@ -133,7 +133,7 @@ class KnownQuotas:
         """Return what is known, None where it was forgotten."""
         return self._kept.get(asker.whose.connection_id)
 
-    def learn(self, asker: Asker, known: Known, readings: list[Reading]) -> list[Rule]:
+    def learn(self, asker: Asker, known: Known, readings: Sequence[Reading]) -> list[Rule]:
         """Learn from an answer; return the quotas that nobody here knew of."""
         now = self._clock()
         if known.has_heard and rules.is_known(known.learnt, readings, now=now):

@@ -125,7 +125,7 @@ class Limiter:
             passed.waited_s += self._clock() - now
 
     def heard(
-        self, passed: Pass, readings: list[Reading], *, is_limit: bool, wait_s: float | None, is_spent: bool
+        self, passed: Pass, readings: Sequence[Reading], *, is_limit: bool, wait_s: float | None, is_spent: bool
     ) -> None:
         """Note what an answer said of the quotas. `wait_s` is what it asks us to wait, `is_spent` that none helps."""
         known = self._known.at_hand(passed.asker)
@@ -156,7 +156,7 @@ class Limiter:
         if (known := self._known.at_hand(passed.asker)) is not None:
             known.heard()
 
-    def _told(self, passed: Pass, known: Known, readings: list[Reading], *, is_limit: bool) -> None:
+    def _told(self, passed: Pass, known: Known, readings: Sequence[Reading], *, is_limit: bool) -> None:
         """Pass on what is left, where others use the same quota beside us.
 
         A provider that has never said anything but "nothing left", and lets calls through, does not count.
@@ -178,7 +178,7 @@ class Limiter:
                 self._closings.close(rule.key, until=resets_at or self._clock() + SPENT_S)
 
     def _close(
-        self, passed: Pass, known: Known, readings: list[Reading], *, wait_s: float | None, is_spent: bool
+        self, passed: Pass, known: Known, readings: Sequence[Reading], *, wait_s: float | None, is_spent: bool
     ) -> None:
         """Close what an answer said is used up, until the time it named."""
         narrow = [rule for _, rule, _ in passed.taken if rule.is_narrow]
@@ -241,7 +241,7 @@ def _rule_of(fitting: Sequence[Rule], reading: Reading) -> Rule | None:
     return named or timed
 
 
-def _counts_down(found: tuple[Rule, ...], readings: list[Reading]) -> bool:
+def _counts_down(found: tuple[Rule, ...], readings: Sequence[Reading]) -> bool:
     """Tell whether an answer's own numbers say that a short window of ours is full: then counting is enough."""
     short = {rule.bucket for rule in found if rule.quota.window_s <= LONG_S}
     return any(reading.remaining == 0 and reading.bucket in short for reading in readings)

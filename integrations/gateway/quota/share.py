@@ -56,7 +56,7 @@ class Share:
         self._lines: OrderedDict[UUID, deque[asyncio.Future[Permit]]] = OrderedDict()
         self._waiting = 0
         self._server: asyncio.Task[None] | None = None
-        self._own = State()
+        self._own = self._seen = State()
         self._moved: dict[int, int] = {}
         self._told: Told | None = None
         self._late_s = FIRST_LATE_S
@@ -74,8 +74,8 @@ class Share:
     async def take(self, token: UUID, *, within_s: float) -> Used:
         """Return a permit as soon as it is this token's turn; raises TooLate where that takes longer than `within_s`.
 
-        Where the shared state cannot be reached, this process counts for itself: a provider that says 429 is a lesser
-        evil than calls that stand still because our own cache is down.
+        Where the shared state cannot be reached, this process counts for itself, from what it last saw there: a
+        provider that says 429 is a lesser evil than calls that stand still because our own cache is down.
         """
         used = self.take_now()
         if used is not None:
@@ -207,6 +207,7 @@ class Share:
         question = Question(self._taker, max(waiting, self._size), waiting, len(self._lines), self._late_s, moved, told)
         try:
             lease = await self._asking(self.key, self._answer(question), lives_s(self.quota))
+            self._own = self._seen
         except LedgerUnavailable:
             lease = self._answer(question)(self._own)
         self._size, self._unused = len(lease.permits) if not lease.each_s else 0, 0
@@ -216,4 +217,9 @@ class Share:
 
     def _answer(self, question: Question) -> Callable[[State], Lease]:
         quota, clock = self.quota, self._clock
-        return lambda state: window.ask(state, quota, question, now=clock())
+
+        def answer(state: State) -> Lease:
+            self._seen = state
+            return window.ask(state, quota, question, now=clock())
+
+        return answer

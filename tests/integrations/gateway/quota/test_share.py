@@ -152,6 +152,25 @@ def test_without_the_shared_state_a_process_counts_for_itself():
     in_virtual_time(story)
 
 
+def test_a_shared_state_that_goes_away_takes_no_count_along():
+    async def story() -> None:
+        ledger = SharedLedger(dice=random.Random(1))
+        share = process("a", Quota(10, 10), ledger)
+        for _ in range(6):
+            await share.take(ONE, within_s=30)
+
+        async def away(*_: object) -> Lease:
+            raise LedgerUnavailable("away")
+
+        share._asking = away
+        before = clock()
+        for _ in range(6):
+            await share.take(ONE, within_s=30)
+        assert clock() - before >= 5
+
+    in_virtual_time(story)
+
+
 def test_what_an_answer_says_reaches_every_process():
     async def story() -> None:
         ledger = SharedLedger(dice=random.Random(1))
