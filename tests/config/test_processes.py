@@ -45,6 +45,7 @@ def test_one_signal_ends_every_process_and_frees_the_port(live_keylodge, how):
         probe.bind(("127.0.0.1", live_keylodge.port))
 
 
+@pytest.mark.matrix
 def test_a_ctrl_c_in_the_terminal_asks_each_process_once(live_keylodge):
     os.killpg(live_keylodge.process.pid, signal.SIGINT)
     assert live_keylodge.stop() == 0
@@ -52,6 +53,7 @@ def test_a_ctrl_c_in_the_terminal_asks_each_process_once(live_keylodge):
     assert "Traceback" not in live_keylodge.output
 
 
+@pytest.mark.matrix
 def test_no_process_outlives_a_supervisor_that_was_killed(live_keylodge):
     children = live_keylodge.wait_for(lambda: len(c := live_keylodge.children()) == 3 and c, "three children")
     live_keylodge.process.kill()
@@ -169,6 +171,7 @@ def test_a_host_name_that_is_not_ours_is_refused(shared_keylodge):
     assert b"evil.example" not in answer
 
 
+@pytest.mark.matrix
 def test_an_https_address_sends_plain_visitors_to_it(start_keylodge):
     live = start_keylodge(KEYLODGE_PUBLIC_URL="https://keys.example.com")
     plain = b"GET /accounts/login/ HTTP/1.1\r\nHost: keys.example.com\r\nConnection: close\r\n"

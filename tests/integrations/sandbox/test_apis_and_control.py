@@ -21,7 +21,7 @@ import pytest
 from integrations.sandbox.world import World
 from tests.integrations.sandbox.conftest import ROOT, Sandbox
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.matrix]  # no database: one engine is enough
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from joserfc.jwk import OKPKey
 
 from tests.integrations.sandbox.conftest import REDIRECT, VERIFIER
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.matrix]  # no database: one engine is enough
 
 
 def test_a_consent_gives_tokens_for_the_chosen_account(sandbox):
