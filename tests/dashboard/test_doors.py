@@ -20,6 +20,7 @@ def address_of(pattern: URLPattern) -> str:
     return reverse(f"dashboard:{pattern.name}", kwargs=arguments)
 
 
+@pytest.mark.matrix
 @pytest.mark.django_db
 @pytest.mark.parametrize("pattern", BEHIND, ids=lambda p: p.name)
 @pytest.mark.parametrize("method", ["get", "post"])

@@ -11,7 +11,7 @@ from django.test import Client as AnyBrowser
 
 from tests.factories import make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.matrix]
 Browser = partial(AnyBrowser, SERVER_NAME="localhost")
 PASSWORD = "tavoki-lumare-pidosu"
 PAYLOADS = [
