@@ -12,6 +12,8 @@ from integrations.models.call import FAILED_OUTCOMES, Outcome
 from integrations.providers.shape import Provider
 from integrations.usage.ends import Ends
 
+THIN_BYTES = 1_200
+HEADS_BYTES = 4_000
 Headers = Sequence[tuple[bytes, bytes]]
 
 
@@ -64,3 +66,11 @@ class CallRecord:
     def has_failed(self) -> bool:
         """Tell whether the call counts as failed."""
         return self.outcome is not Outcome.OK and self.outcome.value in FAILED_OUTCOMES
+
+    @property
+    def weight(self) -> int:
+        """Return about how many bytes of memory the record takes while it waits."""
+        weight = THIN_BYTES + len(self.request_body) + len(self.response_body)
+        if self.request_headers or self.response_headers or self.timeline:
+            weight += HEADS_BYTES
+        return weight if self.answer_ends is None else weight + self.answer_ends.kept_bytes

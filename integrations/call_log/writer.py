@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import queue
 import threading
@@ -21,9 +22,12 @@ from secrets_vault.masking.known import KnownValues
 logger = logging.getLogger(__name__)
 
 BATCH = 500
+SLICE = 32  # rows masked in one go: about a millisecond
+PAUSE_S = 0.0001  # long enough for the event loop to wake and take the interpreter; zero is not
 WITHIN_S = 0.2
 USES_EVERY_S = 1.0
-MOST_WAITING = 50_000
+MOST_WAITING_BYTES = 32 * 1024 * 1024
+EASE_S, EASE_TIMES = 0.01, 25
 RETRY_S = 1.0
 CLOSE_S = 15.0
 
@@ -40,7 +44,12 @@ class CallWriter:
         self._uses = Uses.none()
         self._uses_written_at = 0.0
         self._is_closing = threading.Event()
+        self._counting = threading.Lock()
+        self._put_bytes = 0  # of all that was accepted, ever
+        self._done_bytes = 0  # of all that is written or given up; only the writer's thread adds to it
+        self._is_stuck = False
         self.dropped = 0
+        self._told_dropped = 0
 
     def start(self) -> None:
         """Begin to write. Once more does nothing."""
@@ -51,13 +60,31 @@ class CallWriter:
     def put(self, record: CallRecord) -> None:
         """Accept a record: it is on disk within a second. Never blocks.
 
-        With the database away for long, the newest records are dropped and counted: the log gives way
-        before the gateway does.
+        With 32 MB waiting, as when the database is away for long, the newest records are dropped, counted and told:
+        the log gives way before the gateway does.
         """
-        if self._waiting.qsize() >= MOST_WAITING:
-            self.dropped += 1
-            return
+        weight = record.weight
+        with self._counting:
+            if self._put_bytes + weight - self._done_bytes > MOST_WAITING_BYTES:
+                self.dropped += 1
+                return
+            self._put_bytes += weight
         self._waiting.put(record)
+
+    @property
+    def is_behind(self) -> bool:
+        """Tell whether calls come faster than they are written, and half of the room for them is taken.
+
+        While the database is away it says no: slower calls would not bring it back.
+        """
+        return self._put_bytes - self._done_bytes > MOST_WAITING_BYTES // 2 and not self._is_stuck
+
+    async def ease(self) -> None:
+        """Wait until the writer has caught up, a quarter of a second at most: what comes in slows down a little."""
+        for _ in range(EASE_TIMES):
+            if not self.is_behind:
+                return
+            await asyncio.sleep(EASE_S)
 
     def flush(self) -> None:
         """Return when everything accepted so far has been written."""
@@ -79,6 +106,8 @@ class CallWriter:
             while not is_ending:
                 records, flushed, is_ending = self._gathered()
                 self._write(records)
+                self._done_bytes += sum(record.weight for record in records)
+                self._tell_dropped()
                 self._write_uses(is_due=is_ending or bool(flushed))
                 for event in flushed:
                     event.set()
@@ -109,8 +138,7 @@ class CallWriter:
         known = self._known_to(records)
         if known is None:
             return
-        made = [(record, row) for record in records if (row := _row_or_none(record, known)) is not None]
-        self._write_pairs(made)
+        self._write_pairs(_masked(records, known))
         for record in records:
             self._uses.add(record)
 
@@ -122,6 +150,7 @@ class CallWriter:
                 known = self._client_values.of(record.client_id for record in records)
             except (DatabaseError, VaultError):
                 logger.exception("call log not written, trying again", extra={"rows": len(records)})
+                self._is_stuck = True
                 if self._is_closing.wait(RETRY_S):
                     return None
             else:
@@ -134,6 +163,7 @@ class CallWriter:
             try:
                 close_old_connections()
                 write_batch([record for record, _ in pairs], [row for _, row in pairs])
+                self._is_stuck = False
                 return
             except (DataError, IntegrityError):
                 if len(pairs) == 1:
@@ -144,8 +174,16 @@ class CallWriter:
                 pairs = pairs[len(pairs) // 2 :]
             except DatabaseError:
                 logger.exception("call log not written, trying again", extra={"rows": len(pairs)})
+                self._is_stuck = True
                 if self._is_closing.wait(RETRY_S):
                     return
+
+    def _tell_dropped(self) -> None:
+        """Say how many calls are missing from the log, once for each time that it filled up."""
+        dropped = self.dropped
+        if dropped > self._told_dropped:
+            lost, self._told_dropped = dropped - self._told_dropped, dropped
+            logger.error("calls are missing from the log: too many waited to be written", extra={"rows": lost})
 
     def _write_uses(self, *, is_due: bool) -> None:
         if not is_due and time.monotonic() - self._uses_written_at < USES_EVERY_S:
@@ -156,6 +194,18 @@ class CallWriter:
         except DatabaseError:
             logger.warning("use counts not written, trying again with the next batch")
         self._uses_written_at = time.monotonic()
+
+
+def _masked(records: list[CallRecord], known: Mapping[UUID, KnownValues]) -> list[tuple[CallRecord, CallRow]]:
+    """Return the records with their rows, in slices: the event loop shares the interpreter, and waits for none long."""
+    made: list[tuple[CallRecord, CallRow]] = []
+    for number, record in enumerate(records, start=1):
+        row = _row_or_none(record, known)
+        if row is not None:
+            made.append((record, row))
+        if number % SLICE == 0:
+            time.sleep(PAUSE_S)
+    return made
 
 
 def _row_or_none(record: CallRecord, known: Mapping[UUID, KnownValues]) -> CallRow | None:

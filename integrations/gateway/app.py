@@ -81,6 +81,8 @@ class Gateway:
         assert task is not None  # noqa: S101 - an ASGI server always calls from a task
         self._under_way.add(task)
         try:
+            if self.writer.is_behind:
+                await self.writer.ease()
             await self._answer(trace, path, query, body=body, send=send)
         finally:
             trace.total_s, trace.request_bytes = trace.elapsed_s, body.count

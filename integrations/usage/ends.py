@@ -48,6 +48,11 @@ class Ends:
             if len(self._tail) > 2 * TAIL_BYTES:
                 del self._tail[:-TAIL_BYTES]
 
+    @property
+    def kept_bytes(self) -> int:
+        """Return how much of the answer is kept."""
+        return len(self._head) + len(self._tail)
+
     def parts(self) -> tuple[bytes, bytes]:
         """Return beginning and end in the clear; an empty end says that the beginning is all there is."""
         if self._coding:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections
 
 from integrations.call_log import CallRecord, CallWriter, drop_old, ensure_partitions, page
+from integrations.call_log import writer as writing
 from integrations.call_log.keeping import Kept
+from integrations.call_log.record import THIN_BYTES
 from integrations.call_log.tables import COLUMNS
 from integrations.limits import Reading
 from integrations.models import Call, CallHour, ClientHour, ErrorGroup, LimitReading, TokenWindow
@@ -168,11 +172,77 @@ def test_flush_returns_when_everything_is_written():
     writer.close()
 
 
-def test_the_log_gives_way_before_the_gateway_does():
+@pytest.fixture
+def room_for_ten(monkeypatch):
+    """Let ten calls that went well wait, and no more."""
+    monkeypatch.setattr(writing, "MOST_WAITING_BYTES", 10 * THIN_BYTES)
+    monkeypatch.setattr(writing, "EASE_S", 0.0)
+
+
+def test_the_log_gives_way_before_the_gateway_does_and_says_so(room_for_ten, caplog):
     writer = CallWriter()
-    for _ in range(50_010):
-        writer.put(record(id=uuid7(0)))
-    assert writer.dropped == 10
+    for _ in range(13):
+        writer.put(record())
+    assert writer.dropped == 3
+    writer.start()
+    writer.flush()
+    told = [entry.rows for entry in caplog.records if entry.message.startswith("calls are missing from the log")]
+    assert told == [3]
+    writer.put(record())
+    writer.close()
+    assert Call.objects.count() == 11
+    assert (writer.dropped, writer.is_behind) == (3, False)
+
+
+def test_a_large_failed_call_takes_the_room_of_many(room_for_ten):
+    writer = CallWriter()
+    writer.put(failed(response_body=b"x" * 9 * THIN_BYTES))
+    assert writer.dropped == 1
+    writer.put(record())
+    assert writer.dropped == 1
+
+
+def test_what_comes_in_slows_down_while_the_writer_is_behind_but_not_for_long(room_for_ten):
+    writer = CallWriter()
+    for _ in range(5):
+        writer.put(record())
+    assert not writer.is_behind
+    writer.put(record())
+    assert writer.is_behind
+    asyncio.run(writer.ease())  # nobody writes, and it ends all the same
+    writer.start()
+    writer.flush()
+    assert not writer.is_behind
+    writer.close()
+
+
+def test_nothing_slows_down_while_the_database_is_away(room_for_ten, monkeypatch):
+    monkeypatch.setattr(writing, "RETRY_S", 0.01)
+    asked = 0
+    is_back, is_stuck = threading.Event(), threading.Event()
+
+    def away(*_of_the_batch):
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            is_stuck.set()
+        if not is_back.is_set():
+            raise OperationalError("away")
+
+    monkeypatch.setattr(writing, "write_batch", away)
+    writer = CallWriter()
+    for _ in range(9):
+        writer.put(record())
+    writer.start()
+    assert is_stuck.wait(10)
+    assert not writer.is_behind
+    is_back.set()
+    writer.flush()
+    for _ in range(9):
+        writer.put(record())
+    writer.flush()
+    assert (writer.dropped, writer.is_behind) == (0, False)
+    writer.close()
 
 
 def test_pages_go_by_id_and_end():
