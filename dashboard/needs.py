@@ -43,11 +43,17 @@ ASKED = [f"items__{column}" for column in LINKED]
 
 
 def needs_of(
-    user: User, client_ids: Sequence[UUID], *, now: datetime, board: Sequence[BoardRow], tight: Sequence[Tight]
+    user: User,
+    client_ids: Sequence[UUID],
+    *,
+    now: datetime,
+    board: Sequence[BoardRow],
+    tight: Sequence[Tight],
+    lanes: Sequence[dict[str, Any]] = (),
 ) -> list[Waiting]:
     """Return everything that needs this person, worst first, still to be put into words.
 
-    `client_ids` are the clients that the person sees; `board` and `tight` are read already by the page.
+    `client_ids` are the clients that the person sees; `board`, `tight` and `lanes` are read already by the page.
     """
     needs = [
         *background_needs(user, now=now),
@@ -55,7 +61,7 @@ def needs_of(
         *outage_needs(user, now=now),
         *webhook_needs(user, now=now),
         *alert_needs(user, now=now),
-        *waiting_needs(user, now=now),
+        *waiting_needs(lanes, now=now),
         *rotation_needs(board),
         *sunset_needs(user, now=now),
         *limit_needs(tight, now=now),

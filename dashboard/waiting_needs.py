@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -24,16 +24,26 @@ State = HeldCall.State
 MOST = 50
 
 
-def waiting_needs(user: User, *, now: datetime) -> Iterator[Waiting]:
-    """Yield one need for each connection whose calls wait for a person; in one query."""
+def waiting_lanes(user: User) -> list[dict[str, Any]]:
+    """Return of each connection how many of its calls are open, how many wait for a person, and since when.
+
+    One query, for the needs and for the number in the rail.
+    """
     asks = Q(state__in=(State.NEEDS_DECISION, State.FAILED))
     by_us = Q(connection__held_lane__paused_at__isnull=False, connection__held_lane__paused_by="")
-    rows = (
-        HeldCall.objects.visible_to(user).filter(is_one_of(OPEN_STATES), client__archived_at=None).filter(asks | by_us)
+    for_a_person = Q(asks | by_us, client__archived_at=None)
+    rows = HeldCall.objects.visible_to(user).filter(is_one_of(OPEN_STATES)).order_by()
+    return list(
+        rows.values("connection__slug", "client__name").annotate(
+            open=Count("pk"), n=Count("pk", filter=for_a_person), oldest=Min("held_at", filter=for_a_person)
+        )
     )
-    names = ("connection__slug", "client__name")
-    counted = rows.order_by().values(*names).annotate(n=Count("pk"), oldest=Min("held_at")).order_by("-n")
-    for row in counted[:MOST]:
+
+
+def waiting_needs(lanes: Iterable[dict[str, Any]], *, now: datetime) -> Iterator[Waiting]:
+    """Yield one need for each connection whose calls wait for a person, those with most calls first."""
+    asking = sorted((row for row in lanes if row["n"]), key=lambda row: -row["n"])
+    for row in asking[:MOST]:
         yield Waiting(1, partial(_need, row, now=now))
 
 

@@ -23,6 +23,7 @@ from dashboard.need import url_of
 from dashboard.needs import needs_of
 from dashboard.render import PageRequest, render_page
 from dashboard.tightest import least_left, tightest
+from dashboard.waiting_needs import waiting_lanes
 from dashboard.words import STATUS_TONES
 from integrations.models import Connection
 from secrets_vault import rotation
@@ -56,7 +57,8 @@ def today(request: PageRequest) -> HttpResponse:
     ids = [client.pk for client in clients]
     board = light_board(user, clients, timezone.localdate())
     limits = tightest(ids, now=now)
-    needs = needs_of(user, ids, now=now, board=board, tight=limits)
+    lanes = waiting_lanes(user)
+    needs = needs_of(user, ids, now=now, board=board, tight=limits, lanes=lanes)
     shown = len(needs) if request.GET.get("all") else SHOWN_NEEDS
     due_soon = [row for row in board if not row.due.snoozed_until and row.due.days_left <= 7]
     troubles = clients_by_trouble(clients, user, board, now=now)
@@ -73,7 +75,8 @@ def today(request: PageRequest) -> HttpResponse:
         "steps": first_steps(user, ids, has_called=troubles["day"].call_count > 0),
         "sandbox_url": url_of("sandbox"),
     }
-    request.rail_counts = {"dashboard:errors": context["open_error_count"]}
+    open_waiting = sum(lane["open"] for lane in lanes)
+    request.rail_counts = {"dashboard:errors": context["open_error_count"], "dashboard:waiting": open_waiting}
     return render_page(request, "dashboard/today.html", context)
 
 
