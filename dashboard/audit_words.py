@@ -161,6 +161,7 @@ WORDS = {
     "alert_route.removed": gettext_lazy("Removed where alerts go"),
     "alert_route.resumed": gettext_lazy("Resumed where alerts go"),
     "alert_route.tested": gettext_lazy("Sent a test alert"),
+    "api_token.changed": gettext_lazy("Changed a token that reports errors"),
     "api_token.made": gettext_lazy("Made a token that reports errors"),
     "api_token.revoked": gettext_lazy("Revoked a token that reports errors"),
     "api_token.rolled": gettext_lazy("Rolled a token that reports errors"),

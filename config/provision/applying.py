@@ -14,11 +14,14 @@ from config.provision.connecting import apply_connection
 from config.provision.gateway_token import TokenSpec
 from config.provision.reading import ClientSpec, read
 from config.provision.receiving import apply_endpoint
+from config.provision.reporting import apply_reporter
 from config.provision.run import Run
+from config.provision.telling import apply_route
 from config.provision.trusting import apply_issuers
 from integrations import tokens
+from integrations.alerts.routes.sealing import open_signing
 from integrations.links import make_link
-from integrations.models import ClientLink, Connection, GatewayToken, WebhookEndpoint
+from integrations.models import AlertRoute, ApiToken, ClientLink, Connection, GatewayToken, WebhookEndpoint
 from integrations.webhooks.making import address_of
 from secrets_vault import audit, generation
 from secrets_vault.models import Client, Environment
@@ -36,6 +39,8 @@ class Applied:
     tokens: list[GatewayToken] = field(default_factory=list)
     token_values: dict[str, str] = field(default_factory=dict)
     endpoints: list[WebhookEndpoint] = field(default_factory=list)
+    reporters: list[tuple[ApiToken, str]] = field(default_factory=list)
+    routes: list[tuple[AlertRoute, str]] = field(default_factory=list)
 
 
 def provision(file: Path, *, now: datetime, environ: dict[str, str] | None = None) -> dict[str, Any]:
@@ -66,7 +71,28 @@ def _apply_client(run: Run, spec: ClientSpec) -> Applied | None:
         endpoint = apply_endpoint(run, client, described)
         if endpoint is not None:
             applied.endpoints.append(endpoint)
+    _apply_reporters(run, spec, applied)
+    _apply_routes(run, spec, applied)
     return applied
+
+
+def _apply_reporters(run: Run, spec: ClientSpec, applied: Applied) -> None:
+    """Make or change the tokens that report errors; the text of a new one is in the answer, this once."""
+    for wanted in spec.reporters:
+        found = apply_reporter(run, applied.client, wanted)
+        if found is not None:
+            token, secret = found
+            applied.reporters.append((token, secret.expose() if secret else ""))
+
+
+def _apply_routes(run: Run, spec: ClientSpec, applied: Applied) -> None:
+    """Make or change where alerts go; the signing secret of a new signed route is in the answer, this once."""
+    for wanted in spec.routes:
+        found = apply_route(run, applied.client, wanted)
+        if found is not None:
+            route, is_new = found
+            shown = open_signing(route).expose() if is_new and route.signing_sealed else ""
+            applied.routes.append((route, shown))
 
 
 def _client(run: Run, spec: ClientSpec) -> Client | None:
@@ -174,4 +200,12 @@ def _answer(applied: Applied) -> dict[str, Any]:
         "connections": connections,
         "gateway_tokens": told,
         "webhook_endpoints": {one.slug: {"url": address_of(one)} for one in applied.endpoints},
+        "api_tokens": {
+            one.name: {"prefix": one.prefix} | ({"token": text} if text else {}) for one, text in applied.reporters
+        },
+        "alert_routes": {
+            one.name: {"channel": one.channel, "address": one.address_masked}
+            | ({"signing_secret": text} if text else {})
+            for one, text in applied.routes
+        },
     }

@@ -14,8 +14,10 @@ from config.provision.endpoint import EndpointSpec, read_endpoint
 from config.provision.gateway_token import TokenSpec, read_token
 from config.provision.lines import Path, places
 from config.provision.problems import BadFile, Document
+from config.provision.reporting import ReporterSpec, read_reporter
 from config.provision.sources import Sources, take_secret
 from config.provision.table import Table
+from config.provision.telling import RouteSpec, read_route
 from config.provision.written import SLUG, take_slug
 from secrets_vault.secret import Secret
 
@@ -72,6 +74,8 @@ class ClientSpec:
     connections: tuple[ConnectionSpec, ...]
     tokens: tuple[TokenSpec, ...]
     endpoints: tuple[EndpointSpec, ...]
+    reporters: tuple[ReporterSpec, ...] = ()
+    routes: tuple[RouteSpec, ...] = ()
 
 
 def read(file: FilePath, *, environ: dict[str, str] | None = None) -> tuple[Document, list[ClientSpec]]:
@@ -114,6 +118,8 @@ def _client(table: Table, sources: Sources) -> ClientSpec | None:
     connections = [_connection(row, sources) for row in table.take_tables("connection")]
     tokens = [read_token(row) for row in table.take_tables("gateway_token")]
     endpoints = [read_endpoint(row, sources) for row in table.take_tables("webhook_endpoint")]
+    reporters = [read_reporter(row) for row in table.take_tables("api_token")]
+    routes = [read_route(row, sources) for row in table.take_tables("alert_route")]
     table.finish()
     if slug is None:
         return None
@@ -125,6 +131,8 @@ def _client(table: Table, sources: Sources) -> ClientSpec | None:
         tuple(one for one in connections if one),
         tuple(one for one in tokens if one),
         tuple(one for one in endpoints if one),
+        tuple(one for one in reporters if one),
+        tuple(one for one in routes if one),
     )
 
 
@@ -252,7 +260,8 @@ def _refuse_doubles(document: Document, clients: list[ClientSpec | None]) -> Non
     _refuse_twice(document, [((*one.path, "slug"), one.slug) for c in known for one in c.connections])
     _refuse_twice(document, [((*one.path, "slug"), one.slug) for c in known for one in c.endpoints])
     for client in known:
-        _refuse_twice(document, [((*token.path, "name"), token.name) for token in client.tokens])
+        for named in (client.tokens, client.reporters, client.routes):
+            _refuse_twice(document, [((*one.path, "name"), one.name) for one in named])
 
 
 def _refuse_twice(document: Document, named: list[tuple[Path, str]]) -> None:

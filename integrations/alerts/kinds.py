@@ -63,6 +63,10 @@ NOT_CHOSEN = frozenset({"recovered", "upstream_back", "absence_over", "burst_ove
 """What follows from the troubles a route hears of, so nobody chooses it."""
 
 
+NOISY = frozenset({"error_new", "error_back"})
+"""Kinds that are many: nobody gets them without having asked."""
+
+
 def kind_of(key: str) -> Kind:
     """Return what is known of a kind; one that nobody entered counts as a warning."""
     return KINDS.get(key, UNKNOWN)
@@ -76,3 +80,8 @@ def is_at_least(severity: str, least: str) -> bool:
 def chosen_kinds() -> list[tuple[str, StrOrPromise]]:
     """Return the kinds that a route may ask for, with their words."""
     return [(key, kind.words) for key, kind in KINDS.items() if kind.goes_by_routes and key not in NOT_CHOSEN]
+
+
+def usual_kinds() -> list[str]:
+    """Return the kinds that a new route hears of unless told otherwise."""
+    return [key for key, _words in chosen_kinds() if key not in NOISY]

@@ -83,6 +83,28 @@ def _check(client: Client, name: str, tool: str, connection: Connection | None, 
         raise BadApiToken(_("per minute: 1 to {most}").format(most=MOST_PER_MINUTE))
 
 
+def change(token: ApiToken, *, actor: Actor, now: datetime, **columns: Any) -> list[str]:
+    """Give a token another tool, connection, limit a minute or end; return the names of what differs.
+
+    Raises BadApiToken, also for a revoked one.
+    """
+    changed = {name: value for name, value in columns.items() if getattr(token, name) != value}
+    if not changed:
+        return []
+    if token.revoked_at is not None:
+        raise BadApiToken(_("the token is revoked; make a new one"))
+    about = {"tool": token.tool, "connection": token.connection, "per_minute": token.per_minute} | changed
+    _check(token.client, token.name, about["tool"], about["connection"], per_minute=about["per_minute"])
+    if "expires_at" in changed and changed["expires_at"] is not None and changed["expires_at"] <= now:
+        raise BadApiToken(_("the end lies in the past"))
+    with transaction.atomic():
+        for name, value in changed.items():
+            setattr(token, name, value)
+        token.save(update_fields=list(changed))
+        _record("api_token.changed", token, actor=actor, changed=sorted(changed))
+    return list(changed)
+
+
 def roll(token: ApiToken, *, actor: Actor, now: datetime, keep: timedelta = ROLL_KEEPS) -> Secret:
     """Return a new text for the token; the old one stays valid for `keep`, so that no report is lost meanwhile."""
     text = TEXT.new()

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from dashboard.forms import PageForm, PageModelForm
 from dashboard.pages.vault.forms import SecretInput
-from integrations.alerts.kinds import chosen_kinds
+from integrations.alerts.kinds import chosen_kinds, usual_kinds
 from integrations.alerts.routes.channels import CHANNELS
 from integrations.alerts.routes.sinks import SINKS, clean_place
 from integrations.models import AlertHours, AlertRoute, Connection
@@ -23,8 +23,6 @@ from secrets_vault.secret import Secret
 if TYPE_CHECKING:
     from secrets_vault.models import User
 
-NOISY = ("error_new", "error_back")
-"""Kinds that are many: nobody gets them without having asked."""
 WHEN = ("quiet_from", "quiet_to", "lets_urgent_pass", "wants_still", "digest_at")
 WORDS = {
     "quiet_from": gettext_lazy("Quiet from"),
@@ -121,7 +119,7 @@ class RouteForm(PageModelForm):
         field.queryset = Client.objects.manageable_by(user).filter(archived_at=None, is_sandbox=False, is_demo=False)
         field.required = not user.is_owner
         field.empty_label = _("Every client") if user.is_owner else None
-        self.fields["kinds"].initial = [key for key, _words in chosen_kinds() if key not in NOISY]
+        self.fields["kinds"].initial = usual_kinds()
 
     def _take_address(self) -> None:
         is_mail = self.channel == AlertRoute.Channel.MAIL
