@@ -16,7 +16,7 @@ from dashboard.demo_data.webhooks import id_at
 from integrations.gateway.held import sealing
 from integrations.gateway.held.sealing import Answer, Request
 from integrations.gateway.held.storing import event
-from integrations.models import GatewayToken, HeldCall, HeldLane, HeldRun
+from integrations.models import HeldCall, HeldLane, HeldRun
 from secrets_vault.models import User
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _keep(story: Story, caller: Caller, run: HeldRun | None, *, now: datetime) -
         client_id=caller.client_id,
         environment_id=caller.environment_id,
         connection=caller.connection,
-        token=GatewayToken.objects.get(pk=caller.token_id),
+        token_id=caller.token_id,
         token_name=caller.token_name,
         held_at=held_at,
         method=story.method,
