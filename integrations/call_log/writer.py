@@ -44,6 +44,7 @@ class CallWriter:
         self._uses = Uses.none()
         self._uses_written_at = 0.0
         self._is_closing = threading.Event()
+        self._hurry = threading.Event()
         self._counting = threading.Lock()
         self._put_bytes = 0  # of all that was accepted, ever
         self._done_bytes = 0  # of all that is written or given up; only the writer's thread adds to it
@@ -70,6 +71,8 @@ class CallWriter:
                 return
             self._put_bytes += weight
         self._waiting.put(record)
+        if self._waiting.qsize() == BATCH:
+            self._hurry.set()
 
     @property
     def is_behind(self) -> bool:
@@ -90,6 +93,7 @@ class CallWriter:
         """Return when everything accepted so far has been written."""
         done = threading.Event()
         self._waiting.put(done)
+        self._hurry.set()
         done.wait(CLOSE_S)
 
     def close(self) -> None:
@@ -97,6 +101,7 @@ class CallWriter:
         if self._thread is not None:
             self._is_closing.set()
             self._waiting.put(_END)
+            self._hurry.set()
             self._thread.join(CLOSE_S)
             self._thread = None
 
@@ -115,21 +120,28 @@ class CallWriter:
             connections.close_all()
 
     def _gathered(self) -> tuple[list[CallRecord], list[threading.Event], bool]:
-        """Wait for a batch: full, or 200 ms after its first record."""
+        """Wait for a batch: full, or 200 ms after its first record.
+
+        Between the first and the last this thread sleeps: woken by every record, it would take the interpreter away
+        from the event loop once a call.
+        """
         records: list[CallRecord] = []
-        until: float | None = None
-        while len(records) < BATCH:
-            try:
-                timeout = USES_EVERY_S if until is None else max(0.0, until - time.monotonic())
-                item = self._waiting.get(timeout=timeout)
-            except queue.Empty:
-                break
-            if isinstance(item, threading.Event):
-                return records, [item], False
-            if not isinstance(item, CallRecord):
-                return records, [], True
-            records.append(item)
-            until = until or time.monotonic() + WITHIN_S
+        try:
+            item = self._waiting.get(timeout=USES_EVERY_S)
+            if isinstance(item, CallRecord) and self._waiting.qsize() < BATCH:
+                self._hurry.wait(WITHIN_S)
+            self._hurry.clear()
+            while True:
+                if isinstance(item, threading.Event):
+                    return records, [item], False
+                if not isinstance(item, CallRecord):
+                    return records, [], True
+                records.append(item)
+                if len(records) == BATCH:
+                    break
+                item = self._waiting.get_nowait()
+        except queue.Empty:
+            pass
         return records, [], False
 
     def _write(self, records: list[CallRecord]) -> None:
