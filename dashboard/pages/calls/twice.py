@@ -35,15 +35,15 @@ TWICE = {
 }
 
 
-def words_of(left: Left) -> list[str]:
-    """Return what may happen twice, in sentences."""
+def words_of(left: Left, *, is_same: bool = True) -> list[str]:
+    """Return what may happen twice, in sentences. One that a person completes carries no key of the first on."""
     said = [str(EFFECTS[left.effect])]
     if left.method in ("GET", "HEAD"):
         said = [READS.format(method=left.method)]
     elif left.kind is Kind.SAFE:
         said.append(str(DELETES if left.method == "DELETE" else WRITES_WHOLE))
     else:
-        said.append(str(KEYED if left.kind is Kind.KEYED else TWICE[left.effect]))
+        said.append(str(KEYED if left.kind is Kind.KEYED and is_same else TWICE[left.effect]))
     if not left.has_head:
         said.append(
             _(

@@ -71,7 +71,7 @@ def _prepared(request: PageRequest, connection: Connection) -> HttpResponse:
     context = head_of(connection, request, now=timezone.now()) | console_of(connection, request)
     if earlier is not None and left is not None:
         initial = filled(earlier, left)
-        context |= {"earlier": earlier, "lacks": lacks_of(left), "words": words_of(left)}
+        context |= {"earlier": earlier, "lacks": lacks_of(left), "words": words_of(left, is_same=False)}
     return render_page(request, TEMPLATE, context | {"call_form": TestCallForm(initial=initial)})
 
 

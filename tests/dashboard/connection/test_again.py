@@ -248,6 +248,10 @@ def test_a_keyed_write_carries_the_key_of_the_first_call_on(manager, connection,
     change_facts(connection, idempotency={"header": "Idempotency-Key", "methods": ["POST"]})
     call = write(connection, method="POST", status=500, outcome=Outcome.UPSTREAM_ERROR)
     assert left_of(call, connection).kind is Kind.KEYED
+    assert "the same idempotency key" in ask(manager, call).content.decode()
+    console = manager.get(reverse("dashboard:connection_call", args=[connection.slug]), {"earlier": str(call.pk)})
+    assert "the same idempotency key" not in console.content.decode()  # what is completed there is a call of its own
+    assert "it happens twice" in console.content.decode()
     upstream.answers = [OK, OK]
     make(manager, call)
     new = Call.objects.exclude(pk=call.pk).get()
