@@ -18,10 +18,11 @@ from integrations.call_log.keeping import Kept
 from integrations.call_log.record import THIN_BYTES
 from integrations.call_log.tables import COLUMNS
 from integrations.limits import Reading
-from integrations.models import Call, CallHour, ClientHour, ErrorGroup, LimitReading, TokenWindow
+from integrations.models import Call, CallHour, ClientHour, ErrorGroup, GatewayToken, LimitReading, TokenWindow
 from integrations.models.call import Outcome, Source
 from integrations.models.router import calls_alias
 from secrets_vault.ids import uuid7
+from secrets_vault.models import Client, StoredSecret
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -304,3 +305,19 @@ def test_the_counts_of_clients_begin_with_what_was_counted_before():
     migration = import_module("integrations.migrations.0007_client_hour")
     migration.add_up(None, SimpleNamespace(connection=connections[calls_alias()]))
     assert list(counted) == before
+
+
+def test_uses_of_tokens_and_secrets_are_added_and_no_time_goes_back():
+    acme = Client.objects.create(slug="acme", name="Acme")
+    token = GatewayToken.objects.create(client=acme, name="n8n", token_hash=b"1" * 32)
+    secrets = [StoredSecret.objects.create(client=acme, kind="api_key", label=f"Key {n}") for n in range(2)]
+    StoredSecret.objects.filter(pk=secrets[1].pk).update(last_used_at=NOW + timedelta(minutes=5))
+    for secret in secrets:
+        write(
+            record(token_id=token.pk, secret_id=secret.pk, caller_ip="192.0.2.10"),
+            record(token_id=token.pk, secret_id=secret.pk, caller_ip="192.0.2.11"),
+        )
+    token.refresh_from_db()
+    assert (token.use_count, token.last_used_at, token.last_used_ip) == (4, NOW, "192.0.2.11")
+    used = [StoredSecret.objects.get(pk=secret.pk).last_used_at for secret in secrets]
+    assert used == [NOW, NOW + timedelta(minutes=5)]
