@@ -24,7 +24,7 @@ class Installation:
     def __init__(self, home, sandbox):
         host = urlsplit(sandbox.line["url"]).netloc
         own = {"KEYLODGE_ALLOWED_PRIVATE_HOSTS": host, "DJANGO_SETTINGS_MODULE": "config.settings"}
-        self.environment = environment_for(home, free_port()) | own
+        self.environment = environment_for(home, free_port(), has_tables=True) | own
         self.slug = self.finish(self.start("make", line=sandbox.line))["slug"]
 
     def start(self, action, **asked):

@@ -33,7 +33,9 @@ class Installation:
 
     def __init__(self, home, planted):
         self.home = home
-        self.environment = environment_for(home, free_port()) | {"DJANGO_SETTINGS_MODULE": "config.settings"}
+        self.environment = environment_for(home, free_port(), has_tables=True) | {
+            "DJANGO_SETTINGS_MODULE": "config.settings"
+        }
         self.wrapped = self.run("make", planted=planted)["wrapped"]
 
     def start(self, action, **asked):
