@@ -6,8 +6,8 @@ Values are never kept: one of them may be a credential.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache, wraps
-from typing import Concatenate
+from functools import wraps
+from typing import Any
 
 Names = tuple[bytes, ...]
 
@@ -15,14 +15,20 @@ KEPT = 1024
 LONGEST_BYTES = 4096  # a stranger who sends ever new heads of names must not fill the memory with them
 
 
-def by_names[**P, R](work: Callable[Concatenate[Names, P], R]) -> Callable[Concatenate[Names, P], R]:
+def by_names[*Ts, R](work: Callable[[Names, *Ts], R]) -> Callable[[Names, *Ts], R]:
     """Return `work` with its results kept by its arguments, which are all hashable and none of which is a value."""
-    kept = lru_cache(maxsize=KEPT)(work)
+    kept: dict[tuple[Any, ...], R] = {}
 
     @wraps(work)
-    def found(names: Names, *args: P.args, **kwargs: P.kwargs) -> R:
-        if sum(map(len, names)) > LONGEST_BYTES:
-            return work(names, *args, **kwargs)
-        return kept(names, *args, **kwargs)  # type: ignore[arg-type]
+    def found(names: Names, *args: *Ts) -> R:
+        key = (names, *args)
+        if key in kept:
+            return kept[key]
+        result = work(names, *args)
+        if sum(map(len, names)) <= LONGEST_BYTES:
+            if len(kept) >= KEPT:
+                kept.clear()
+            kept[key] = result
+        return result
 
     return found
