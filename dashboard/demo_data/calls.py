@@ -130,7 +130,7 @@ def _call(caller: Caller, story: Story, dice: random.Random, *, at: datetime) ->
         attempts=story.attempts,
         total_ms=upstream_ms + 3,
         upstream_ms=upstream_ms if story.attempts else 0,
-        request_bytes=dice.randint(0, 900),
+        request_bytes=dice.randint(0, 900) * (method != "GET"),  # a GET has no body, but the same story follows
         response_bytes=dice.randint(120, 9000),
         secret_version=1,
         caller_ip=CALLER_IP,
