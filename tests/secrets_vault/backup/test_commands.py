@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.processes
+from tests.live import environment_for, free_port
+
+pytestmark = [pytest.mark.processes, pytest.mark.matrix]  # each home here has files, whatever the run is on
 ROOT = Path(__file__).resolve().parents[3]
 
 FILL = """
@@ -65,6 +67,7 @@ def content(folder):
 def home(tmp_path_factory):
     """Return a home with one secret."""
     home = tmp_path_factory.mktemp("home") / "keylodge"
+    environment_for(home, free_port(), has_tables=True)
     made = python(home, "-c", FILL)
     assert made.returncode == 0, made.stderr
     return home
