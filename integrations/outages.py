@@ -21,7 +21,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
 from integrations.errors import IntegrationError
-from integrations.models import Connection, HeldLane, Outage
+from integrations.models import Connection, HeldCall, HeldLane, Outage
 from integrations.outbound import split_url
 from integrations.providers.registry import get_provider
 from secrets_vault import audit, generation
@@ -32,6 +32,7 @@ FIRST_DELAY_S = 2.0
 LONGEST_DELAY_S = 15.0  # one call in this time troubles nobody, and calls that wait go on soon after the end
 LONGEST_ASKED_S = 300.0  # what a Retry-After may make of the pause
 TRIAL = timedelta(seconds=60)
+WAITS_FOR_THE_END = ("breaker_open", "upstream_away", "upstream_unreachable", "upstream_timeout", "upstream_invalid")
 
 Chance = Callable[[], float]
 
@@ -88,16 +89,21 @@ def given_back(outage_id: UUID, *, version: int) -> None:
 
 
 def closed(outage_id: UUID, *, now: datetime) -> bool:
-    """Note that the upstream answers, and let the held calls go that wait for that; tell whether it was open.
-
-    Where a lane waits for another upstream, its next call is refused once more and nothing is sent.
-    """
+    """Note that the upstream answers, and let the held calls go that wait for that; tell whether it was open."""
     row = Outage.objects.filter(pk=outage_id, is_open=True)
     is_changed = bool(row.update(is_open=False, closed_at=now, trying_until=None, version=F("version") + 1))
     if is_changed:
-        HeldLane.objects.filter(waits_for="breaker_open").update(next_at=None, waits_for="")
+        _hurry(outage_id)
         generation.bump()
     return is_changed
+
+
+def _hurry(outage_id: UUID) -> None:
+    """Have the lanes look at once whose calls go to an upstream that answers again."""
+    host = Outage.objects.get(pk=outage_id).host
+    waiting = HeldCall.objects.filter(state=HeldCall.State.WAITING, host=host).values("connection_id")
+    lanes = HeldLane.objects.filter(waits_for__in=WAITS_FOR_THE_END, pk__in=waiting)
+    lanes.update(next_at=None, waits_for="")
 
 
 def outage_of(connection: Connection) -> Outage | None:

@@ -121,7 +121,7 @@ def _move_lane(call: HeldCall, result: Result, follows: Next, *, now: datetime, 
         lane.filter(paused_at=None).update(paused_at=now, paused_by="", paused_why=follows.pause_why)
         return
     row = lane.values_list("failures_in_row", flat=True).first() or 0
-    until = now + timedelta(seconds=pause_s(result, failures=row, chance=chance))
+    until = now + timedelta(seconds=pause_s(result, failures=row, chance=chance, is_repeatable=call.is_repeatable))
     lane.update(next_at=until, waits_for=follows.code, failures_in_row=F("failures_in_row") + 1)
 
 

@@ -13,6 +13,8 @@ from integrations.models import HeldCall
 State = HeldCall.State
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 15.0
+# A call that must not be made twice asks for a decision if its provider is still away: it goes to see less often.
+LONGEST_ONCE_S = 60.0
 LONGEST_ASKED_S = 24 * 3600.0
 JITTER = 0.2
 SPENT_PAUSE_S = 3600.0
@@ -82,15 +84,19 @@ def next_of(result: Result, *, is_repeatable: bool) -> Next:
     return Next(State.FAILED, "refused", Lane.ON)
 
 
-def pause_s(result: Result, *, failures: int, chance: Callable[[], float]) -> float:
+def pause_s(result: Result, *, failures: int, chance: Callable[[], float], is_repeatable: bool = True) -> float:
     """Return how long a lane waits: as the provider or breaker asks, else 2 s, doubling to 15 s, ±20 %.
 
+    Where its call is not repeatable, it doubles to a minute, and that is also the least it waits for a breaker.
     What can change at any moment, such as a connection that is paused, is looked at every few seconds.
     """
+    if result.code == "breaker_open" and not is_repeatable:
+        return LONGEST_ONCE_S * (1 - JITTER * chance())
     if result.retry_after_s is not None:
         asked = min(max(result.retry_after_s, 1.0), LONGEST_ASKED_S)
         return asked + chance() * min(1.0, JITTER * asked)
     if result.code in NOT_SENT:
         return LOOK_AGAIN_S * (1 - JITTER + 2 * JITTER * chance())
-    doubled = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(failures, 10))
+    longest_s = LONGEST_PAUSE_S if is_repeatable else LONGEST_ONCE_S
+    doubled = min(longest_s, FIRST_PAUSE_S * 2.0 ** min(failures, 10))
     return doubled * (1 - JITTER + 2 * JITTER * chance())

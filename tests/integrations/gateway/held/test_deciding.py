@@ -74,6 +74,15 @@ def test_what_broke_in_the_middle_goes_again_where_twice_is_once():
     assert next_of(Result(is_known=False), is_repeatable=True).state == State.WAITING
 
 
+def test_a_call_that_must_not_be_made_twice_goes_to_see_less_often():
+    def wait(result, failures=0):
+        return pause_s(result, failures=failures, chance=lambda: 0.5, is_repeatable=False)
+
+    assert [wait(Result(status=503, verdict=WAITS), n) for n in (0, 3, 9)] == [2.0, 16.0, 60.0]
+    assert wait(Result(code="breaker_open", retry_after_s=3.0, was_sent=False)) == pytest.approx(54.0)
+    assert wait(Result(status=429, retry_after_s=3.0, verdict=WAITS)) == pytest.approx(3.3)
+
+
 def test_a_lane_waits_as_it_is_asked_to_else_longer_each_time_and_never_for_ever():
     def wait(result, failures=0, chance=0.5):
         return pause_s(result, failures=failures, chance=lambda: chance)

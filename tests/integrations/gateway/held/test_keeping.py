@@ -178,12 +178,21 @@ def test_a_call_that_fails_again_keeps_its_place_and_holds_up_those_behind(away)
     assert [request[-1:] for request in away.upstream.requests] == [b"1", b"2"]
 
 
-def test_the_end_of_an_outage_lets_the_calls_go_that_waited_for_it(away):
+@pytest.mark.parametrize(("code", "goes"), [("breaker_open", True), ("upstream_away", True), ("paused", False)])
+def test_the_end_of_an_outage_lets_the_calls_go_that_waited_for_it(away, code, goes):
+    _, row = hold(away)
+    outages.opened(away.upstream.url, connection_id=None, reason="timeout", now=NOW, chance=lambda: 0.0)
+    HeldLane.objects.update(next_at=NOW + timedelta(seconds=60), waits_for=code)
+    assert outages.closed(Outage.objects.get().pk, now=NOW)
+    assert (HeldLane.objects.get(pk=row.connection_id).next_at is None) == goes
+
+
+def test_the_end_of_an_outage_leaves_those_alone_who_wait_for_another(away):
     _, row = hold(away)
     outages.opened("https://api.example", connection_id=None, reason="timeout", now=NOW, chance=lambda: 0.0)
-    HeldLane.objects.update(next_at=NOW + timedelta(seconds=60), waits_for="breaker_open")
+    HeldLane.objects.update(next_at=NOW + timedelta(seconds=60), waits_for="upstream_away")
     assert outages.closed(Outage.objects.get().pk, now=NOW)
-    assert HeldLane.objects.get(pk=row.connection_id).next_at is None
+    assert HeldLane.objects.get(pk=row.connection_id).next_at is not None
 
 
 def test_a_refused_call_waits_for_a_person_and_the_next_one_goes(away):
