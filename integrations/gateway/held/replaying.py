@@ -77,9 +77,10 @@ class Replayer:
         keeping = asyncio.create_task(self._keep_leases())
         try:
             while not self._is_stopping:
+                was_idle = not self._under_way  # what ends during the look may leave a lane that it did not see
                 begun = await self._look()
                 self._tell()
-                if is_once and not begun and not self._under_way and not await self._still_tells():
+                if is_once and was_idle and not begun and not await self._still_tells():
                     break
                 await self._wait(0.01 if is_once else self._look_every_s)
         finally:
