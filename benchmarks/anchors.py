@@ -24,8 +24,10 @@ http {{ access_log off; keepalive_requests 100000000;
                   proxy_set_header Authorization "Bearer sk-real"; }} }} }}
 """
 PACKAGES = {"http-proxy": "1.18.1", "fastify": "5.12.8", "@fastify/reply-from": "12.6.5"}
+# As it comes, http-proxy connects anew for every call; given an agent, it keeps its connections as the others do.
 HTTP_PROXY = """
-const http = require('http'), agent = new http.Agent({ keepAlive: true, maxSockets: 1024 });
+const http = require('http');
+const agent = process.argv[3] ? new http.Agent({ keepAlive: true, maxSockets: 1024 }) : undefined;
 const proxy = require('http-proxy').createProxyServer({ target: process.argv[2], agent });
 proxy.on('proxyReq', request => request.setHeader('authorization', 'Bearer sk-real'));
 proxy.on('error', (error, request, response) => { response.writeHead(502); response.end(); });
@@ -35,8 +37,8 @@ server.listen(0, '127.0.0.1', () => console.log(server.address().port));
 REPLY_FROM = """
 const crypto = require('crypto'), app = require('fastify')({ logger: false });
 const hash = text => crypto.createHash('sha256').update(text).digest(), wanted = hash(process.argv[3]);
-app.register(require('@fastify/reply-from'), {
-  base: process.argv[2], http: { agentOptions: { keepAlive: true, maxSockets: 1024 } } });
+const options = process.argv[4] ? { http: { agentOptions: { keepAlive: true, maxSockets: 1024 } } } : {};
+app.register(require('@fastify/reply-from'), { base: process.argv[2], ...options });
 app.all('/*', (request, reply) => {
   const given = hash((request.headers.authorization || '').slice(7));
   if (!crypto.timingSafeEqual(given, wanted)) { reply.code(401).send(); return; }
@@ -71,8 +73,11 @@ def started(folder: Path, upstream: str, *, token: str) -> dict[str, Anchor]:
     found = {"nginx": _nginx(folder, upstream)}
     modules = _modules()
     if modules is not None:
-        found["http-proxy"] = _node(folder, modules, HTTP_PROXY, f"http://{upstream}")
-        found["reply-from"] = _node(folder, modules, REPLY_FROM, f"http://{upstream}", token)
+        base = f"http://{upstream}"
+        found["http-proxy"] = _node(folder, modules, HTTP_PROXY, base)
+        found["http-proxy, kept alive"] = _node(folder, modules, HTTP_PROXY, base, "keep")
+        found["reply-from"] = _node(folder, modules, REPLY_FROM, base, token)
+        found["reply-from, over http"] = _node(folder, modules, REPLY_FROM, base, token, "http")
     return {name: anchor for name, anchor in found.items() if anchor is not None}
 
 

@@ -1,13 +1,13 @@
 """The gateway beside nginx with a fixed header, two proxies of Node's, and a direct call.
 
 Run it with `python -m benchmarks.gateway`. At 1, 32 and 256 connections, and at 256 with a fixed rate, the ways are
-interleaved, round by round;
-printed are medians of the rounds, and of the ratios within each round. CPU is that of all threads of the process in
-the middle, so of a web process with what it writes to the call log. Absolute figures drift with the machine and its
-load; the ratios hold. An anchor that is not installed reads "not measured".
+interleaved, round by round; printed are medians of the rounds, and of the ratios within each round. CPU is that of
+all threads of the process in the middle, so of a web process with what it writes to the call log. Absolute figures
+drift with the machine and its load; the ratios hold. An anchor that is not installed reads "not measured".
 
-`unlogged` is the same web process with nothing written, `changed` counts the generation up before every call, as any
-change anywhere in the installation does, `cold` uses a gateway token that the process has never seen.
+`unlogged` is the same web process with nothing written, `unlimited` the same without the limiter, `changed` counts
+the generation up before every call, as any change anywhere in the installation does, `cold` uses a gateway token that
+the process has never seen.
 With `--before PATH`, another checkout with its own `.venv` is measured in the same run.
 """
 
@@ -46,16 +46,26 @@ LOADS = (
 )
 ROUNDS = 5
 SECONDS = 3.0
+ANCHORS = ("nginx", "http-proxy", "http-proxy, kept alive", "reply-from", "reply-from, over http", "before")
 COLD_CALLS = 100
 COLD_ROUNDS = 7
 PATH = "/gateway/acme-fake/things"
-WITHOUT_LOG = """
+WITHOUT = """
 from config import child
 child._log_safely()
 from config.web import serve
+{patch}
+serve()
+"""
+WITHOUT_LOG = """
 from integrations.call_log import CallWriter
 CallWriter.put = lambda self, record: None
-serve()
+"""
+WITHOUT_LIMITER = """
+from integrations.gateway.quota.limiter import Limiter, Pass
+async def take(self, asker, *, within_s=0.0):
+    return Pass(asker)
+Limiter.take, Limiter.heard = take, lambda self, *args, **options: None
 """
 SETUP = """
 import json
@@ -140,11 +150,11 @@ class Installation:
         """Return the way through its gateway."""
         return Way(self.live.port, request(PATH, self.live.port, self.token), self.pids)
 
-    def unlogged(self, stack: ExitStack) -> Way:
-        """Start a second web process that writes no call down, and return the way through it."""
+    def without(self, patch: str, stack: ExitStack) -> Way:
+        """Start another web process that lacks something, and return the way through it."""
         port = free_port()
         variables = self.live.environment | {"KEYLODGE_PORT": str(port), "DJANGO_SETTINGS_MODULE": "config.settings"}
-        process = subprocess.Popen([sys.executable, "-c", WITHOUT_LOG], env=variables, cwd=running.ROOT)
+        process = subprocess.Popen([sys.executable, "-c", WITHOUT.format(patch=patch)], env=variables, cwd=running.ROOT)
         stack.callback(process.wait, 30)
         stack.callback(process.terminate)
         for _ in range(100):
@@ -196,14 +206,14 @@ def routes_made_anew(one: Installation) -> dict[str, float]:
     return {name: round(statistics.median(values)) for name, values in found.items()}
 
 
-def measured(ways: dict[str, Way]) -> dict[str, object]:
+def measured(ways: dict[str, Way], times: int) -> dict[str, object]:
     """Return the figures of every way at each number of connections."""
     found: dict[str, object] = {}
     for title, connections, rate in LOADS:
         rounds: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
         for way in ways.values():
             way.run(connections, rate)  # once to warm up
-        for _ in range(ROUNDS):
+        for _ in range(times):
             for name, way in ways.items():
                 rounds[name].append(way.run(connections, rate))
         found[title] = {name: figures(name, rounds) for name in ways}
@@ -217,7 +227,7 @@ def figures(name: str, rounds: dict[str, list[dict[str, float]]]) -> dict[str, f
     for what in ("p50_us", "p99_us"):
         added = [one[what] - direct[what] for one, direct in zip(mine, rounds["direct"], strict=True)]
         told[f"added {what}"] = round(statistics.median(added))
-    for anchor in ("nginx", "http-proxy", "reply-from", "before"):
+    for anchor in ANCHORS:
         if anchor in rounds and name not in ("direct", anchor):
             shares = [other["cpu_us"] / one["cpu_us"] for one, other in zip(mine, rounds[anchor], strict=True)]
             told[f"calls per CPU-second / {anchor}"] = round(statistics.median(shares), 3)
@@ -228,7 +238,9 @@ def main() -> None:
     """Measure and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--before", type=Path, help="another checkout, with its own .venv, to measure beside this one")
-    before = parser.parse_args().before
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often each way is measured")
+    given = parser.parse_args()
+    before = given.before
     folder = Path(tempfile.mkdtemp(prefix="keylodge-bench-"))
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -247,8 +259,9 @@ def main() -> None:
             stack.callback(other.live.stop)
             ways["before"] = other.way()
         running.ROOT = here
-        ways |= {"keylodge": one.way(), "unlogged": one.unlogged(stack)}
-        print(json.dumps(told(measured(ways), one, ways), indent=2))
+        ways |= {"keylodge": one.way()}
+        ways |= {"unlogged": one.without(WITHOUT_LOG, stack), "unlimited": one.without(WITHOUT_LIMITER, stack)}
+        print(json.dumps(told(measured(ways, given.rounds), one, ways), indent=2))
 
 
 def before_it(home: Path, upstream: str, *, root: Path) -> Installation:
@@ -262,7 +275,7 @@ def before_it(home: Path, upstream: str, *, root: Path) -> Installation:
 
 def told(found: dict[str, object], one: Installation, ways: dict[str, Way]) -> dict[str, object]:
     """Return all that is printed."""
-    absent = [name for name in ("nginx", "http-proxy", "reply-from", "before") if name not in ways]
+    absent = [name for name in ANCHORS if name not in ways]
     return {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         "load": round(os.getloadavg()[0], 2),
