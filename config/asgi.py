@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Awaitable
 from functools import lru_cache
 from typing import Any
 
@@ -76,10 +77,10 @@ def is_ours(host: bytes, allowed: tuple[str, ...]) -> bool:
 def nameless(send: Send) -> Send:
     """Return a `send` whose answers name no software; the server writes its own name only where none stands."""
 
-    async def sending(message: Message) -> None:
+    def sending(message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             message["headers"] = [*message["headers"], (b"server", b"")]
-        await send(message)
+        return send(message)
 
     return sending
 

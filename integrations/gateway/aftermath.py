@@ -63,8 +63,10 @@ class Failed:
 class Ending(Protocol):
     """Another answer than the failure."""
 
+    asks_before: bool
+
     async def before(self, call: UnderWay, *, send: Send) -> bool:
-        """Answer a call that is allowed and not made yet; tell whether this was done."""
+        """Answer a call that is allowed and not made yet; tell whether this was done. Asked where `asks_before`."""
 
     async def after(self, call: UnderWay, failed: Failed, *, send: Send) -> bool:
         """Answer a call that has failed; tell whether this was done. It must not have begun to where it was not."""
@@ -75,10 +77,11 @@ class Aftermath:
 
     def __init__(self, endings: Sequence[Ending] = ()) -> None:
         self._endings = tuple(endings)
+        self._before = tuple(ending for ending in self._endings if ending.asks_before)
 
     async def before(self, call: UnderWay, *, send: Send) -> bool:
         """Tell whether a call was answered before it was made."""
-        for ending in self._endings:
+        for ending in self._before:
             if await ending.before(call, send=send):
                 return True
         return False

@@ -91,7 +91,8 @@ class Attempts:
         try:
             return await self._until_one_stands(budget, gate)
         finally:
-            await gate.ended(self.sign, asked_s=self.asked_s)
+            if not gate.is_of_no_news(self.sign):
+                await gate.ended(self.sign, asked_s=self.asked_s)
 
     async def _until_one_stands(self, budget: retry.RetryBudget, gate: Gate) -> Standing:
         deadline = Deadline(HEAD_DEADLINE_S.get(self.way.provider.category, retry.BUDGET_S))
@@ -117,7 +118,7 @@ class Attempts:
                 raise gate.breaker.refusal(gate.origin)
         if isinstance(answer, OutboundError):
             raise answer
-        if is_event_stream(answer.answering.headers):
+        if is_event_stream(answer.answering):
             deadline.at += EVENT_STREAM_S
         return answer
 
@@ -182,7 +183,7 @@ class Attempts:
         route = self.trace.route
         return (401,) if route and route.kind in TOKEN_KINDS else self.way.provider.rotation.refused_statuses
 
-    async def _request(self, deadline: Deadline) -> Answering:
+    def _request(self, deadline: Deadline) -> Awaitable[Answering]:
         way, injected = self.way, self.way.credential.injected
         headers = inject.upstream_headers(
             self.trace.request_headers,
@@ -197,7 +198,7 @@ class Attempts:
         if injected.changes_body:
             body = inject.upstream_body(body, self.trace.request_headers, injected=injected)
             headers += self._signature(sent_to, headers, body=body)
-        return await self.caller.request(
+        return self.caller.request(
             self.trace.method.encode("ascii"),
             way.origin,
             target=sent_to,
@@ -272,11 +273,12 @@ def has_callers_key(headers: Headers, provider: Provider) -> bool:
     return any(name.lower() == wanted for name, _ in headers)
 
 
-def is_event_stream(headers: Headers) -> bool:
+def is_event_stream(answering: Answering) -> bool:
     """Tell whether the answer is server-sent events, which may last for minutes."""
-    return any(
-        name.lower() == b"content-type" and value.lower().startswith(b"text/event-stream") for name, value in headers
-    )
+    if b"content-type" not in answering.names:
+        return False
+    media = answering.headers[answering.names.index(b"content-type")][1]
+    return media.lower().startswith(b"text/event-stream")
 
 
 def _ms_since(started: float) -> float:

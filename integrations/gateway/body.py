@@ -24,7 +24,7 @@ class CallerBody:
     def __init__(self, receive: Receive, headers: Headers) -> None:
         self._receive = receive
         self._length = declared_length(headers)
-        self._is_chunked = any(name.lower() == b"transfer-encoding" for name, _ in headers)
+        self._is_chunked = any(len(name) == 17 and name.lower() == b"transfer-encoding" for name, _ in headers)
         self.is_begun = False
         self._content: Body = None
         self.kept = b""
@@ -114,7 +114,7 @@ class BodyOnce:
 
 def declared_length(headers: Headers) -> int | None:
     """Return Content-Length, or None; raises Problem when it is not one number."""
-    found = {value.strip() for name, value in headers if name.lower() == b"content-length"}
+    found = {value.strip() for name, value in headers if len(name) == 14 and name.lower() == b"content-length"}
     if not found:
         return None
     text = found.pop()

@@ -134,6 +134,11 @@ class Breaker:
             return Gate(self, origin, connection_id)
         return Gate(self, origin, connection_id, trial=await self._trial(known))
 
+    @property
+    def is_counting(self) -> bool:
+        """Tell whether any upstream has failed of late, as far as this process knows."""
+        return bool(self._streaks)
+
     def is_open(self, origin: Origin, connection_id: UUID | None) -> bool:
         """Tell whether calls are refused now, as far as this process knows."""
         known = self._open.get(origin.base) if self._open else None
@@ -256,6 +261,10 @@ class Gate:
     def may_repeat(self) -> bool:
         """Tell whether a failed attempt may be made again: not where others must not call at all."""
         return self.trial is None and not self.breaker.is_open(self.origin, self.connection_id)
+
+    def is_of_no_news(self, sign: Sign) -> bool:
+        """Tell whether a call's end changes nothing: it was no trial, and nothing of its upstream is counted."""
+        return self.trial is None and (sign is Sign.NOTHING or (sign is Sign.WELL and not self.breaker.is_counting))
 
     async def ended(self, sign: Sign, *, asked_s: float = 0.0) -> None:
         """Say what the call came to, once. `asked_s` is how long the upstream asks to be left alone."""

@@ -81,14 +81,19 @@ class Forwarder:
         call.asked = asked(trace.request_headers)
         if call.asked.callback:  # an address may be all that guards its door: the log of a failure does not show it
             trace.signatures.append(call.asked.callback)
-        way = await self._judged(trace, found, rest=call.rest)
+        try:
+            way = judged(route, found, trace=trace, rest=call.rest)
+        except Problem as problem:
+            way = await self._with_first_token(problem, route, trace, found, rest=call.rest)
         if await self.aftermath.before(call, send=send):
             return
         if self.breaker.refuses_all(way.origin, route.connection_id):
             raise self.breaker.refusal(way.origin)  # here already: a refused call waits in no line
-        await self.throttle.take(route.token)
+        if route.token.is_counted:
+            await self.throttle.take(route.token)
         call.is_counted = True
-        way = await self._with_living_token(trace, way)
+        if way.access_expires_at is not None:
+            way = await self._with_living_token(trace, way)
         content = await call.body.first(call.most_body_bytes)
         trace.request_body = call.body.kept
         places, budget = self.bulkhead.of(route.connection_id)
@@ -123,7 +128,7 @@ class Forwarder:
             self.caller,
             trace,
             way,
-            partition=str(trace.route.connection_id if trace.route else ""),
+            partition=way.partition,
             carriers=found.slots,
             rest=call.rest,
             query=call.query,
@@ -144,15 +149,12 @@ class Forwarder:
             standing.answering.close()
         return is_answered
 
-    async def _judged(self, trace: Trace, found: carried.Carried, *, rest: bytes) -> Way:
-        """Return the way of an allowed call; the first token of a machine's connection is asked for now."""
-        route = trace.route
-        assert route is not None  # noqa: S101 - for the type checker; it was looked up just now
-        try:
-            return judged(route, found, trace=trace, rest=rest)
-        except Problem as problem:
-            if not route.lacks_token or problem.code != route.problem or route.connection_id is None:
-                raise
+    async def _with_first_token(
+        self, problem: Problem, route: Route, trace: Trace, found: carried.Carried, *, rest: bytes
+    ) -> Way:
+        """Return the way of a machine's connection whose first token is asked for now; else raise the problem."""
+        if not route.lacks_token or problem.code != route.problem or route.connection_id is None:
+            raise problem
         await self.refresher.before_the_call(route.connection_id, seen=None)
         trace.route = await self.lookup.route(trace.token_text, route.slug)
         return judged(trace.route, found, trace=trace, rest=rest)
@@ -164,7 +166,8 @@ class Forwarder:
         """
         if trace.route is None:
             return way
-        has_waited = await self.throttle.wait_for_turn(trace.route.token)
+        token = trace.route.token
+        has_waited = token.min_gap_s is not None and await self.throttle.wait_for_turn(token)
         if not (await pace.ready() or has_waited):
             return way
         trace.route = await self.lookup.route(trace.token_text, trace.route.slug)

@@ -67,6 +67,11 @@ class TokenFacts:
         """Tell whether a JWT opened it, so that its caller is one of several."""
         return bool(self.jwt_issuer)
 
+    @property
+    def is_counted(self) -> bool:
+        """Tell whether its calls are counted: a minute, a day, or in all."""
+        return self.per_minute is not None or self.per_day is not None or self.max_uses is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Credential:
@@ -85,7 +90,7 @@ class Way:
     """The way to the upstream, and what opens it.
 
     `limits` are those that the provider's facts name for it, `whose` says who shares them, and `line` from which
-    share of one on calls are spaced.
+    share of one on calls are spaced. Connections to the upstream are shared within a `partition`.
     """
 
     provider: Provider
@@ -97,6 +102,10 @@ class Way:
     limits: tuple[Limit, ...] = ()
     line: float = 0.8
     access_expires_at: datetime | None = None
+    partition: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "partition", str(self.whose.connection_id))
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,5 @@ def names_passed_on(names: Iterable[bytes], *, besides: Iterable[bytes]) -> Iter
 
 def listed_in_connection(headers: Iterable[Header]) -> set[bytes]:
     """Return the names that the Connection header lists: they end with this connection."""
-    return {
-        word.strip().lower() for name, value in headers if name.lower() == b"connection" for word in value.split(b",")
-    }
+    found = [value for name, value in headers if len(name) == 10 and name.lower() == b"connection"]
+    return {word.strip().lower() for value in found for word in value.split(b",")}

@@ -95,6 +95,8 @@ def route_of(call: HeldCall) -> Route:
 class Noting:
     """The ending that changes nothing and remembers which failure stood."""
 
+    asks_before = False
+
     def __init__(self) -> None:
         self._noted: dict[UUID, Result] = {}
 

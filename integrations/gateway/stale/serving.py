@@ -25,6 +25,8 @@ STATUSES = DOWN_STATUSES | {429, 500, 529}
 class Serving:
     """Gives the last good answer to who asked for it, once the failure of a call stands."""
 
+    asks_before = False
+
     def __init__(self, in_thread: Callable[..., Awaitable[Any]]) -> None:
         self._in_thread = in_thread
 
