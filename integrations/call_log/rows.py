@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from integrations.call_log.record import CallRecord, Headers
 from integrations.call_log.upstream_ids import masked_id
@@ -16,6 +17,9 @@ from secrets_vault.masking.known import KnownValues, Together
 
 MAX_PATH = 4_000
 MAX_AGENT = 80
+MOST_AGENTS = 100
+
+_agents: WeakKeyDictionary[Masker, dict[str, str]] = WeakKeyDictionary()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -118,12 +122,20 @@ def masked_path(target: bytes, masker: Masker) -> str:
     return storable(mask_path(target.decode("latin-1"), masker))[:MAX_PATH]
 
 
-@lru_cache(maxsize=4096)
 def masked_agent(agent: str, masker: Masker) -> str:
-    """Return what a program calls itself, masked whole before it is cut."""
+    """Return what a program calls itself, masked whole before it is cut.
+
+    Each masker's answers are remembered as long as it lives, and keep it alive no longer: it holds a client's secrets,
+    and takes some hundred KB.
+    """
     if len(agent) > MAX_AGENT * 4:
         return WITHHELD
-    return storable(mask_text(agent, known=masker))[:MAX_AGENT]
+    known = _agents.setdefault(masker, {})
+    if agent not in known:
+        if len(known) >= MOST_AGENTS:
+            known.clear()
+        known[agent] = storable(mask_text(agent, known=masker))[:MAX_AGENT]
+    return known[agent]
 
 
 def masked_body(body: bytes, headers: Headers, masker: Masker) -> str:

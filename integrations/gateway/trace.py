@@ -157,7 +157,8 @@ class Trace:
             # A signature is in no row of a call that went well, and would make a masker for each call.
             known=(
                 *(credential.known if credential else ()),
-                self.token_text,
+                # A call that is made again here came in with a text that opened nothing but this one call.
+                *((self.token_text,) if self.key_id is None else ()),
                 *(self.signatures if has_failed else ()),
             ),
         )
