@@ -39,6 +39,9 @@ NOT_OF_THE_CALL = frozenset({
     "authorization", "proxy-authorization", "cookie", "host", "content-length", "transfer-encoding", "connection",
     "upgrade", "te", "trailer", "expect", "keep-alive", "forwarded", "x-forwarded-for", "accept-encoding",
 })  # fmt: skip
+ESCAPED = re.compile(r"\\x[0-9a-f]{2}")  # how the log writes what cannot be printed
+FIRST_CALL = "x-keylodge-first-call"
+"""The header by which a held call that is made names the call that was kept. It goes no further than the log."""
 OTHER_CHARSET = re.compile(r"charset\s*=(?!\s*\"?(?:utf-?8|us-ascii)\b)", re.IGNORECASE)
 
 
@@ -101,12 +104,12 @@ def left_of(call: Call, connection: Connection) -> Left | None:
     if not PLAIN_PATH.match(path) or len(path) > LONGEST_PATH or _is_masked(path):
         lacks.add(Lack.PATH)
     lines = list(_lines(call.request_head, carriers))
-    hidden = tuple(name for name, value in lines if _is_masked(value) or not PLAIN_VALUE.match(value))
+    hidden = tuple(name for name, value in lines if not _is_as_sent(name, value))
     headers = tuple((name, value) for name, value in lines if name not in hidden)
     if hidden:
         lacks.add(Lack.HEADERS)
     has_head = bool(call.request_head) and call.request_head != WITHHELD
-    is_body_whole = not call.request_bytes or _is_whole_body(call, headers)
+    is_body_whole = _is_whole_body(call, headers) if call.request_bytes else not _has_unread_body(call.request_head)
     if not is_body_whole:
         lacks.add(Lack.BODY)
     return Left(
@@ -168,10 +171,28 @@ def _lines(head: str, carriers: frozenset[str]) -> Iterator[Pair]:
             yield name, value
 
 
+def _is_as_sent(name: str, value: str) -> bool:
+    """Tell whether the log holds a header as it was: nothing masked, nothing written in another way."""
+    return bool(PLAIN_VALUE.match(value)) and not _is_masked(name + value) and not ESCAPED.search(value)
+
+
+def _said_in(head: str) -> dict[str, str]:
+    """Return the headers that a head tells, by their names in lower case."""
+    lines = (line.partition(":") for line in head.splitlines())
+    return {name.strip().lower(): value.strip() for name, _colon, value in lines}
+
+
+def _has_unread_body(head: str) -> bool:
+    """Tell whether a call came with a body of which nothing was read, as of one that is turned away at the door."""
+    said = _said_in(head)
+    return head == WITHHELD or "transfer-encoding" in said or said.get("content-length", "").strip("0") != ""
+
+
 def _is_whole_body(call: Call, headers: tuple[Pair, ...]) -> bool:
     """Tell whether the log holds the body byte for byte: nothing masked, nothing cut, nothing decoded."""
-    text = call.request_body
-    return _is_plain(headers) and not _is_masked(text) and len(text.encode()) == call.request_bytes
+    text, size = call.request_body, str(call.request_bytes)
+    is_all_read = _said_in(call.request_head).get("content-length", size) == size
+    return is_all_read and _is_plain(headers) and not _is_masked(text) and len(text.encode()) == call.request_bytes
 
 
 def _is_plain(headers: tuple[Pair, ...]) -> bool:
@@ -245,4 +266,12 @@ def spend(again: Again, *, call_id: UUID, connection: Connection) -> None:
 def key_of(call: Call) -> UUID:
     """Return the id whose idempotency key a call carried."""
     row = CallAgain.objects.filter(call_id=call.pk).first()
-    return row.key_id if row else call.pk
+    return row.key_id if row else first_of(call)
+
+
+def first_of(call: Call) -> UUID:
+    """Return the call that was kept and is made here, to the provider the same one; else the call itself."""
+    try:
+        return UUID(_said_in(call.request_head)[FIRST_CALL])
+    except (KeyError, ValueError):
+        return call.pk

@@ -17,7 +17,7 @@ from dashboard.names import name_providers
 from dashboard.pages.calls.twice import lacks_of, words_of
 from dashboard.pages.connection.console import shown
 from dashboard.render import PageRequest, actor_of, render_page
-from integrations.gateway.again import Again, AlreadyMade, Left, key_of, left_of
+from integrations.gateway.again import Again, AlreadyMade, Left, first_of, key_of, left_of
 from integrations.gateway.console import try_call
 from integrations.gateway.problems import Problem
 from integrations.models import Call, CallAgain, Connection, HeldCall
@@ -35,7 +35,7 @@ def again(request: PageRequest, pk: UUID) -> HttpResponseBase:
     """Say what may happen twice, and make the call again once that is confirmed."""
     call, connection = manageable_call(request, pk)
     left = left_of(call, connection)
-    held = HeldCall.objects.manageable_by(request.user).filter(pk=call.pk).first()
+    held = HeldCall.objects.manageable_by(request.user).filter(pk=first_of(call), connection=connection).first()
     if held is not None:
         return HttpResponseRedirect(reverse("dashboard:held_call", args=[held.pk]))
     if left is None:
@@ -63,12 +63,20 @@ def _made(
     try:
         tried = try_call(connection, actor=actor_of(request), again=asked, **what)  # type: ignore[arg-type]
     except AlreadyMade as made:
-        messages.info(request, _("This was confirmed before and is made once only. This is the call that came of it."))
-        return HttpResponseRedirect(reverse("dashboard:call", args=[made.call_id]))
+        return _as_before(request, call, made.call_id)
     except Problem as problem:
         messages.error(request, str(problem))
         return render_page(request, TEMPLATE, context, status=409)
     return render_page(request, TEMPLATE, context | shown(tried))
+
+
+def _as_before(request: PageRequest, call: Call, made_id: UUID) -> HttpResponseRedirect:
+    """Lead to the call that came of an approval; one that is still under way is in no log yet."""
+    if Call.objects.visible_to(request.user).filter(pk=made_id).exists():
+        messages.info(request, _("This was confirmed before and is made once only. This is the call that came of it."))
+        return HttpResponseRedirect(reverse("dashboard:call", args=[made_id]))
+    messages.info(request, _("This was confirmed before and is made once only. What came of it will be named here."))
+    return HttpResponseRedirect(reverse("dashboard:call", args=[call.pk]))
 
 
 def manageable_call(request: PageRequest, pk: UUID) -> tuple[Call, Connection]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Q
 
+from integrations.gateway.again import first_of
 from integrations.models import Call, HeldCall, Outage
 from integrations.providers.registry import ProviderNotFound, get_provider
 from secrets_vault.models import AuditEvent
@@ -37,7 +38,7 @@ def moment_of(call: Call, connection: Connection | None, user: User) -> dict[str
         "version": version_of(call, connection),
         "outage": outage_at(call),
         "sunsets": sunsets_near(call),
-        "held": HeldCall.objects.visible_to(user).filter(pk=call.pk).first(),
+        "held": HeldCall.objects.visible_to(user).filter(pk=first_of(call), connection_id=call.connection_id).first(),
     }
 
 

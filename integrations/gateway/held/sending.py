@@ -15,6 +15,7 @@ from uuid import UUID
 
 from integrations import limits
 from integrations.gateway.aftermath import Aftermath, Failed, Send, UnderWay
+from integrations.gateway.again import FIRST_CALL
 from integrations.gateway.app import Gateway
 from integrations.gateway.body import BodyOnce, CallerBody
 from integrations.gateway.held import deciding
@@ -158,8 +159,12 @@ class Sending:
 
 
 def trace_of(call: HeldCall, request: Request, *, text: str) -> Trace:
-    """Return the call as it comes in a second time: with an id of its own, and the first one's key."""
+    """Return the call as it comes in a second time: with an id of its own, and the first one's key.
+
+    It names the first one in its head, so that the log knows which call it is.
+    """
     headers = [*request.headers, (b"x-keylodge-token", text.encode("ascii"))]
+    headers.append((FIRST_CALL.encode("ascii"), str(call.pk).encode("ascii")))
     if request.has_body:
         headers.append((b"content-length", b"%d" % len(request.body)))
     trace = Trace(method=request.method, upstream_target=b"", request_headers=headers)

@@ -14,13 +14,16 @@ from integrations.call_log.record import CallRecord
 from integrations.call_log.retention import drop_old
 from integrations.call_log.rows import masked_row
 from integrations.call_log.tables import write_batch
-from integrations.gateway.again import Effect, Lack, draft_of, effect_of, left_of
+from integrations.gateway.again import FIRST_CALL, Effect, Lack, draft_of, effect_of, first_of, left_of
+from integrations.gateway.held.sealing import Request
+from integrations.gateway.held.sending import trace_of
 from integrations.gateway.retry import Kind
 from integrations.models import Call, CallAgain, Connection, CustomProvider, HeldCall
 from integrations.models.call import Outcome
 from integrations.outbound import split_url
 from integrations.providers.custom import custom_from
 from integrations.providers.registry import get_provider
+from integrations.tokens import new_text
 from secrets_vault import generation
 from secrets_vault.ids import uuid7
 from secrets_vault.models import AuditEvent
@@ -102,6 +105,15 @@ def test_one_yes_sends_one_call(manager, connection, upstream):
     assert len(upstream.requests) == 1
 
 
+def test_a_second_click_while_the_first_call_is_under_way_leads_back_to_the_call(manager, connection, upstream):
+    call, under_way = write(connection), uuid7()
+    CallAgain.objects.create(call_id=under_way, of_id=call.pk, key_id=call.pk, client_id=connection.client_id)
+    answer = make(manager, call, str(CallAgain.objects.get().pk))
+    assert (answer.status_code, answer.url) == (302, f"/calls/{call.pk}/")
+    assert manager.get(answer.url).status_code == 200
+    assert upstream.requests == []
+
+
 @pytest.mark.parametrize(("who", "status"), [("ada", 200), ("olive", 200), ("ben", 404), ("cora", 404)])
 def test_who_may_not_use_the_connection_makes_nothing_again(request, browser_of, connection, upstream, who, status):
     call, browser = write(connection), browser_of(request.getfixturevalue(who))
@@ -139,10 +151,17 @@ def test_a_write_of_which_the_whole_body_was_kept_is_sent_as_it_was(manager, con
           "request_headers": [(b"Content-Type", b"text/plain; charset=cp500")]}, Lack.BODY),
         ({"method": "PUT", "request_body": b"abc",
           "request_headers": [(b"Content-Encoding", b"identity")]}, Lack.BODY),
+        ({"method": "POST", "attempts": 0, "status": 409, "code": "paused", "outcome": Outcome.REFUSED,
+          "target": b"/contacts", "request_headers": [*HEAD, (b"Content-Length", b"40")]}, Lack.BODY),
+        ({"method": "POST", "attempts": 0, "status": 409, "code": "paused", "outcome": Outcome.REFUSED,
+          "target": b"/contacts", "request_headers": [*HEAD, (b"Transfer-Encoding", b"chunked")]}, Lack.BODY),
+        ({"method": "POST", "request_body": b"abc",
+          "request_headers": [*HEAD, (b"Content-Length", b"7")]}, Lack.BODY),
         ({"target": b"/api/contacts?email=ann%40example.com&token=abcdefghijklmnop1234"}, Lack.PATH),
         ({"target": b"/api/" + b"x" * 2_500}, Lack.PATH),
         ({"target": "/api/grün".encode("latin-1")}, Lack.PATH),
         ({"request_headers": [*HEAD, (b"X-Customer-Secret", b"abcdefghijklmnop1234")]}, Lack.HEADERS),
+        ({"request_headers": [*HEAD, (b"X-Note", b"a\tb")]}, Lack.HEADERS),
         ({"target": b"/v9/contacts"}, Lack.MOVED),
         ({"host": "elsewhere.example"}, Lack.MOVED),
         ({"method": "PROPFIND"}, Lack.METHOD),
@@ -205,6 +224,44 @@ def test_a_call_that_waits_is_made_again_from_where_it_waits(manager, connection
     assert "See the waiting call" in page
     assert "Make this call again" not in page
     assert upstream.requests == []
+
+
+def kept_and_made(connection, token):
+    """Return a call that was kept, and the row in the log of its failing once more when it was made."""
+    change_facts(connection, idempotency={"header": "Idempotency-Key", "methods": ["POST"]})
+    held = HeldCall.objects.create(
+        client=connection.client, environment=connection.environment, connection=connection, token=token,
+        token_name=token.name, held_at=datetime.now(UTC), method="POST", path="/contacts",
+    )  # fmt: skip
+    trace = trace_of(held, Request("POST", b"/contacts", b"", HEAD[:1]), text=new_text())
+    failed = {"method": "POST", "status": 500, "outcome": Outcome.UPSTREAM_ERROR}
+    return held, write(connection, request_headers=trace.request_headers, **failed)
+
+
+def test_a_kept_call_that_was_made_and_failed_is_made_again_from_where_it_waits(manager, connection, token, upstream):
+    held, call = kept_and_made(connection, token)
+    assert ask(manager, call).url == f"/waiting/{held.pk}/"
+    assert make(manager, call, str(uuid4())).url == f"/waiting/{held.pk}/"
+    page = manager.get(f"/calls/{call.pk}/").content.decode()
+    assert "See the waiting call" in page
+    assert "Make this call again" not in page
+    assert upstream.requests == []
+
+
+def test_a_kept_call_that_is_forgotten_is_made_again_under_the_key_that_it_had(manager, connection, token, upstream):
+    held, call = kept_and_made(connection, token)
+    HeldCall.objects.all().delete()
+    assert "the same idempotency key" in ask(manager, call).content.decode()
+    upstream.answers = [OK]
+    assert make(manager, call).status_code == 200
+    assert f"idempotency-key: {held.pk}".encode() in upstream.requests[0].lower()
+    assert b"x-keylodge" not in upstream.requests[0].lower()
+
+
+@pytest.mark.parametrize("named", [b"x", b"", b"-"])
+def test_a_call_that_names_no_other_as_its_first_is_its_own(connection, named):
+    call = write(connection, request_headers=[*HEAD, (FIRST_CALL.encode(), named)])
+    assert first_of(call) == call.pk
 
 
 @pytest.mark.parametrize(

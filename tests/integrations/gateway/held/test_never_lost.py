@@ -11,13 +11,14 @@ import pytest
 from django.db import OperationalError, connection, connections, transaction
 
 from integrations import tokens
+from integrations.gateway.again import first_of
 from integrations.gateway.held import acts, lanes, making, replaying, storing
 from integrations.gateway.held.draft import Kept, NotKept
 from integrations.gateway.held.living import Life
 from integrations.gateway.held.outcome import Result
 from integrations.gateway.held.replaying import Replayer
 from integrations.gateway.held.writer import HeldWriter
-from integrations.models import CustomProvider, HeldCall, HeldLane
+from integrations.models import Call, CustomProvider, HeldCall, HeldLane
 from secrets_vault import generation
 from secrets_vault.actor import SYSTEM
 from secrets_vault.models import AuditEvent
@@ -110,6 +111,16 @@ def test_the_key_of_the_first_attempt_is_the_key_of_every_later_one(world):
     replay()
     sent = [request.decode().lower() for request in world.upstream.requests]
     assert f"idempotency-key: {row.pk}" in sent[0]
+
+
+def test_the_log_of_a_made_call_that_fails_names_the_call_that_was_kept_and_the_provider_never_sees_it(world):
+    world.upstream.answers = [AWAY]
+    _, row = hold(world, method="PUT")
+    back(world, b"HTTP/1.1 422 X\r\nContent-Length: 2\r\n\r\nno")
+    replay()
+    assert b"x-keylodge" not in world.upstream.requests[0].lower()
+    (made,) = Call.objects.exclude(pk=row.pk).filter(status=422)
+    assert first_of(made) == row.pk
 
 
 def test_who_was_taken_for_dead_writes_nothing_any_more(world):
