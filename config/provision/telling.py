@@ -18,7 +18,6 @@ from integrations.alerts.routes import making, sealing
 from integrations.alerts.routes.addresses import BadRoute
 from integrations.alerts.routes.sinks import SINKS, clean_place
 from integrations.models import AlertRoute, Connection
-from secrets_vault.errors import Unreadable
 from secrets_vault.models import Client
 from secrets_vault.secret import Secret
 
@@ -162,16 +161,9 @@ def _made(run: Run, client: Client, spec: RouteSpec, columns: dict[str, Any]) ->
 
 def _changed(run: Run, route: AlertRoute, spec: RouteSpec, columns: dict[str, Any]) -> AlertRoute:
     names = [name for name, value in columns.items() if getattr(route, name) != value]
-    if spec.address is not None and not _goes_to(route, spec.address):
+    if spec.address is not None and not sealing.leads_to(route, spec.address):
         names.append("address")
     making.change(route, actor=run.actor, now=run.now, address=spec.address, **columns)
     for name in names:
         run.note(route.client.slug if route.client else "", "alert_routes", route.name, name)
     return route
-
-
-def _goes_to(route: AlertRoute, address: Secret) -> bool:
-    try:
-        return bool(route.address_sealed) and sealing.open_address(route) == address
-    except Unreadable:
-        return False

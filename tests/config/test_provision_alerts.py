@@ -12,6 +12,7 @@ from integrations.alerts.routes import making, sealing
 from integrations.api import tokens
 from integrations.models import AlertRoute, ApiToken, Connection
 from secrets_vault.actor import COMMAND
+from secrets_vault.errors import Unreadable
 from secrets_vault.models import AuditEvent, Client
 from secrets_vault.secret import Secret
 from tests.config.test_provision import NOW, everything
@@ -219,3 +220,14 @@ def test_an_end_that_is_changed_lies_ahead(apply):
     assert tokens.change(ApiToken.objects.get(), actor=COMMAND, now=NOW, expires_at=later) == ["expires_at"]
     with pytest.raises(tokens.BadApiToken):
         tokens.change(ApiToken.objects.get(), actor=COMMAND, now=NOW, expires_at=NOW)
+
+
+def test_an_address_that_cannot_be_read_any_more_is_given_anew(apply):
+    apply()
+    AlertRoute.objects.filter(name="On call").update(address_sealed=b"\x02" + bytes(60))
+    route = AlertRoute.objects.get(name="On call")
+    with pytest.raises(Unreadable):
+        sealing.open_address(route)
+    assert apply()["changed"] == ["clients.acme.alert_routes.On call.address"]
+    assert sealing.open_address(AlertRoute.objects.get(name="On call")) == Secret(HOOK)
+    assert apply()["changed"] == []

@@ -52,7 +52,7 @@ def change(route: AlertRoute, *, actor: Actor, now: datetime, address: Secret | 
     changed = {name: value for name, value in about.items() if getattr(route, name) != value}
     for name, value in changed.items():
         setattr(route, name, value)
-    is_moved = address is not None and not (route.address_sealed and sealing.open_address(route) == address)
+    is_moved = address is not None and not sealing.leads_to(route, address)
     if address is not None and is_moved:
         check_address(route.channel, address)
         sealing.seal_address(route, address)

@@ -10,6 +10,7 @@ from integrations.alerts.routes.apprise.masking import masked_url
 from integrations.models import AlertRoute
 from integrations.webhooks.sealing import masked_address
 from secrets_vault import vault
+from secrets_vault.errors import Unreadable
 from secrets_vault.secret import Secret
 
 if TYPE_CHECKING:
@@ -35,6 +36,14 @@ def _masked(channel: str, text: str) -> str:
 def open_address(route: AlertRoute) -> Secret:
     """Return the address of a route; raises Unreadable."""
     return vault.open_text(route.address_sealed, field=ADDRESS, row_id=route.pk)
+
+
+def leads_to(route: AlertRoute, address: Secret) -> bool:
+    """Tell whether this is the address of a route. One that cannot be read any more is another."""
+    try:
+        return bool(route.address_sealed) and open_address(route) == address
+    except Unreadable:
+        return False
 
 
 def seal_signing(route: AlertRoute, secret: Secret) -> None:
