@@ -14,6 +14,8 @@ from integrations.limits.units import retry_after_s
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from apprise.plugins.base import NotifyBase
+
     from integrations import outbound
     from integrations.alerts.routes.note import Note
 
@@ -30,21 +32,23 @@ def deliver(
         plugin = plugin_of(address)
     except BadAddress as bad:
         return Result(code="apprise_missing" if bad.code == "missing" else "apprise_refused")
-    text = _without_markup(note.text)
-    body = "\n\n".join(part for part in (text, note.url) if part) or _without_markup(note.subject)
     with transport.way_out(send, deadline_s=deadline_s) as line:
-        try:
-            is_taken = plugin.notify(
-                body=body,
-                title=_without_markup(note.subject),
-                notify_type=KINDS[note.severity],
-                overflow="truncate",
-                body_format="text",
-            )
-        except Exception as error:  # noqa: BLE001  # a foreign plugin may trip over any answer; others must go on
-            logger.warning("a plugin failed", extra={"plugin": type(plugin).__name__, "error": type(error).__name__})
-            is_taken = False
+        is_taken = _told(plugin, note, as_a=KINDS[note.severity])
+        if not line.requests and note.severity == "info":
+            # Where incidents are opened, what is only said belongs to one that is open, and so it goes nowhere.
+            is_taken = _told(plugin, note, as_a=KINDS["warning"])
     return _result(line, is_taken=is_taken, now=now)
+
+
+def _told(plugin: NotifyBase, note: Note, *, as_a: str) -> bool:
+    """Have a plugin write a message, and tell whether it says that the service took it."""
+    subject, text = _without_markup(note.subject), _without_markup(note.text)
+    body = "\n\n".join(part for part in (text, note.url) if part) or subject
+    try:
+        return bool(plugin.notify(body=body, title=subject, notify_type=as_a, overflow="truncate", body_format="text"))
+    except Exception as error:  # noqa: BLE001  # a foreign plugin may trip over any answer; others must go on
+        logger.warning("a plugin failed", extra={"plugin": type(plugin).__name__, "error": type(error).__name__})
+        return False
 
 
 def _without_markup(text: str) -> str:

@@ -142,6 +142,16 @@ def test_a_message_goes_to_the_service_by_our_own_sender(connection, name):
     assert AlertDelivery.objects.get().state == "sent"
 
 
+@pytest.mark.parametrize(
+    "address", [f"opsgenie://{'a' * 8}-{'b' * 4}-{'c' * 4}-{'d' * 4}-{'e' * 12}", f"jira://{'a' * 36}/#ops"]
+)
+def test_a_test_and_what_is_only_told_arrive_where_incidents_are_opened(address):
+    place = Place(Answer(202, (JSON,), b'{"result": "Request will be processed", "requestId": "1"}'))
+    arrived, said = making.try_out(make_route("apprise", url=address), actor=SYSTEM, now=NOW, send=place)
+    assert arrived, said
+    assert "A test from Keylodge" in str(place.payloads)
+
+
 def test_names_do_not_become_links(connection):
     connection.client.name = '<a href="https://evil.example">A</a> [B](https://evil.example)'
     connection.client.save()
