@@ -9,7 +9,7 @@ from uuid import UUID
 
 from integrations.causes import path_template
 from integrations.models import PathHour
-from secrets_vault.masking.alike import outline
+from secrets_vault.masking.alike import holds_stand_in, outline
 
 MOST_PLACES = 40
 MAX_PATH = 200
@@ -57,7 +57,14 @@ class Places:
 def place_of(method: str, masked_path: str) -> Place:
     """Return where a call went, from its masked path: without the query, every id as `{id}`."""
     path = masked_path.partition("?")[0]
-    return method, _template(outline(path) or path)
+    return method, _of_all_like(outline(path)) or _template(path)
+
+
+@lru_cache(maxsize=4096)
+def _of_all_like(kind: str | None) -> str:
+    """Return the place of the paths of an outline, "" where an id is a part of it: then each is a place of its own."""
+    template = path_template(kind)[:MAX_PATH] if kind is not None else ""
+    return "" if holds_stand_in(template) else template
 
 
 @lru_cache(maxsize=4096)

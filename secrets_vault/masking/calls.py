@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from secrets_vault.masking import headers
-from secrets_vault.masking.alike import outline
+from secrets_vault.masking.alike import is_in_doubt, outline
 from secrets_vault.masking.known import KnownValues
 from secrets_vault.masking.masker import WITHHELD, MaskedText, Masker
 from secrets_vault.masking.names import classify
@@ -41,8 +41,10 @@ def _header(raw_name: bytes, raw_value: bytes, masker: Masker) -> str:
     if not value:
         return f"{masker.mask(name)}:"
     line, kind = f"{name}: {value}", outline(value)
+    if kind is not None and is_in_doubt(kind):
+        kind = None
     like = line if kind is None else f"{name}: {kind}"
-    is_plain = masker.is_plain_line(like, lambda: _line_spans(name, like, masker))
+    is_plain = masker.is_plain_line(like, lambda: not _line_spans(name, like, masker))
     if is_plain and (kind is None or not masker.known.is_in(line)):
         return line
     return render(line, _line_spans(name, line, masker), masker.log_key)

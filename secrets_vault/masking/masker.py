@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 from secrets_vault.masking import bodies
-from secrets_vault.masking.alike import outline
+from secrets_vault.masking.alike import is_in_doubt, outline
 from secrets_vault.masking.blobs import find_blobs
 from secrets_vault.masking.command_lines import find_command_lines
 from secrets_vault.masking.deltas import find_deltas
@@ -99,21 +99,21 @@ class Masker:
         return self.mask(text)
 
     def _holds_nothing(self, kind: str) -> bool:
-        """Tell whether there is nothing to cover in texts of this outline."""
+        """Tell whether there is surely nothing to cover in texts of this outline."""
         found = self._outlines.get(kind)
         if found is None:
-            found = self.mask(kind) == kind
+            found = not is_in_doubt(kind) and self.mask(kind) == kind
             _remember(self._outlines, kind, found)
         return found
 
-    def is_plain_line(self, line: str, spans: Callable[[], Iterable[Span]]) -> bool:
-        """Tell whether there is nothing to cover in a line of a head; `spans` says it where that is not known yet.
+    def is_plain_line(self, line: str, is_plain: Callable[[], bool]) -> bool:
+        """Tell whether there is nothing to cover in a line of a head; `is_plain` says it where that is not known yet.
 
         Only lines that hold nothing are remembered: no credential stays here.
         """
         if line in self._lines:
             return True
-        if len(line) > _LONGEST_LINE or any(True for _ in spans()):
+        if len(line) > _LONGEST_LINE or not is_plain():
             return False
         _remember(self._lines, line, True)
         return True

@@ -125,6 +125,7 @@ _KEPT_BEFORE = re.compile(
 _CURSOR_BEFORE = re.compile(
     r"(?:cursor|page[_\-]?token|after|before|continuation\w*|next|offset)[\"']?\s*[:=]\s*[\"']?\Z", re.I
 )
+LEAST_MIXED = 32  # characters of a run that only its mixture gives away
 _PUBLIC = re.compile(
     r"(?:pk_live_|pk_test_|phc_|sb_publishable_|AAAAB3NzaC1|AAAAC3NzaC1|AAAAE2VjZHNh|MII[A-Z]|sha\d{3}-"
     r"|chatcmpl-|(?:msg|req|resp|run|thread|asst|file|cus|ch|evt|in|sub|price|prod|acct|txn|call|toolu"
@@ -240,11 +241,22 @@ def _is_spaced_jwt(value: str) -> bool:
     return raw.lstrip().startswith(b"{") and b'"' in raw
 
 
+def is_public(value: str) -> bool:
+    """Tell whether a run begins as the ids do that vendors show to everybody."""
+    return _PUBLIC.match(value) is not None
+
+
 def _high_entropy(page: Page) -> Iterator[Span]:
     text = page.text
     for found in page.runs:
         value = found[0]
-        if len(value) < 32 or not _is_mixed(value) or _PUBLIC.match(value) or HEX.match(value) or UUID.match(value):
+        if (
+            len(value) < LEAST_MIXED
+            or not _is_mixed(value)
+            or is_public(value)
+            or HEX.match(value)
+            or UUID.match(value)
+        ):
             continue
         if _KEPT_BEFORE.search(text, max(0, found.start() - 48), found.start()):
             continue
@@ -270,7 +282,7 @@ def _pieces(value: str) -> Iterator[tuple[int, int]]:
 
 def _is_mixed(value: str) -> bool:
     """Tell whether a run (ASCII, see `RUN`) has digits among its letters, as no word has."""
-    if len(value) <= 31:
+    if len(value) < LEAST_MIXED:
         return False
     digits = sum(map(str.isdigit, value))
     lower, upper = value.upper() != value, value.lower() != value

@@ -79,6 +79,15 @@ def test_what_the_provider_calls_a_call_finds_it_as_our_own_id_does():
     assert count(Call.objects.all(), Criteria(id=UUID(ref), ref=ref), most=9) == (2, True)
 
 
+def test_calls_that_are_named_are_counted_of_any_age(monkeypatch):
+    monkeypatch.setattr(pages, "COUNTED_AMONG", 3)
+    for n in range(5):
+        call(ago=timedelta(days=80, seconds=n), upstream_ref="trace-1")
+    many(4)
+    assert count(Call.objects.all(), Criteria(ref="trace-1"), most=9) == (5, True)
+    assert count(Call.objects.all(), Criteria(ref="trace-1"), most=4) == (4, False)
+
+
 def test_an_id_that_many_calls_carry_is_read_in_pages():
     ids = many(7, upstream_ref="trace-1", outcome="ok")
     many(3, upstream_ref="trace-2")
