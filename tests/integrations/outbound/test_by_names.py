@@ -38,3 +38,27 @@ def test_ever_new_names_push_the_old_ones_out():
         work((b"%d" % number,), "x")
     assert work((b"0",), "x") == (1, "x")
     assert len(asked) == KEPT + 2
+
+
+class Pushing:
+    """An argument that has everything pushed out between two looks at what is kept, as another thread may."""
+
+    def __init__(self, work):
+        self.work, self.looks = work, 0
+
+    def __hash__(self):
+        self.looks += 1
+        if self.looks == 4:
+            for number in range(KEPT + 1):
+                self.work((b"other-%d" % number,), "x")
+        return 7
+
+    def __eq__(self, other):
+        return self is other
+
+
+def test_what_another_thread_pushes_out_meanwhile_is_worked_out_again():
+    work, _ = counted()
+    other = Pushing(work)
+    for _ in range(3):
+        assert work((b"a",), other) == (1, other)
