@@ -42,9 +42,22 @@ def upstream_headers(
     version headers (`version`, in lower case, is another) are only a default: an SDK that names a version keeps it.
     """
     names = tuple([name for name, _ in headers])
-    listed = frozenset(listed_in_connection(headers))
-    places, added = _chosen(names, listed, carriers, injected.taken, tuple(static.items()), version)
-    return [*[headers[place] for place in places], *added, *injected.headers]
+    # What a caller can write at will, in Connection or as the name of a parameter, is kept only as far as it names a
+    # header that is there.
+    listed = _there(listed_in_connection(headers), names)
+    slots = frozenset([slot for slot in carriers if slot.startswith("header:")])
+    places, added = _chosen(names, listed, slots, injected.taken, tuple(static), version)
+    kept = [headers[place] for place in places]
+    kept += [(written, static[spelled].encode("utf-8")) for spelled, written in added]
+    return [*kept, *injected.headers]
+
+
+def _there(listed: Collection[bytes], names: tuple[bytes, ...]) -> frozenset[bytes]:
+    """Return those of the listed names, in lower case, that some spelling of a header has."""
+    if not listed:
+        return frozenset()
+    lower = [name.lower() for name in names]
+    return frozenset(listed).intersection((*lower, *(name.replace(b"_", b"-") for name in lower)))
 
 
 @by_names
@@ -53,25 +66,25 @@ def _chosen(
     listed: frozenset[bytes],
     carriers: frozenset[str],
     injected: frozenset[bytes],
-    static: tuple[tuple[str, str], ...],
+    static: tuple[str, ...],
     version: str,
-) -> tuple[tuple[int, ...], tuple[tuple[bytes, bytes], ...]]:
-    """Return which of the headers of these names go on, and what the provider adds to them.
+) -> tuple[tuple[int, ...], tuple[tuple[str, bytes], ...]]:
+    """Return which of the headers of these names go on, and which of the provider's (`static`) are added to them.
 
     Names decide it and no value, and a caller mostly sends the same ones again.
     """
-    fixed = {name.lower(): (name, value) for name, value in static}
+    fixed = {name.lower(): name for name in static}
     defaults = {name for name in fixed if name.endswith("-version") or name == version}
     taken = {name.encode("latin-1") for name in fixed if name not in defaults}
     taken |= injected
-    taken |= {slot[7:].encode("latin-1") for slot in carriers if slot.startswith("header:")}
+    taken |= {slot[7:].encode("latin-1") for slot in carriers}
     places, present = [], set()
     for place, dashed in names_passed_on(names, besides=taken | listed):
         places.append(place)
         present.add(dashed)
     added = [
-        (spelled.encode("latin-1"), value.encode("utf-8"))
-        for name, (spelled, value) in fixed.items()
+        (spelled, spelled.encode("latin-1"))
+        for name, spelled in fixed.items()
         if name not in defaults or name.encode("latin-1") not in present
     ]
     return tuple(places), tuple(added)

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations import connections, tokens
+from integrations.gateway import inject
 from integrations.gateway.inject import upstream_headers
 from integrations.injecting import Injected
 from integrations.models import Connection
@@ -248,6 +249,20 @@ def test_no_spelling_of_a_header_gets_past_or_in_the_way_of_the_credential(chose
         if name in KEPT and name.lower() not in listed.lower()
     ]
     assert sent == [*wanted, (b"X-Api-Key", b"the-credential")]
+
+
+def test_nothing_is_kept_of_what_differs_from_call_to_call_or_is_made_up_by_a_caller(monkeypatch):
+    asked = []
+    monkeypatch.setattr(inject, "names_passed_on", lambda names, *, besides: asked.append(names) or iter(()))
+    for number in range(3):
+        sent = upstream_headers(
+            [(b"x-kept-by-name", b"1"), (b"connection", b"close, x-made-up-%d" % number)],
+            carriers=frozenset({"header:x-api-key", f"query:made-up-{number}"}),
+            injected=Injected(),
+            static={"Idempotency-Key": str(number)},
+        )
+        assert sent == [(b"Idempotency-Key", b"%d" % number)]
+    assert len(asked) == 1
 
 
 # Our origin
