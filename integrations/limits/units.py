@@ -49,7 +49,7 @@ def wait_s(headers: Mapping[str, str], *, now: datetime) -> float | None:
 
 
 def reset_at(header: str, *, now: datetime, unit: str = "") -> datetime | None:
-    """Return when a quota starts anew, or None when the header cannot be read.
+    """Return when a quota starts anew, in a year at the latest, or None when the header cannot be read.
 
     `unit` is needed only for "delta_ms": milliseconds from now look like seconds from now.
     """
@@ -57,7 +57,7 @@ def reset_at(header: str, *, now: datetime, unit: str = "") -> datetime | None:
     if text.isascii() and NUMBER.fullmatch(text):
         return _from_number(float(text), now=now, unit=unit)
     if (duration := go_duration_s(text.removesuffix(" seconds").strip() + ("s" if "seconds" in text else ""))) is None:
-        return iso_time(text) or http_date(text)
+        return _within_a_year(iso_time(text) or http_date(text), now=now)
     return _after(duration, now=now)
 
 
@@ -68,13 +68,18 @@ def _from_number(number: float, *, now: datetime, unit: str) -> datetime | None:
         return _after(number, now=now)
     seconds = number / 1000 if number >= 1e12 else number
     try:
-        return datetime.fromtimestamp(seconds, UTC)
+        return _within_a_year(datetime.fromtimestamp(seconds, UTC), now=now)
     except (OverflowError, OSError, ValueError):  # a year past any calendar
         return None
 
 
 def _after(seconds: float, *, now: datetime) -> datetime | None:
     return now + timedelta(seconds=min(seconds, MAX_WAIT_S)) if math.isfinite(seconds) else None
+
+
+def _within_a_year(at: datetime | None, *, now: datetime) -> datetime | None:
+    """Return a time that no clock of a reader's zone takes past the end of the calendar."""
+    return None if at is None else min(at, now + timedelta(seconds=MAX_WAIT_S))
 
 
 def _until(wanted_at: datetime, *, now: datetime) -> float:
@@ -90,24 +95,27 @@ def go_duration_s(text: str) -> float | None:
 
 
 def http_date(text: str) -> datetime | None:
-    """Return the time of an HTTP-date, or None."""
+    """Return the time of an HTTP-date in UTC, or None."""
     try:
-        wanted_at = parsedate_to_datetime(text)
+        return _in_utc(parsedate_to_datetime(text))  # "-0000": the sender did not say; HTTP means GMT
     except (ValueError, OverflowError):  # OverflowError: a year past any calendar
         return None
-    if wanted_at.tzinfo is None:  # "-0000": the sender did not say; HTTP means GMT
-        return wanted_at.replace(tzinfo=UTC)
-    return wanted_at
 
 
 def iso_time(text: str) -> datetime | None:
-    """Return the time of an ISO 8601 text with or without seconds ("2026-03-26T16:00Z"), or None. No zone is UTC."""
+    """Return the time in UTC of an ISO 8601 text with or without seconds ("2026-03-26T16:00Z"), or None.
+
+    No zone is UTC.
+    """
     if len(text) < 16 or text[4:5] != "-":  # fromisoformat would take "20260326" and week dates too
         return None
     try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
+        return _in_utc(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):  # OverflowError: the last day of the calendar, west of Greenwich
         return None
+
+
+def _in_utc(at: datetime) -> datetime:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 

@@ -87,10 +87,22 @@ def test_what_is_no_duration(text: str) -> None:
         ("2026-11-22 12:01:00", "", 60),
         ("Sun, 22 Nov 2026 12:00:42 GMT", "", 42),
         ("540 seconds", "", 540),
+        ("9999-12-31T23:59:59Z", "", YEAR_S),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", "", YEAR_S),
+        ("253402300799", "", YEAR_S),
     ],
 )
 def test_the_kind_of_a_reset_is_seen_from_its_size(header: str, unit: str, expected: float) -> None:
     assert reset_at(header, now=NOW, unit=unit) == NOW + timedelta(seconds=expected)
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["9999-12-31T23:59:59-01:00", "Fri, 31 Dec 9999 23:59:59 -0800", "0001-01-01T00:00:00+14:00"],
+)
+def test_a_time_past_the_calendar_says_nothing(header: str) -> None:
+    assert reset_at(header, now=NOW) is None
+    assert retry_after_s(header, now=NOW) is None
 
 
 @pytest.mark.parametrize(
