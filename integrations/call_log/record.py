@@ -12,8 +12,9 @@ from integrations.models.call import FAILED_OUTCOMES, Outcome
 from integrations.providers.shape import Provider
 from integrations.usage.ends import Ends
 
-THIN_BYTES = 1_200
-HEADS_BYTES = 4_000
+THIN_BYTES = 1_200  # with a path and a caller's name of the usual length
+USUAL_BYTES = 300
+HEADER_BYTES = 120  # of a header beside its characters, and of an entry in a timeline about four times as much
 Headers = Sequence[tuple[bytes, bytes]]
 
 
@@ -71,6 +72,8 @@ class CallRecord:
     def weight(self) -> int:
         """Return about how many bytes of memory the record takes while it waits."""
         weight = THIN_BYTES + len(self.request_body) + len(self.response_body)
-        if self.request_headers or self.response_headers or self.timeline:
-            weight += HEADS_BYTES
+        weight += max(0, len(self.target) + len(self.agent) - USUAL_BYTES)
+        for name, value in (*self.request_headers, *self.response_headers):
+            weight += HEADER_BYTES + len(name) + len(value)
+        weight += 4 * HEADER_BYTES * len(self.timeline)
         return weight if self.answer_ends is None else weight + self.answer_ends.kept_bytes

@@ -177,18 +177,19 @@ class CallWriter:
                 write_batch([record for record, _ in pairs], [row for _, row in pairs])
                 self._is_stuck = False
                 return
-            except (DataError, IntegrityError):
+            except Exception as error:  # what one row of a batch breaks must not end the log
+                if _may_pass(error):
+                    logger.exception("call log not written, trying again", extra={"rows": len(pairs)})
+                    self._is_stuck = True
+                    if self._is_closing.wait(RETRY_S):
+                        return
+                    continue
                 if len(pairs) == 1:
                     logger.exception("a call could not be logged", extra={"call": str(pairs[0][0].id)})
                     return
                 # One row that cannot be stored must not take the others with it.
                 self._write_pairs(pairs[: len(pairs) // 2])
                 pairs = pairs[len(pairs) // 2 :]
-            except DatabaseError:
-                logger.exception("call log not written, trying again", extra={"rows": len(pairs)})
-                self._is_stuck = True
-                if self._is_closing.wait(RETRY_S):
-                    return
 
     def _tell_dropped(self) -> None:
         """Say how many calls are missing from the log, once for each time that it filled up."""
@@ -206,6 +207,11 @@ class CallWriter:
         except DatabaseError:
             logger.warning("use counts not written, trying again with the next batch")
         self._uses_written_at = time.monotonic()
+
+
+def _may_pass(error: Exception) -> bool:
+    """Tell whether the database is to blame, as while it is away, and not what was to be written."""
+    return isinstance(error, DatabaseError) and not isinstance(error, DataError | IntegrityError)
 
 
 def _masked(records: list[CallRecord], known: Mapping[UUID, KnownValues]) -> list[tuple[CallRecord, CallRow]]:

@@ -17,10 +17,11 @@ from integrations.call_log import writer as writing
 from integrations.call_log.keeping import Kept
 from integrations.call_log.record import THIN_BYTES
 from integrations.call_log.tables import COLUMNS
-from integrations.limits import Reading
+from integrations.limits import Reading, read_limits
 from integrations.models import Call, CallHour, ClientHour, ErrorGroup, GatewayToken, LimitReading, TokenWindow
 from integrations.models.call import Outcome, Source
 from integrations.models.router import calls_alias
+from integrations.providers.registry import get_provider
 from secrets_vault.ids import uuid7
 from secrets_vault.models import Client, StoredSecret
 
@@ -158,6 +159,28 @@ def test_a_row_that_cannot_be_stored_does_not_take_the_others_with_it():
     assert Call.objects.count() == 3
 
 
+def test_a_row_that_no_column_can_hold_does_not_end_the_log(monkeypatch, caplog):
+    def told(records, rows):
+        if any(each.id == bad.id for each in records):
+            raise OverflowError("a year past any calendar")
+        written(records, rows)
+
+    bad, written = record(), writing.write_batch
+    monkeypatch.setattr(writing, "write_batch", told)
+    write(record(), bad, record())
+    assert Call.objects.count() == 2
+    assert [entry.call for entry in caplog.records if entry.message == "a call could not be logged"] == [str(bad.id)]
+
+
+def test_a_limit_that_ends_with_the_calendar_is_written_like_any_other():
+    last = [(b"x-ratelimit-remaining", b"5"), (b"x-ratelimit-limit", b"9")]
+    for zone in (b"-0800", b"+0000"):
+        headers = [*last, (b"x-ratelimit-reset", b"Fri, 31 Dec 9999 23:59:59 " + zone)]
+        readings = read_limits(headers, status=200, now=NOW, provider=get_provider("hubspot"))
+        write(record(readings=readings))
+    assert Call.objects.count() == 2
+
+
 def test_a_batch_larger_than_one_transaction_arrives_whole():
     write(*[record() for _ in range(1_203)])
     assert Call.objects.count() == 1_203
@@ -200,6 +223,21 @@ def test_a_large_failed_call_takes_the_room_of_many(room_for_ten):
     writer.put(failed(response_body=b"x" * 9 * THIN_BYTES))
     assert writer.dropped == 1
     writer.put(record())
+    assert writer.dropped == 1
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"target": b"/" + b"x" * 10 * THIN_BYTES},
+        {"agent": b"x" * 10 * THIN_BYTES},
+        {"request_headers": [(b"x-long", b"x" * 9 * THIN_BYTES)]},
+        {"response_headers": [(b"x", b"y")] * 100},
+    ],
+)
+def test_whatever_is_long_takes_room(room_for_ten, fields):
+    writer = CallWriter()
+    writer.put(record(outcome=Outcome.CLIENT_ERROR, **fields))
     assert writer.dropped == 1
 
 
