@@ -44,6 +44,19 @@ def test_calls_are_counted_by_minute_and_by_day_for_each_caller():
     assert list(days) == [(date(2026, 11, 22), 2, 1, 2), (date(2026, 11, 23), 1, 0, 0)]
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/files/report-5f7a1c2e0d9b3a4c6e7d8f901b2c3d4e",
+        "/rows/a,1234,b",
+        "/by/id=90210",
+        "/x/q_1b7e0c0f-7d2e-4e43-9d5d-0d1c2c0b6a99",
+    ],
+)
+def test_a_place_never_shows_an_id_that_nobody_asked_for(path):
+    assert place_of("GET", f"{path}?limit=1") == ("GET", path_template(path))
+
+
 def test_places_are_counted_with_their_ids_folded_and_without_queries():
     write(
         record(target=b"/crm/v3/objects/contacts/151?limit=1"),

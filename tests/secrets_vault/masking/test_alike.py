@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from secrets_vault.masking import Masker
-from secrets_vault.masking.alike import outline
+from secrets_vault.masking import Masker, mask_head
+from secrets_vault.masking.alike import is_in_doubt, outline
 from tests.secrets_vault.masking.corpus import KEPT, LEAKS, made
 from tests.secrets_vault.masking.hostile import HARMLESS, HOSTILE
 
@@ -30,6 +30,15 @@ PLACES = (
     "{h}-FRA",
     "/sk-{h}/{n}",
     "/key-{h}",
+    "/v1/{h}-Zq9XyKw3/{u}",
+    "/x/acme_{h}_Qw8RtY",
+    "/flows/aB3dE9xQ2Lm/{u}",
+    "/hooks/{u}/{n}",
+    "/hooks/catch/{n}/{u}",
+    "/api_key/{h}/forecast",
+    "/access_token/{u}",
+    "/x?key=averyverylongword-{h}",
+    "/x?hapikey={u}&id={h}",
 )
 
 
@@ -98,6 +107,33 @@ def test_a_digest_in_a_path_is_kept_whatever_its_letters():
     for _ in range(200):
         path = f"/v1/databases/{chance.getrandbits(128):032x}/query"
         assert masker.mask_alike(path) == path
+
+
+@pytest.mark.parametrize(
+    "outlined",
+    ["/acme-{h}-Zq9XyKw3", "/flows/aB3dE9xQ2Lm/{u}", "/hooks/{u}/runs", "/api_key/{h}", "/{u}_Xy8pQ2"],
+)
+def test_where_an_id_may_be_a_part_of_a_key_each_text_is_looked_at(outlined):
+    chance = random.Random(7)
+    text = outlined.format(h=f"{chance.getrandbits(128):032x}", u=UUID(int=chance.getrandbits(128), version=4))
+    assert is_in_doubt(outline(text))
+
+
+@pytest.mark.parametrize(
+    "outlined",
+    ["/v1/databases/{h}/query", "/crm/v3/objects/contacts/{u}", "/v2/boards/{h}/items/{u}", "req_{h}", "{h}"],
+)
+def test_where_ids_stand_among_words_one_text_tells_of_all(outlined):
+    chance = random.Random(7)
+    text = outlined.format(h=f"{chance.getrandbits(128):032x}", u=UUID(int=chance.getrandbits(128), version=4))
+    assert not is_in_doubt(outline(text))
+
+
+def test_headers_are_looked_at_where_an_id_may_be_a_part_of_a_key():
+    chance, alike = random.Random(7), Masker()
+    for _ in range(100):
+        value = f"/flows/aB3dE9xQ2Lm/{chance.getrandbits(128):032x}-Zq9XyKw3"
+        assert mask_head([(b"x-flow", value.encode())], alike) == Masker().mask(f"x-flow: {value}")
 
 
 def test_a_masker_remembers_a_bounded_number_of_outlines():
