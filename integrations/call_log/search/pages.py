@@ -138,8 +138,11 @@ def _by_words(rest: VisibleQuerySet, *, way: _Way, most: int) -> list[UUID]:
 def count(rows: VisibleQuerySet, wanted: Criteria, *, most: int) -> tuple[int, bool]:
     """Return how many calls fit, up to `most`, and whether that is all of them.
 
-    Where rows must be read it counts among the newest ten thousand.
+    Where rows must be read it counts among the newest ten thousand; calls that are named are counted of any age.
     """
+    if wanted.names_calls:
+        named = len(_named(rows, wanted, way=_OLDER, key=None, most=most))
+        return named, named < most
     span = wanted.in_time(rows)
     edge = None
     if wanted.reads_rows:
