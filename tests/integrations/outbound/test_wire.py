@@ -222,3 +222,46 @@ def test_a_caller_whose_body_broke_off_ends_the_wait():
 
     with pytest.raises(KeyError):
         asyncio.run(run())
+
+
+async def answered_once(wire, *, within_s):
+    """Wait for an answer as long as given, and have it come at once."""
+    waiting = asyncio.create_task(read(wire, within_s=within_s))
+    await asyncio.sleep(0)
+    wire.data_received(OK)
+    await waiting
+    wire.rest()
+    wire.begin(is_head_only=False)
+
+
+def test_a_connection_used_again_ends_by_its_own_deadline_if_that_is_the_earlier():
+    async def story():
+        wire, _ = connected()
+        await answered_once(wire, within_s=60)
+        with pytest.raises(UpstreamTimeout):
+            await asyncio.wait_for(wire.head(Deadline(0.02)), 10)
+
+    asyncio.run(story())
+
+
+def test_a_connection_used_again_is_not_ended_by_a_deadline_that_was_another_calls():
+    async def story():
+        wire, _ = connected()
+        await answered_once(wire, within_s=0.02)
+        waiting = asyncio.create_task(read(wire, within_s=60))
+        await asyncio.sleep(0.06)
+        wire.data_received(OK)
+        assert (await waiting)[2] == b"hello"
+
+    asyncio.run(story())
+
+
+def test_a_lost_connection_leaves_no_alarm():
+    async def story():
+        wire, _ = connected()
+        await answered_once(wire, within_s=60)
+        assert wire._alarm is not None
+        wire.connection_lost(None)
+        assert wire._alarm is None
+
+    asyncio.run(story())
