@@ -192,7 +192,7 @@ class CallWriter:
                 pairs = pairs[len(pairs) // 2 :]
 
     def _tell_dropped(self) -> None:
-        """Say how many calls are missing from the log, once for each time that it filled up."""
+        """Say how many calls have gone missing from the log since the last batch."""
         dropped = self.dropped
         if dropped > self._told_dropped:
             lost, self._told_dropped = dropped - self._told_dropped, dropped

@@ -107,10 +107,11 @@ def learn(known: tuple[Learnt, ...], readings: Iterable[Reading], *, path: bytes
 
 
 def is_known(learnt: Sequence[Learnt], readings: Iterable[Reading], *, now: float) -> bool:
-    """Tell at little cost whether an answer surely teaches nothing: `learn` would return what it was given.
+    """Tell at little cost whether an answer teaches nothing.
 
     `now` is a Unix time. Of most answers that is so: each names the one quota of a family of one, over a time that
-    is known.
+    is known. `learn` would then return what it was given, but for a reset that lies within the known time: from that
+    it would take the next usual one instead.
     """
     for reading in readings:
         if reading.unit != "calls" or not reading.limit:
