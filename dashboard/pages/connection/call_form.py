@@ -58,6 +58,7 @@ class TestCallForm(PageForm):
     )
     sure = forms.BooleanField(required=False, widget=forms.HiddenInput)
     earlier = forms.UUIDField(required=False, widget=forms.HiddenInput)  # the call of the log that this one makes again
+    approval = forms.UUIDField(required=False, widget=forms.HiddenInput)  # sends one such call, however often it comes
 
     def clean(self) -> dict[str, Any]:
         """Refuse the stars of what the log masked: they were never sent, and must not be now."""

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.contrib.auth.decorators import login_required
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from dashboard.call_words import reading_words
@@ -19,7 +20,7 @@ from dashboard.pages.connection.recipes import example_path
 from dashboard.pages.connection.tried import paths_of, pretty, remember, tried_before
 from dashboard.render import PageRequest, actor_of, render_page, wants_part
 from integrations import connections
-from integrations.gateway.again import Again, Left, draft_of, left_of
+from integrations.gateway.again import Again, AlreadyMade, Left, draft_of, left_of
 from integrations.gateway.console import METHODS, Tried, try_call
 from integrations.gateway.problems import Problem
 from integrations.models import Call, Connection
@@ -49,8 +50,11 @@ def call(request: PageRequest, slug: str) -> HttpResponse:
     if asks_again(connection, asked["method"]) and not form.cleaned_data["sure"]:
         return render_page(request, TEMPLATE, context | {"asks_again": True}, part="console", status=409)
     try:
-        again = _again(request, connection, form.cleaned_data["earlier"])
+        again = _again(request, connection, form.cleaned_data["earlier"], approval=form.cleaned_data["approval"])
         tried = try_call(connection, actor=actor_of(request), again=again, **asked)
+    except AlreadyMade:
+        form.add_error(None, _("This was sent before, and what is sent twice from one form is made once only."))
+        return render_page(request, TEMPLATE, context, part="console", status=409)
     except Problem as problem:
         form.add_error(None, str(problem))
         return render_page(request, TEMPLATE, context, part="console", status=409)
@@ -97,9 +101,9 @@ def _earlier(request: PageRequest, connection: Connection, text: Any) -> Call | 
     return found
 
 
-def _again(request: PageRequest, connection: Connection, pk: UUID | None) -> Again | None:
+def _again(request: PageRequest, connection: Connection, pk: UUID | None, *, approval: UUID | None) -> Again | None:
     earlier = _earlier(request, connection, pk) if pk else None
-    return Again(earlier, approval=uuid7()) if earlier else None
+    return Again(earlier, approval=approval or uuid7()) if earlier else None
 
 
 def asks_again(connection: Connection, method: str) -> bool:
@@ -108,8 +112,12 @@ def asks_again(connection: Connection, method: str) -> bool:
 
 
 def console_of(connection: Connection, request: PageRequest) -> dict[str, Any]:
-    """Return what stands around the form: paths to begin with, and what was tried in this session."""
-    return {"paths": paths_of(shown_provider(connection)), "tried_before": tried_before(request, connection)}
+    """Return what stands around the form: its approval, paths to begin with, and what was tried in this session."""
+    return {
+        "approval": uuid7(),
+        "paths": paths_of(shown_provider(connection)),
+        "tried_before": tried_before(request, connection),
+    }
 
 
 def shown(tried: Tried) -> dict[str, Any]:

@@ -201,6 +201,22 @@ def test_the_console_sends_what_was_completed_and_refuses_what_was_not(manager, 
     assert Call.objects.exclude(pk=call.pk).get().pk == CallAgain.objects.get().call_id
 
 
+def test_what_is_completed_in_the_console_is_sent_once_from_one_form(manager, connection, upstream):
+    call = write(connection, status=422)
+    address = reverse("dashboard:connection_call", args=[connection.slug])
+    page = manager.get(address, {"earlier": str(call.pk)})
+    form = {"method": "GET", "path": "/contacts", "earlier": str(call.pk), "approval": approval_in(page)}
+    upstream.answers = [OK, OK, OK]  # the first also has the connection looked at, which was never seen to work
+    first = manager.post(address, form)
+    second = manager.post(address, form)
+    assert (first.status_code, second.status_code, CallAgain.objects.count()) == (200, 409, 1)
+    assert "made once only" in second.content.decode()
+    for shown in (first, second):  # what is sent from the page as it is then is another call
+        assert approval_in(shown) not in (form["approval"], str(call.pk))
+    assert manager.post(address, form | {"approval": approval_in(second)}).status_code == 200
+    assert len([sent for sent in upstream.requests if b" /api/contacts " in sent]) == 2
+
+
 def test_another_connections_call_is_not_taken_for_an_earlier_one(manager, connection, upstream):
     call = write(connection)
     Call.objects.filter(pk=call.pk).update(connection_id=uuid4())
