@@ -11,6 +11,7 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from dashboard import demo_data
+from dashboard.demo_data.telling import REPORTS
 from integrations.models import Message
 from secrets_vault.models import User
 from tests.flows import sitemap
@@ -137,6 +138,7 @@ def test_no_english_sentence_is_left_on_any_page(olga):
     User.objects.update(language="de")
     known, left, short = has_german(), {}, 0
     told = " ".join(" ".join(f"{one.subject} {one.body}" for one in Message.objects.all()).split())
+    told += "".join(said for _workflow, _step, said, _status in REPORTS)  # what other tools' errors say is theirs
     for path, before in english.items():
         status, page = fetch(path)
         assert status == 200, path
