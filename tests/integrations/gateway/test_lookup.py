@@ -181,6 +181,7 @@ def test_no_more_than_so_many_are_kept_and_the_least_used_goes_first(world, monk
     monkeypatch.setattr(looking_up, "MOST_KEPT", 3)
 
     async def story(lookup):
+        await lookup.route(world.text, "acme-fake")  # the first use is written in the book, which changes the row
         used = await lookup.route(world.text, "acme-fake")
         for number in range(20):
             with pytest.raises(Problem, match="token_invalid"):
@@ -188,7 +189,7 @@ def test_no_more_than_so_many_are_kept_and_the_least_used_goes_first(world, monk
             assert await lookup.route(world.text, "acme-fake") is used, number
         return len(lookup._kept)
 
-    assert looked_up(story) == 3
+    assert looked_up(story, clock=lambda: 0.0) == 3
 
 
 def test_many_calls_at_once_read_once(world):
