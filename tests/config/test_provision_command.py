@@ -53,7 +53,7 @@ def run(tmp_path):
     def call(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         env = installation | environ
         command = [sys.executable, "manage.py", *arguments]
-        return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+        return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=180)
 
     return call
 
