@@ -134,8 +134,9 @@ class Installation:
     """A running Keylodge with one connection to the upstream, from this checkout or another."""
 
     def __init__(self, home: Path, upstream: str, *, root: Path, tokens: int = 1) -> None:
-        running.ROOT = root
-        self.live = LiveKeylodge(home, KEYLODGE_ALLOWED_PRIVATE_HOSTS=upstream).wait_until_started()
+        is_other, running.ROOT = root != running.ROOT, root  # another checkout makes tables of its own
+        live = LiveKeylodge(home, is_from_nothing=is_other, KEYLODGE_ALLOWED_PRIVATE_HOSTS=upstream)
+        self.live = live.wait_until_started()
         wanted = json.dumps([f"http://{upstream}", tokens])
         made = self.live.command("shell", "-v0", "--no-imports", "-c", SETUP, stdin=wanted)
         self.token, *self.unseen = json.loads(made.stdout)
