@@ -60,29 +60,31 @@ class Failed:
         return self.standing.answering.status if self.standing is not None else None
 
 
-class Ending(Protocol):
-    """Another answer than the failure."""
-
-    asks_before: bool
+class Beginning(Protocol):
+    """Another answer than making the call."""
 
     async def before(self, call: UnderWay, *, send: Send) -> bool:
-        """Answer a call that is allowed and not made yet; tell whether this was done. Asked where `asks_before`."""
+        """Answer a call that is allowed and not made yet; tell whether this was done."""
+
+
+class Ending(Protocol):
+    """Another answer than the failure."""
 
     async def after(self, call: UnderWay, failed: Failed, *, send: Send) -> bool:
         """Answer a call that has failed; tell whether this was done. It must not have begun to where it was not."""
 
 
 class Aftermath:
-    """The endings of one process, in the order in which they are asked."""
+    """The beginnings and endings of one process, in the order in which they are asked."""
 
-    def __init__(self, endings: Sequence[Ending] = ()) -> None:
+    def __init__(self, endings: Sequence[Ending] = (), *, beginnings: Sequence[Beginning] = ()) -> None:
         self._endings = tuple(endings)
-        self._before = tuple(ending for ending in self._endings if ending.asks_before)
+        self._beginnings = tuple(beginnings)
 
     async def before(self, call: UnderWay, *, send: Send) -> bool:
         """Tell whether a call was answered before it was made."""
-        for ending in self._before:
-            if await ending.before(call, send=send):
+        for beginning in self._beginnings:
+            if await beginning.before(call, send=send):
                 return True
         return False
 

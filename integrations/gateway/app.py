@@ -40,9 +40,7 @@ class Gateway:
         self.lookup = lookup or Lookup()
         self.caller = Caller()
         self.refresher = Refresher()
-        self.aftermath = aftermath or Aftermath(
-            [Serving(self.lookup.in_thread), Keeping(HeldWriter(self.lookup.in_thread))]
-        )
+        self.aftermath = aftermath or usual_aftermath(self.lookup)
         self.forwarder = Forwarder(self.lookup, self.caller, refresher=self.refresher, aftermath=self.aftermath)
         self.statuses = Statuses(self.lookup)
         self.preflights = Preflights(self.lookup.origins)
@@ -128,6 +126,12 @@ class Gateway:
             if trace.has_begun:
                 raise CutShort from None
             await refuse(Problem("internal_error"), trace=trace, send=send)
+
+
+def usual_aftermath(lookup: Lookup) -> Aftermath:
+    """Return what becomes of the failed calls of callers: the last good answer, else they are kept."""
+    keeping = Keeping(HeldWriter(lookup.in_thread))
+    return Aftermath([Serving(lookup.in_thread), keeping], beginnings=[keeping])
 
 
 async def allow(headers: Headers, *, trace: Trace, send: Send) -> None:

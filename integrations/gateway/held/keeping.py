@@ -30,8 +30,6 @@ SAID = {state: state.replace("_", "-") for state in HeldCall.State.values}
 class Keeping:
     """Keeps the calls of one web process that may be kept."""
 
-    asks_before = True
-
     def __init__(self, writer: HeldWriter, *, room: inflow.Room | None = None) -> None:
         self._writer = writer
         self._room = room or inflow.Room()

@@ -96,14 +96,8 @@ def route_of(call: HeldCall) -> Route:
 class Noting:
     """The ending that changes nothing and remembers which failure stood."""
 
-    asks_before = False
-
     def __init__(self) -> None:
         self._noted: dict[UUID, Result] = {}
-
-    async def before(self, call: UnderWay, *, send: Send) -> bool:
-        """Let the call be made."""
-        return False
 
     async def after(self, call: UnderWay, failed: Failed, *, send: Send) -> bool:
         """Remember the failure."""

@@ -25,14 +25,8 @@ STATUSES = DOWN_STATUSES | {429, 500, 529}
 class Serving:
     """Gives the last good answer to who asked for it, once the failure of a call stands."""
 
-    asks_before = False
-
     def __init__(self, in_thread: Callable[..., Awaitable[Any]]) -> None:
         self._in_thread = in_thread
-
-    async def before(self, call: UnderWay, *, send: Send) -> bool:
-        """Answer nothing: the provider is asked first."""
-        return False
 
     async def after(self, call: UnderWay, failed: Failed, *, send: Send) -> bool:
         """Answer with what is kept."""
