@@ -134,10 +134,9 @@ class Breaker:
             return Gate(self, origin, connection_id)
         return Gate(self, origin, connection_id, trial=await self._trial(known))
 
-    @property
-    def is_counting(self) -> bool:
-        """Tell whether any upstream has failed of late, as far as this process knows."""
-        return bool(self._streaks)
+    def heeds(self, sign: Sign) -> bool:
+        """Tell whether a sign is counted: what goes well only where something has failed of late."""
+        return sign.is_down or (sign is Sign.WELL and bool(self._streaks))
 
     def is_open(self, origin: Origin, connection_id: UUID | None) -> bool:
         """Tell whether calls are refused now, as far as this process knows."""
@@ -189,7 +188,7 @@ class Breaker:
         """Count what a call came to; open or close where that is enough."""
         if gate.trial is not None:
             await self._ended(gate.trial, sign, asked_s=asked_s)
-        if sign is Sign.NOTHING or (sign is Sign.WELL and not self._streaks):
+        if not self.heeds(sign):
             return
         key = gate.origin, gate.connection_id
         streak = self._streaks.get(key)
@@ -264,7 +263,7 @@ class Gate:
 
     def is_of_no_news(self, sign: Sign) -> bool:
         """Tell whether a call's end changes nothing: it was no trial, and nothing of its upstream is counted."""
-        return self.trial is None and (sign is Sign.NOTHING or (sign is Sign.WELL and not self.breaker.is_counting))
+        return self.trial is None and not self.breaker.heeds(sign)
 
     async def ended(self, sign: Sign, *, asked_s: float = 0.0) -> None:
         """Say what the call came to, once. `asked_s` is how long the upstream asks to be left alone."""
