@@ -125,16 +125,14 @@ def fitting_limits(provider: Provider, *, kind: str = "", environment: str = "")
     ]
 
 
-def fold(headers: Headers, *, only: frozenset[str] | None = None) -> dict[str, str]:
+def fold(headers: Headers) -> dict[str, str]:
     """Return headers by lower-case name. A name sent twice is joined by a comma (RFC 9110 section 5.3)."""
     if isinstance(headers, Mapping):
-        return {name.lower(): value for name, value in headers.items() if only is None or name.lower() in only}
+        return {name.lower(): value for name, value in headers.items()}
     folded: dict[str, str] = {}
     for raw_name, raw_value in headers:
-        name = raw_name.decode("latin-1").lower()
-        if only is None or name in only:
-            value = raw_value.decode("latin-1")
-            folded[name] = f"{folded[name]}, {value}" if name in folded else value
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        folded[name] = f"{folded[name]}, {value}" if name in folded else value
     return folded
 
 
