@@ -20,11 +20,12 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
+from integrations import status
 from integrations.errors import IntegrationError
 from integrations.models import Connection, HeldCall, HeldLane, Outage
 from integrations.outbound import split_url
 from integrations.providers.registry import get_provider
-from secrets_vault import audit, generation
+from secrets_vault import generation
 from secrets_vault.actor import Actor
 from secrets_vault.models import User
 
@@ -146,7 +147,7 @@ def try_now(connection: Connection, *, actor: Actor, now: datetime) -> bool:
             next_try_at=now, trying_until=None, version=F("version") + 1
         )
         if changed:
-            _note("outage.try_now", connection, outage, actor=actor)
+            status.record(connection, "outage.try_now", actor=actor, host=outage.host)
             generation.bump()
     return bool(changed)
 
@@ -158,19 +159,8 @@ def reset(connection: Connection, *, actor: Actor, now: datetime) -> bool:
         return False
     with transaction.atomic():
         if is_closed := closed(outage.pk, now=now):
-            _note("outage.reset", connection, outage, actor=actor)
+            status.record(connection, "outage.reset", actor=actor, host=outage.host)
     return is_closed
-
-
-def _note(action: str, connection: Connection, outage: Outage, *, actor: Actor) -> None:
-    audit.record(
-        action,
-        actor=actor,
-        client=connection.client,
-        subject=connection,
-        label=connection.slug,
-        details={"host": outage.host},
-    )
 
 
 def _delay_s(before_s: float, *, asked_s: float, chance: Chance) -> float:
