@@ -11,26 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.browser import assert_accessible
-from tests.dashboard.connection.test_in_a_browser import MAKE
+from tests.dashboard.connection.test_in_a_browser import signed_in  # noqa: F401 - a fixture
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
-
-
-@pytest.fixture
-def signed_in(live_keylodge, page):
-    """Return the installation and a page in it, with the sandbox and Acme's connections."""
-    email, password = live_keylodge.make_owner()
-    page.goto(f"{live_keylodge.url}/accounts/login/")
-    page.fill("[name=login]", email)
-    page.fill("[name=password]", password)
-    page.keyboard.press("Enter")
-    page.wait_for_url(f"{live_keylodge.url}/")
-    page.goto(f"{live_keylodge.url}/sandbox/")
-    page.locator("button[value=start]").first.click()
-    page.wait_for_load_state()
-    made = live_keylodge.command("shell", "-c", MAKE)
-    assert made.returncode == 0, made.stderr
-    return live_keylodge, page
 
 
 def code(page, title: str) -> str:
@@ -57,7 +40,7 @@ def node() -> str:
     return found
 
 
-def test_what_the_pages_show_runs_as_it_stands(signed_in):
+def test_what_the_pages_show_runs_as_it_stands(signed_in):  # noqa: F811
     live, page = signed_in
     errors_are_reported(live, page)
     the_connection_is_called(live, page)
