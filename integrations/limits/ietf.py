@@ -42,7 +42,7 @@ def _items(state: str, policy: str, *, now: datetime) -> list[Reading]:
         found.append(
             Reading(
                 name,
-                units.count(quota.get("q")),
+                units.count(quota.get("q")) or None,
                 units.count(parameters.get("r")),
                 units.count(quota.get("w")),
                 units.reset_at(reset, now=now) if reset else None,
@@ -60,14 +60,14 @@ def _fields(state: str, policy: str, *, now: datetime) -> list[Reading]:
     if "remaining" not in fields:
         return []
     at = units.reset_at(fields["reset"], now=now) if "reset" in fields else None
-    limit = units.count(fields.get("limit"))
+    limit = units.count(fields.get("limit")) or None
     return [Reading("requests", limit, units.count(fields["remaining"]), _window_s(policy, limit), at)]
 
 
 def _separate(headers: Mapping[str, str], *, now: datetime) -> list[Reading]:
     remaining = units.count(headers.get("ratelimit-remaining"))
     stated, policy = headers.get("ratelimit-limit", ""), headers.get("ratelimit-policy", "")
-    limit = units.count(stated)
+    limit = units.count(stated) or None  # 0 is "not known", as in other dialects
     if remaining is None and limit is None:
         return []
     reset = headers.get("ratelimit-reset")

@@ -195,7 +195,7 @@ def _resets_at(row: Row, headers: Mapping[str, str], window_s: int | None, *, no
     """Return the reset; of a rolling window without one, the moment when it is surely empty."""
     if row.reset in headers:
         return units.reset_at(headers[row.reset], now=now, unit=row.reset_unit)
-    return now + timedelta(seconds=window_s) if row.is_rolling and window_s else None
+    return units.after(window_s, now=now) if row.is_rolling and window_s else None
 
 
 def _read_form(row: Row, value: str, *, now: datetime) -> Iterator[Reading]:

@@ -58,14 +58,14 @@ def reset_at(header: str, *, now: datetime, unit: str = "") -> datetime | None:
         return _from_number(float(text), now=now, unit=unit)
     if (duration := go_duration_s(text.removesuffix(" seconds").strip() + ("s" if "seconds" in text else ""))) is None:
         return _within_a_year(iso_time(text) or http_date(text), now=now)
-    return _after(duration, now=now)
+    return after(duration, now=now)
 
 
 def _from_number(number: float, *, now: datetime, unit: str) -> datetime | None:
     if unit == "delta_ms":
-        return _after(number / 1000, now=now)
+        return after(number / 1000, now=now)
     if number < 1e9:
-        return _after(number, now=now)
+        return after(number, now=now)
     seconds = number / 1000 if number >= 1e12 else number
     try:
         return _within_a_year(datetime.fromtimestamp(seconds, UTC), now=now)
@@ -73,7 +73,8 @@ def _from_number(number: float, *, now: datetime, unit: str) -> datetime | None:
         return None
 
 
-def _after(seconds: float, *, now: datetime) -> datetime | None:
+def after(seconds: float, *, now: datetime) -> datetime | None:
+    """Return the time so many seconds from now, in a year at the latest."""
     return now + timedelta(seconds=min(seconds, MAX_WAIT_S)) if math.isfinite(seconds) else None
 
 

@@ -224,6 +224,21 @@ def test_no_header_breaks_the_reader(headers: dict[str, str]) -> None:
     is_limit(403, headers, b"")
 
 
+@pytest.mark.parametrize(
+    ("dialect", "headers"),
+    [
+        ("zoom", {"ratelimit-limit": "0"}),
+        ("generic", {"ratelimit": '"a";r=5;t=1', "ratelimit-policy": '"a";q=0;w=60'}),
+        ("trello", {"x-rate-limit-api-token-remaining": "9", "x-rate-limit-api-token-interval-ms": "9" * 18}),
+    ],
+)
+def test_numbers_that_mean_nothing_are_not_known(dialect: str, headers: dict[str, str]) -> None:
+    provider = replace(get_provider("openai"), rate_limit_dialect=dialect)
+    for reading in read_limits(headers, status=200, now=NOW, provider=provider):
+        assert reading.limit is None
+        assert reading.resets_at is None or reading.resets_at <= NOW + timedelta(days=366)
+
+
 def test_documented_limits_depend_on_kind_and_mode() -> None:
     hubspot, stripe = get_provider("hubspot"), get_provider("stripe")
     assert [(r.bucket, r.limit) for r in documented_limits(hubspot, kind="oauth2")] == [("burst", 110), ("search", 5)]
