@@ -152,27 +152,35 @@ class CallAgain(models.Model):
         return f"{self.of_id} again"
 
 
-class CallHour(models.Model):
-    """Calls of one connection and token in one hour, added to with every batch."""
+class CallCounts(models.Model):
+    """Calls of one connection and token in some time, added to with every batch."""
 
     connection_id = models.UUIDField()
     client_id = models.UUIDField()
     token_id = models.UUIDField(default=NO_TOKEN)
-    hour = models.DateTimeField()
     calls = models.PositiveBigIntegerField(default=0)
     failed = models.PositiveBigIntegerField(default=0)
     limited = models.PositiveBigIntegerField(default=0)
-    repeated = models.PositiveBigIntegerField(default=0)
-    total_ms = models.FloatField(default=0)
 
     objects = VisibleManager("client_id")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["connection_id", "token_id", "hour"], name="one_row_an_hour")]
-        indexes = [models.Index(fields=["hour"])]
+        abstract = True
 
     def __str__(self) -> str:
         return f"{self.calls} calls"
+
+
+class CallHour(CallCounts):
+    """Calls of one connection and token in one hour."""
+
+    hour = models.DateTimeField()
+    repeated = models.PositiveBigIntegerField(default=0)
+    total_ms = models.FloatField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connection_id", "token_id", "hour"], name="one_row_an_hour")]
+        indexes = [models.Index(fields=["hour"])]
 
 
 class ClientHour(models.Model):

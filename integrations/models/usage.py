@@ -10,7 +10,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
-from integrations.models.call import NO_TOKEN
+from integrations.models.call import CallCounts
 from integrations.models.connection import Connection
 from secrets_vault.access import VisibleManager
 from secrets_vault.ids import uuid7
@@ -19,18 +19,10 @@ from secrets_vault.models import Client, User
 NANO = 10**9  # of a dollar
 
 
-class CallMinute(models.Model):
+class CallMinute(CallCounts):
     """Calls of one connection and token in one minute, kept for two days."""
 
-    connection_id = models.UUIDField()
-    client_id = models.UUIDField()
-    token_id = models.UUIDField(default=NO_TOKEN)
     minute = models.DateTimeField()
-    calls = models.PositiveBigIntegerField(default=0)
-    failed = models.PositiveBigIntegerField(default=0)
-    limited = models.PositiveBigIntegerField(default=0)
-
-    objects = VisibleManager("client_id")
 
     class Meta:
         constraints = [
@@ -38,30 +30,16 @@ class CallMinute(models.Model):
         ]
         indexes = [models.Index(fields=["minute"])]
 
-    def __str__(self) -> str:
-        return f"{self.calls} calls"
 
-
-class CallDay(models.Model):
+class CallDay(CallCounts):
     """Calls of one connection and token in one day of UTC, kept for over a year."""
 
-    connection_id = models.UUIDField()
-    client_id = models.UUIDField()
-    token_id = models.UUIDField(default=NO_TOKEN)
     day = models.DateField()
-    calls = models.PositiveBigIntegerField(default=0)
-    failed = models.PositiveBigIntegerField(default=0)
-    limited = models.PositiveBigIntegerField(default=0)
     repeated = models.PositiveBigIntegerField(default=0)
-
-    objects = VisibleManager("client_id")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["connection_id", "token_id", "day"], name="one_row_a_day")]
         indexes = [models.Index(fields=["day"])]
-
-    def __str__(self) -> str:
-        return f"{self.calls} calls"
 
 
 class PathHour(models.Model):
