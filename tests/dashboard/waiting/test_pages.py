@@ -8,6 +8,7 @@ import pytest
 from django.test import Client as Browser
 from django.utils import timezone
 
+from dashboard.pages.waiting.words import why
 from integrations.gateway.held import runs, sealing
 from integrations.gateway.held.sealing import Request
 from integrations.models import HeldCall, HeldLane, HeldRun
@@ -50,6 +51,14 @@ def test_a_manager_acts_a_viewer_looks_and_a_stranger_sees_nothing(cast):
     assert browser_of(cast.ben).post(send).status_code == 404
     assert browser_of(cast.cora).get(url).status_code == 404
     assert "/things/7" not in text(browser_of(cast.cora).get(PAGE))
+
+
+def test_a_table_for_other_programs_says_of_each_call_why_it_waits(cast):
+    header, line = browser_of(cast.ben).get(PAGE, {"format": "csv"}).getvalue().decode("utf-8-sig").splitlines()
+    call = dict(zip(header.split(","), line.split(","), strict=True))
+    assert call["id"] == str(cast.call.pk)
+    assert call["why"] == why(cast.call)
+    assert call["connection"] == "acme-crm"
 
 
 def test_a_call_is_sent_now_discarded_and_put_back_and_each_is_in_the_book(cast):
