@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from dashboard.choosing import chosen_ids
 from dashboard.pages.waiting.filters import WaitingFilter, narrowed
 from dashboard.pages.waiting.list import MOST_COUNTED
-from dashboard.pages.waiting.words import TONES, WHY, why
+from dashboard.pages.waiting.words import TONES, WHY, worded
 from dashboard.paging import page_of
 from dashboard.render import PageRequest, actor_of, render_page
 from integrations.gateway.held import acts, plan, runs
@@ -101,8 +101,7 @@ def run(request: PageRequest, pk: UUID) -> HttpResponse:
     calls = HeldCall.objects.visible_to(request.user).filter(run=row).select_related("client", "connection")
     counts = runs.progress(row)
     page: Any = page_of(calls, request, by="pk")
-    for call in page.rows:
-        call.why, call.tone = why(call), TONES.get(call.state, "")
+    worded(page.rows)
     left = 0 if row.stopped_at else counts.get(State.WAITING, 0) + counts.get(State.SENDING, 0)
     # What was taken back counts for nothing, whatever it was before.
     done = calls.filter(attempted_at__gte=row.made_at).order_by().count() if row.stopped_at else row.calls - left

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from dashboard.csv import csv_response
 from dashboard.pages.waiting.filters import WaitingFilter, narrowed
 from dashboard.pages.waiting.lanes import lanes_of
-from dashboard.pages.waiting.words import TONES, why
+from dashboard.pages.waiting.words import why, worded
 from dashboard.paging import page_of
 from dashboard.render import PageRequest, actor_of, render_page
 from integrations.models import Connection, HeldCall, HeldRun
@@ -54,7 +54,7 @@ def waiting(request: PageRequest) -> HttpResponseBase:
         "is_filtered": bool(chosen),
         "chosen": chosen,
         "page": page,
-        "calls": _worded(page.rows),
+        "calls": worded(page.rows),
         "count": rows.order_by().values("pk")[: MOST_COUNTED + 1].count(),
         "manageable": set(manageable.values_list("pk", flat=True)) if page.rows else set(),
         "running": HeldRun.objects.filter(made_by=request.user, stopped_at=None, rows__state__in=("waiting", "sending"))
@@ -65,12 +65,6 @@ def waiting(request: PageRequest) -> HttpResponseBase:
         "now": now,
     }
     return render_page(request, "dashboard/waiting/list.html", context, part="rows")
-
-
-def _worded(calls: list[Any]) -> list[Any]:
-    for call in calls:
-        call.why, call.tone = why(call), TONES.get(call.state, "")
-    return calls
 
 
 def _export(request: PageRequest, rows: VisibleQuerySet) -> HttpResponseBase:

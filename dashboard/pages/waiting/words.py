@@ -10,6 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from integrations.gateway.held.acts import UNSENT
 from integrations.models import HeldCall
 
 State = HeldCall.State
@@ -97,3 +98,10 @@ def _about(line: dict[str, Any]) -> str:
     if line.get("by"):
         parts.append(_("By {name}.").format(name=line["by"]))
     return " ".join(parts)
+
+
+def worded(calls: list[Any]) -> list[Any]:
+    """Return rows of a list with what it says of each: why it waits, in which tone, and whether it may be sent."""
+    for call in calls:
+        call.why, call.tone, call.is_unsent = why(call), TONES.get(call.state, ""), call.state in UNSENT
+    return calls
