@@ -27,6 +27,10 @@ document.addEventListener("securitypolicyviolation",
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
+# Chromium's clock, not the page: a busy machine draws the text, and so uses the font, seconds after the page came.
+SLOW_MACHINE = "was preloaded using link preload but not used within a few seconds"
+
+
 class Watch:
     """Collects what the browser complains about. A test that means to cause an error allows its text."""
 
@@ -50,7 +54,8 @@ class Watch:
 
     def unexpected(self) -> list[str]:
         """Return the complaints that no test allowed."""
-        return [text for text in self.complaints if not any(part in text for part in self.allowed)]
+        allowed = [*self.allowed, SLOW_MACHINE]
+        return [text for text in self.complaints if not any(part in text for part in allowed)]
 
 
 @pytest.fixture(scope="session")

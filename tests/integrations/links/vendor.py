@@ -28,7 +28,7 @@ class Vendor(FakeUpstream):
 
     def _answer(self, sock: socket.socket, request: bytes) -> None:
         found = re.search(rb"(?i)\r\nauthorization: Bearer ([^\r]*)", request)
-        key = found[1].decode() if found else ""
+        key = found[1].decode(errors="replace") if found else ""
         self.offered.append(key)
         status = self.trouble or (200 if key in ACCOUNTS else 401)
         account = ACCOUNTS.get(key, ("", ""))
