@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
-from integrations.call_log.counting import for_sqlite, replace
+from integrations.call_log.counting import for_sqlite, insert_many, replace
 from integrations.call_log.groups import group_failures
 from integrations.call_log.record import CallRecord
 from integrations.call_log.rows import CallRow
@@ -48,20 +48,18 @@ def write_batch(records: Sequence[CallRecord], rows: Sequence[CallRow]) -> None:
 
 
 def insert(rows: Sequence[CallRow]) -> None:
-    """Insert rows of calls: COPY on PostgreSQL, executemany on SQLite."""
+    """Insert rows of calls: COPY on PostgreSQL, many rows in a statement on SQLite."""
     connection = connections[calls_alias()]
     table = connection.ops.quote_name(Call._meta.db_table)
     columns = ", ".join(COLUMNS)
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            # Django wraps the driver's errors only on the methods it knows; copy() is none of them.
-            with connection.wrap_database_errors, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
-                for row in rows:
-                    copy.write_row(_for_postgresql(row))
-        else:
-            marks = ", ".join(["%s"] * len(COLUMNS))
-            sql = f"INSERT INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608 - our own names
-            cursor.executemany(sql, [_for_sqlite(row) for row in rows])
+    if connection.vendor == "postgresql":
+        # Django wraps the driver's errors only on the methods it knows; copy() is none of them.
+        into = f"COPY {table} ({columns}) FROM STDIN"
+        with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(into) as copy:
+            for row in rows:
+                copy.write_row(_for_postgresql(row))
+    else:
+        insert_many(connection, table, COLUMNS, map(_for_sqlite, rows))
 
 
 def _for_sqlite(row: CallRow) -> list[Any]:
