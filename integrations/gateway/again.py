@@ -248,14 +248,19 @@ class AlreadyMade(IntegrationError):
         self.call_id = call_id
 
 
-def spend(again: Again, *, call_id: UUID, connection: Connection) -> None:
-    """Note that `call_id` makes the call again, before anything is sent. Raises AlreadyMade. In a transaction."""
+def spend(
+    approval: UUID, *, call_id: UUID, connection: Connection, of: UUID | None = None, key_id: UUID | None = None
+) -> None:
+    """Note what `call_id` is made for, before anything is sent. Raises AlreadyMade. In a transaction.
+
+    `of` is the call that it makes again and `key_id` the one whose idempotency key it carries on: itself where None.
+    """
     row, is_new = CallAgain.objects.get_or_create(
-        pk=again.approval,
+        pk=approval,
         defaults={
             "call_id": call_id,
-            "of_id": again.of.pk,
-            "key_id": again.key_id or call_id,
+            "of_id": of or call_id,
+            "key_id": key_id or call_id,
             "client_id": connection.client_id,
         },
     )

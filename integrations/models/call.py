@@ -131,9 +131,10 @@ class Call(models.Model):
 
 
 class CallAgain(models.Model):
-    """A call that a person made again. `id` is the approval: it sends one call, however often its form comes.
+    """A call that a person made, mostly again. `id` is the approval: it sends one call, however often its form comes.
 
-    Bare ids, since calls may be in a file of their own. `key_id` is the call whose idempotency key it carried.
+    Of a call that makes no other again `of_id` is its own. `key_id` is the call whose idempotency key it carried.
+    Bare ids, since calls may be in a file of their own.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

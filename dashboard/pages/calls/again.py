@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import F
 from django.http import HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -101,7 +102,7 @@ def offered(call: Call, connection: Connection | None, held: HeldCall | None) ->
 
 def _links(call: Call) -> dict[str, Any]:
     """Return the call that this one made again, and those that made this one again, the newest first."""
-    rows = CallAgain.objects.filter(client_id=call.client_id)
+    rows = CallAgain.objects.filter(client_id=call.client_id).exclude(of_id=F("call_id"))  # one that is no other again
     first = rows.filter(call_id=call.pk).first()
     later = rows.filter(of_id=call.pk).values_list("call_id", "at")[:MOST_LINKS]
     return {"made_again_of": first.of_id if first else None, "made_again": list(later)}

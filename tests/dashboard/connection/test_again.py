@@ -217,6 +217,19 @@ def test_what_is_completed_in_the_console_is_sent_once_from_one_form(manager, co
     assert len([sent for sent in upstream.requests if b" /api/contacts " in sent]) == 2
 
 
+def test_a_test_call_is_sent_once_from_one_form_and_makes_no_other_again(manager, connection, upstream):
+    address = reverse("dashboard:connection_call", args=[connection.slug])
+    form = {"method": "POST", "path": "/contacts", "body": "{}", "approval": approval_in(manager.get(address))}
+    upstream.answers = [OK, OK]
+    first, second = (manager.post(address, form | {"sure": "1"}) for _ in range(2))
+    assert (first.status_code, second.status_code, CallAgain.objects.count()) == (200, 409, 1)
+    assert "made once only" in second.content.decode()
+    made = Call.objects.get()
+    assert len([sent for sent in upstream.requests if b" /api/contacts " in sent]) == 1
+    page = manager.get(reverse("dashboard:call", args=[made.pk]))
+    assert reverse("dashboard:call", args=[made.pk]) + '"' not in page.content.decode().partition("<main")[2]
+
+
 def test_another_connections_call_is_not_taken_for_an_earlier_one(manager, connection, upstream):
     call = write(connection)
     Call.objects.filter(pk=call.pk).update(connection_id=uuid4())
