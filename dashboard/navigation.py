@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from django.urls import NoReverseMatch, reverse
+from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy
 
 from integrations.models import ErrorGroup, HeldCall, Message
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from secrets_vault.models import User
 
+MOST_COUNTED = 1_000
 OPEN_STATES = (ErrorGroup.State.OPEN, ErrorGroup.State.CAME_BACK)
 
 
@@ -29,8 +31,9 @@ def open_errors(user: User) -> int:
 
 
 def open_waiting(user: User) -> int:
-    """Count the calls that wait, for their time or for a person."""
-    return int(HeldCall.objects.visible_to(user).filter(is_one_of(HELD_STATES)).order_by().values("pk")[:1001].count())
+    """Count the calls that wait, for their time or for a person; of more than `MOST_COUNTED` one more than that."""
+    waiting = HeldCall.objects.visible_to(user).filter(is_one_of(HELD_STATES)).order_by()
+    return int(waiting.values("pk")[: MOST_COUNTED + 1].count())
 
 
 def unread_messages(user: User) -> int:
@@ -100,6 +103,12 @@ class ShownPlace:
     url: str
     count: int
     is_current: bool
+
+    @property
+    def told(self) -> str:
+        """Return the count as the rail says it: 17, or "1,000+" of more than are counted."""
+        shown = number_format(min(self.count, MOST_COUNTED), force_grouping=True)
+        return f"{shown}+" if self.count > MOST_COUNTED else shown
 
 
 def _is_below(path: str, url: str, place: Place) -> bool:

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client as Browser
 from django.utils import timezone
 
+from dashboard.navigation import PLACES, ShownPlace
 from dashboard.pages.waiting.words import why
 from integrations.gateway.held import runs, sealing
 from integrations.gateway.held.sealing import Request
@@ -226,3 +227,8 @@ def test_a_long_list_costs_what_a_short_one_does(cast, django_assert_max_num_que
 def test_today_says_what_waits_for_a_person(cast):
     HeldCall.objects.update(state=State.NEEDS_DECISION)
     assert "1 call of acme-crm waits for you" in text(browser_of(cast.ada).get("/"))
+
+
+@pytest.mark.parametrize(("count", "told"), [(0, "0"), (17, "17"), (1_000, "1,000"), (1_001, "1,000+")])
+def test_the_rail_counts_to_a_thousand(count, told):
+    assert ShownPlace(PLACES[0], "/", count, is_current=False).told == told
