@@ -160,6 +160,7 @@ def test_a_broker_folder_that_cannot_be_made_stops_nothing(tmp_path, monkeypatch
     assert url == "filesystem://"
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("arguments", "status"),
     [(("export", "calls", "--format", "jsonl"), 0), (("doctor",), 1), (("audit_verify",), 2)],

@@ -11,7 +11,7 @@ from tests.house.route_table import PUBLIC, ROWS, routes
 from tests.house.test_access_matrix import mine_of
 from tests.house.world import make_world
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.matrix]
 KINDS = ("api_key", "bearer", "basic", "note", "key_value_set")
 # Every field that takes a secret, by the name it has in some form. One of type password that is missing here fails.
 SECRET_FIELDS = (

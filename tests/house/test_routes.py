@@ -100,6 +100,7 @@ def every_answer(world, who: str):
     yield "400 path", browser.get("/clients/%00/")
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("who", ["owner", "manager", "viewer", "anonymous"])
 def test_every_answer_has_our_headers_and_no_inline_script(world, who):
     strays = [

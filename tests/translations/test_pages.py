@@ -64,7 +64,7 @@ ENGLISH = frozenset(
         "no",
     ]
 )
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.matrix]
 # What the demo wrote itself, which is data, the names of fields in Make, Zapier and n8n, and of our languages.
 DATA = re.compile(r"\bdemo\b|this value opens nothing|^(?:Method|Value|English)$", re.IGNORECASE)
 HIDDEN = ("code", "pre", "script", "style", "kbd")
