@@ -29,6 +29,7 @@ USES_EVERY_S = 1.0
 MOST_WAITING_BYTES = 32 * 1024 * 1024
 EASE_S, EASE_TIMES = 0.01, 25
 RETRY_S = 1.0
+TOLD_EVERY_S = 60.0
 CLOSE_S = 15.0
 
 _END = object()
@@ -51,6 +52,7 @@ class CallWriter:
         self._is_stuck = False
         self.dropped = 0
         self._told_dropped = 0
+        self._told_at = -TOLD_EVERY_S
 
     def start(self) -> None:
         """Begin to write. Once more does nothing."""
@@ -112,7 +114,7 @@ class CallWriter:
                 records, flushed, is_ending = self._gathered()
                 self._write(records)
                 self._done_bytes += sum(record.weight for record in records)
-                self._tell_dropped()
+                self._tell_dropped(is_due=is_ending)
                 self._write_uses(is_due=is_ending or bool(flushed))
                 for event in flushed:
                     event.set()
@@ -191,11 +193,11 @@ class CallWriter:
                 self._write_pairs(pairs[: len(pairs) // 2])
                 pairs = pairs[len(pairs) // 2 :]
 
-    def _tell_dropped(self) -> None:
-        """Say how many calls have gone missing from the log since the last batch."""
-        dropped = self.dropped
-        if dropped > self._told_dropped:
-            lost, self._told_dropped = dropped - self._told_dropped, dropped
+    def _tell_dropped(self, *, is_due: bool) -> None:
+        """Say how many calls have gone missing from the log since this was said, once a minute and at the end."""
+        dropped, now = self.dropped, time.monotonic()
+        if dropped > self._told_dropped and (is_due or now - self._told_at >= TOLD_EVERY_S):
+            lost, self._told_dropped, self._told_at = dropped - self._told_dropped, dropped, now
             logger.error("calls are missing from the log: too many waited to be written", extra={"rows": lost})
 
     def _write_uses(self, *, is_due: bool) -> None:

@@ -218,6 +218,16 @@ def test_the_log_gives_way_before_the_gateway_does_and_says_so(room_for_ten, cap
     assert (writer.dropped, writer.is_behind) == (3, False)
 
 
+def test_what_goes_missing_for_long_is_said_once_a_minute_and_at_the_end(caplog):
+    writer = CallWriter()
+    for dropped in (3, 5, 9):
+        writer.dropped = dropped
+        writer._tell_dropped(is_due=False)
+    writer._tell_dropped(is_due=True)
+    told = [entry.rows for entry in caplog.records if entry.message.startswith("calls are missing from the log")]
+    assert told == [3, 6]
+
+
 def test_a_large_failed_call_takes_the_room_of_many(room_for_ten):
     writer = CallWriter()
     writer.put(failed(response_body=b"x" * 9 * THIN_BYTES))
