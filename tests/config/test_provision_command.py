@@ -19,7 +19,7 @@ from tests.factories import make_client
 from tests.integrations.sandbox.conftest import ROOT, Sandbox
 from tests.live import environment_for, free_port
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.matrix]
 
 FILE = """
 [[client]]

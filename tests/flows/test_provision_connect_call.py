@@ -15,7 +15,7 @@ import pytest
 
 from tests.integrations.sandbox.conftest import Sandbox
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.matrix]
 
 FILE = """
 [[client]]
