@@ -126,6 +126,8 @@ _CURSOR_BEFORE = re.compile(
     r"(?:cursor|page[_\-]?token|after|before|continuation\w*|next|offset)[\"']?\s*[:=]\s*[\"']?\Z", re.I
 )
 LEAST_MIXED = 32  # characters of a run that only its mixture gives away
+_SHORTEST_CODE = 16
+_WORD = re.compile(r"[a-z]{4,}\d?\Z")  # a segment of base64 is one once in fifty times, and two of one run never
 _PUBLIC = re.compile(
     r"(?:pk_live_|pk_test_|phc_|sb_publishable_|AAAAB3NzaC1|AAAAC3NzaC1|AAAAE2VjZHNh|MII[A-Z]|sha\d{3}-"
     r"|chatcmpl-|(?:msg|req|resp|run|thread|asst|file|cus|ch|evt|in|sub|price|prod|acct|txn|call|toolu"
@@ -261,23 +263,38 @@ def _high_entropy(page: Page) -> Iterator[Span]:
         if _KEPT_BEFORE.search(text, max(0, found.start() - 48), found.start()):
             continue
         for start, end in _pieces(value):
-            piece = value[start:end]
-            if _is_mixed(piece) and entropy(piece) >= 4.2 and is_jumbled(piece):
-                yield Span(found.start() + start, found.start() + end, Kind.TOKEN)
+            yield Span(found.start() + start, found.start() + end, Kind.TOKEN)
 
 
 def _pieces(value: str) -> Iterator[tuple[int, int]]:
-    """Yield the whole run, or, where it reads like a path, its long segments."""
+    """Yield what is generated of a run: all of it, or, where it reads like a path, such segments of it."""
     segments = [s for s in value.split("/") if s]
     wordy = sum(len(s) for s in segments if not is_jumbled(s) or len(s) < 12)
-    if len(segments) < 2 or wordy * 3 < len(value):
-        yield 0, len(value)
+    if len(segments) >= 2 and wordy * 3 >= len(value):
+        yield from (place for place in _placed(value) if _is_generated(value[slice(*place)]))
+    elif not _is_generated(value):
         return
+    elif sum(1 for segment in segments if _WORD.match(segment)) >= 2:
+        yield from (place for place in _placed(value) if _is_code(value[slice(*place)]))
+    else:
+        yield 0, len(value)
+
+
+def _placed(value: str) -> Iterator[tuple[int, int]]:
     at = 0
     for segment in value.split("/"):
-        if len(segment) >= 32:
-            yield at, at + len(segment)
+        yield at, at + len(segment)
         at += len(segment) + 1
+
+
+def _is_generated(piece: str) -> bool:
+    """Tell whether a long piece is as mixed as only what was generated is."""
+    return _is_mixed(piece) and entropy(piece) >= 4.2 and is_jumbled(piece)
+
+
+def _is_code(segment: str) -> bool:
+    """Tell whether a segment among words may be generated, short as it is; ids that everybody may see are not meant."""
+    return len(segment) >= _SHORTEST_CODE and is_jumbled(segment) and not (UUID.match(segment) or HEX.match(segment))
 
 
 def _is_mixed(value: str) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from secrets_vault.masking import WITHHELD, MaskedText, Masker, mask_head, mask_text, mask_url
+from secrets_vault.masking import WITHHELD, MaskedText, Masker, mask_head, mask_path, mask_text, mask_url
 
 
 def test_a_password_never_shows_a_tail():
@@ -49,3 +49,15 @@ def test_a_body_is_cut_after_masking_and_loses_the_run_at_the_cut():
     masked = mask_text(body)
     assert len(masked.encode()) <= 65_536 + 5
     assert "a1B2" not in masked
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/v1/databases/0192f3aa-7c4e-7b11-9c55-1234567890ab/query", None),
+        ("/organizations/243216c5-369e-4056-ac67-05388f86dc81/oauth2/243216c5-369e-4056-ac67-05388f86dc82", None),
+        ("/drive/v3/files/1BxiMVs0XRA5nFMdKvBdBZjgmUUqptlbs74OgvE2upms/copy", "/drive/v3/files/****upms/copy"),
+    ],
+)
+def test_of_a_path_of_words_only_what_is_generated_is_covered(path, shown):
+    assert mask_path(path) == (shown or path)
