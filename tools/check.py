@@ -85,15 +85,15 @@ def run_pytest(title: str, *arguments: str, coverage: str, counts: Counter[str],
     return process.wait() in (0, 5)  # 5: nothing was selected
 
 
-def run_processes(title: str, marks: str, *, counts: Counter[str], **environment: str) -> bool:
+def run_processes(title: str, marks: str, *, coverage: str, counts: Counter[str], **environment: str) -> bool:
     """Run tests that start real processes; files that failed get one more try, and are named.
 
     They mostly wait, so two files run side by side; the second try runs alone. Their deadlines are generous, but a
     busy machine can miss any. What fails twice has failed; what passed only at the second try is said at once, for
-    somebody to make steadier. No coverage is measured: it adds little, and costs each process a fifth of its time.
+    somebody to make steadier.
     """
     before = counts.copy()
-    if run_pytest(title, *BY_FILE, "-m", marks, coverage="", counts=counts, **environment):
+    if run_pytest(title, *BY_FILE, "-m", marks, coverage=coverage, counts=counts, **environment):
         return True
     files = failed_files()
     if not files or len(files) > MOST_AGAIN:
@@ -127,7 +127,9 @@ def test() -> None:
     post = {"KEYLODGE_TEST_ENGINE": "postgres"}
     passed = [
         run_pytest("tests on SQLite", *IN_PARALLEL, "-m", f"not {REAL} and {SLOW}", coverage="sqlite", counts=counts),
-        run_processes("processes and browser on SQLite", f"{without}{REAL} and {SLOW}", counts=counts),
+        run_processes(
+            "processes and browser on SQLite", f"{without}{REAL} and {SLOW}", coverage="processes", counts=counts
+        ),
         run_pytest(
             "tests on PostgreSQL and Valkey",
             *IN_PARALLEL,
@@ -140,6 +142,7 @@ def test() -> None:
         run_processes(
             "processes on PostgreSQL and Valkey",
             f"processes and not browser and not matrix and {SLOW}",
+            coverage="",  # it adds next to nothing to the two above, and costs each process a fifth of its time
             counts=counts,
             **post,
         ),
