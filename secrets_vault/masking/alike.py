@@ -9,9 +9,9 @@ doubt, and each is looked at.
 
 import re
 
+from secrets_vault.masking.mixed import LEAST_MIXED, is_public
 from secrets_vault.masking.names import classify
 from secrets_vault.masking.page import RUN
-from secrets_vault.masking.tokens import LEAST_MIXED, is_public
 from secrets_vault.masking.values import is_jumbled
 
 # Nothing here is encoded: no coat (layers.py) can be taken off such a text.

@@ -13,6 +13,7 @@ from secrets_vault.masking.json_shapes import find_json_shapes
 from secrets_vault.masking.known import KnownValues
 from secrets_vault.masking.layers import peel
 from secrets_vault.masking.markup import find_markup
+from secrets_vault.masking.mixed import find_mixed
 from secrets_vault.masking.page import Page
 from secrets_vault.masking.pairs import find_pairs
 from secrets_vault.masking.personal import find_cards, find_personal
@@ -36,6 +37,7 @@ _FINDERS: tuple[Finder, ...] = (
     find_pairs,
     find_quoted_names,
     find_tokens,
+    find_mixed,
     find_schemes,
     find_json_shapes,
     find_urls,

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from secrets_vault.masking.lexicon import words
 from secrets_vault.masking.page import Page
 from secrets_vault.masking.spans import Kind, Span
-from secrets_vault.masking.values import HEX, UUID, entropy, is_jumbled
 
 # Prefix, then six characters or more: the length stays open, so that a token cut short is still found.
 # These are short enough to end a word ("exactly-", "cockpit-"): they need a word boundary and a digit or capital.
@@ -115,27 +114,8 @@ _AROUND = (
     (re.compile(r":[0-9a-f]{64}(?![0-9a-f])"), re.compile(r"(?<![0-9a-f])[0-9a-f]{24}\Z")),
     (re.compile(r"/\d{10,}(?:/\d+)?:[0-9a-f]{16,}"), re.compile(r"(?<!\d)[12]\Z")),
 )
-_KEPT_BEFORE = re.compile(
-    r"(?:(?:request|trace|span|correlation|transaction|operation|message|event|amz|invocation|activity|thread)[\w\-]*id"
-    r"|x-amz-id-2|etag|traceparent|tracestate|cf-ray|integrity|nonce|digest|checksum|hash|cursor|page[_\-]?token|after|"
-    r"before|starting_after|next|fingerprint|sha\d{1,3}|md5|rev|revision|commit|digest-alg|msgid|message-id|id)"
-    r"[\"']?\s*[:=]\s*[\"']?(?:W/)?\\?[\"'<]?\Z|sha(?:1|256|384|512)[\-:=]\Z|base64,\Z|\bh1:\Z",
-    re.I,
-)
 _CURSOR_BEFORE = re.compile(
     r"(?:cursor|page[_\-]?token|after|before|continuation\w*|next|offset)[\"']?\s*[:=]\s*[\"']?\Z", re.I
-)
-LEAST_MIXED = 32  # characters of a run that only its mixture gives away
-_SHORTEST_CODE = 16
-_WORD = re.compile(r"[a-z]{4,}\d?\Z")  # a segment of base64 is one once in fifty times, and two of one run never
-_PUBLIC = re.compile(
-    r"(?:pk_live_|pk_test_|phc_|sb_publishable_|AAAAB3NzaC1|AAAAC3NzaC1|AAAAE2VjZHNh|MII[A-Z]|sha\d{3}-"
-    r"|chatcmpl-|(?:msg|req|resp|run|thread|asst|file|cus|ch|evt|in|sub|price|prod|acct|txn|call|toolu"
-    r"|batch|vs|step|item|gen|cmpl|pm|py|re|po|tr|card|seti|pi|cs|il|si|sess|fp|rs|fc|ws|ord|inv|usr|org"
-    r"|proj|trace|span|log|job|task|doc|wf|exec)[_\-])"
-)
-_PUBLIC_BLOCK = re.compile(
-    r"-----BEGIN (?:CERTIFICATE|PUBLIC KEY|PGP PUBLIC KEY BLOCK|PGP SIGNATURE)[^-]*-----.*?-----END [^-]+-----", re.S
 )
 
 
@@ -157,7 +137,6 @@ def find_tokens(page: Page) -> Iterator[Span]:
     for loose in _LOOSE:
         yield from (Span(*m.span(), Kind.SECRET) for m in loose.finditer(text))
     yield from _around_a_mark(text)
-    yield from _high_entropy(page)
 
 
 def _around_a_mark(text: str) -> Iterator[Span]:
@@ -241,66 +220,3 @@ def _is_plain_json(value: str) -> bool:
 def _is_spaced_jwt(value: str) -> bool:
     raw = decode_base64(value.split(".")[0]) or b""
     return raw.lstrip().startswith(b"{") and b'"' in raw
-
-
-def is_public(value: str) -> bool:
-    """Tell whether a run begins as the ids do that vendors show to everybody."""
-    return _PUBLIC.match(value) is not None
-
-
-def _high_entropy(page: Page) -> Iterator[Span]:
-    text = page.text
-    for found in page.runs:
-        value = found[0]
-        if (
-            len(value) < LEAST_MIXED
-            or not _is_mixed(value)
-            or is_public(value)
-            or HEX.match(value)
-            or UUID.match(value)
-        ):
-            continue
-        if _KEPT_BEFORE.search(text, max(0, found.start() - 48), found.start()):
-            continue
-        for start, end in _pieces(value):
-            yield Span(found.start() + start, found.start() + end, Kind.TOKEN)
-
-
-def _pieces(value: str) -> Iterator[tuple[int, int]]:
-    """Yield what is generated of a run: all of it, or, where it reads like a path, such segments of it."""
-    segments = [s for s in value.split("/") if s]
-    wordy = sum(len(s) for s in segments if not is_jumbled(s) or len(s) < 12)
-    if len(segments) >= 2 and wordy * 3 >= len(value):
-        yield from (place for place in _placed(value) if _is_generated(value[slice(*place)]))
-    elif not _is_generated(value):
-        return
-    elif sum(1 for segment in segments if _WORD.match(segment)) >= 2:
-        yield from (place for place in _placed(value) if _is_code(value[slice(*place)]))
-    else:
-        yield 0, len(value)
-
-
-def _placed(value: str) -> Iterator[tuple[int, int]]:
-    at = 0
-    for segment in value.split("/"):
-        yield at, at + len(segment)
-        at += len(segment) + 1
-
-
-def _is_generated(piece: str) -> bool:
-    """Tell whether a long piece is as mixed as only what was generated is."""
-    return _is_mixed(piece) and entropy(piece) >= 4.2 and is_jumbled(piece)
-
-
-def _is_code(segment: str) -> bool:
-    """Tell whether a segment among words may be generated, short as it is; ids that everybody may see are not meant."""
-    return len(segment) >= _SHORTEST_CODE and is_jumbled(segment) and not (UUID.match(segment) or HEX.match(segment))
-
-
-def _is_mixed(value: str) -> bool:
-    """Tell whether a run (ASCII, see `RUN`) has digits among its letters, as no word has."""
-    if len(value) < LEAST_MIXED:
-        return False
-    digits = sum(map(str.isdigit, value))
-    lower, upper = value.upper() != value, value.lower() != value
-    return bool(digits) and ((lower and upper) or ((lower or upper) and digits >= 4))

@@ -1,0 +1,82 @@
+"""Secrets that nothing but their mixture gives away: long runs of letters and digits as no person writes them."""
+
+import re
+from collections.abc import Iterator
+
+from secrets_vault.masking.page import Page
+from secrets_vault.masking.spans import Kind, Span
+from secrets_vault.masking.values import HEX, UUID, entropy, is_jumbled
+
+_KEPT_BEFORE = re.compile(
+    r"(?:(?:request|trace|span|correlation|transaction|operation|message|event|amz|invocation|activity|thread)[\w\-]*id"
+    r"|x-amz-id-2|etag|traceparent|tracestate|cf-ray|integrity|nonce|digest|checksum|hash|cursor|page[_\-]?token|after|"
+    r"before|starting_after|next|fingerprint|sha\d{1,3}|md5|rev|revision|commit|digest-alg|msgid|message-id|id)"
+    r"[\"']?\s*[:=]\s*[\"']?(?:W/)?\\?[\"'<]?\Z|sha(?:1|256|384|512)[\-:=]\Z|base64,\Z|\bh1:\Z",
+    re.I,
+)
+LEAST_MIXED = 32  # characters of a run that only its mixture gives away
+_SHORTEST_CODE = 16
+_WORD = re.compile(r"[a-z]{4,}\d?\Z")  # a segment of base64 is one once in fifty times, and two of one run never
+_PUBLIC = re.compile(
+    r"(?:pk_live_|pk_test_|phc_|sb_publishable_|AAAAB3NzaC1|AAAAC3NzaC1|AAAAE2VjZHNh|MII[A-Z]|sha\d{3}-"
+    r"|chatcmpl-|(?:msg|req|resp|run|thread|asst|file|cus|ch|evt|in|sub|price|prod|acct|txn|call|toolu"
+    r"|batch|vs|step|item|gen|cmpl|pm|py|re|po|tr|card|seti|pi|cs|il|si|sess|fp|rs|fc|ws|ord|inv|usr|org"
+    r"|proj|trace|span|log|job|task|doc|wf|exec)[_\-])"
+)
+
+
+def find_mixed(page: Page) -> Iterator[Span]:
+    """Yield every run, or segment of one that reads like a path, that was generated."""
+    for found in page.runs:
+        value, at = found[0], found.start()
+        if not _is_mixed(value) or is_public(value) or HEX.match(value) or UUID.match(value):
+            continue
+        if _KEPT_BEFORE.search(page.text, max(0, at - 48), at):
+            continue
+        for start, piece in _pieces(value):
+            yield Span(at + start, at + start + len(piece), Kind.TOKEN)
+
+
+def is_public(value: str) -> bool:
+    """Tell whether a run begins as the ids do that vendors show to everybody."""
+    return _PUBLIC.match(value) is not None
+
+
+def _pieces(value: str) -> list[tuple[int, str]]:
+    """Return what is generated of a run, and where: all of it, or, where it reads like a path, such segments of it."""
+    placed = list(_segments(value))
+    segments = [segment for _, segment in placed if segment]
+    wordy = sum(len(s) for s in segments if not is_jumbled(s) or len(s) < 12)
+    if len(segments) >= 2 and wordy * 3 >= len(value):
+        return [(at, segment) for at, segment in placed if _is_generated(segment)]
+    if not _is_generated(value):
+        return []
+    if sum(1 for segment in segments if _WORD.match(segment)) >= 2:
+        return [(at, segment) for at, segment in placed if _is_code(segment)]
+    return [(0, value)]
+
+
+def _segments(value: str) -> Iterator[tuple[int, str]]:
+    at = 0
+    for segment in value.split("/"):
+        yield at, segment
+        at += len(segment) + 1
+
+
+def _is_generated(piece: str) -> bool:
+    """Tell whether a long piece is as mixed as only what was generated is."""
+    return _is_mixed(piece) and entropy(piece) >= 4.2 and is_jumbled(piece)
+
+
+def _is_code(segment: str) -> bool:
+    """Tell whether a segment among words may be generated, short as it is; ids that everybody may see are not meant."""
+    return len(segment) >= _SHORTEST_CODE and is_jumbled(segment) and not (UUID.match(segment) or HEX.match(segment))
+
+
+def _is_mixed(value: str) -> bool:
+    """Tell whether a run (ASCII, see `RUN`) has digits among its letters, as no word has."""
+    if len(value) < LEAST_MIXED:
+        return False
+    digits = sum(map(str.isdigit, value))
+    lower, upper = value.upper() != value, value.lower() != value
+    return bool(digits) and ((lower and upper) or ((lower or upper) and digits >= 4))
