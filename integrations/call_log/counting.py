@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connections
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
 from integrations.models.router import calls_alias
@@ -52,44 +51,37 @@ def quoted(column: str) -> str:
 def put(
     kind: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]], *, unique: str, set_to: tuple[str, ...]
 ) -> None:
-    """Insert rows, and where there is one change it as `set_to` says. In the caller's transaction.
-
-    Past Django's own cursor, which reads each statement's text again for its parameters.
-    """
-    connection = connections[calls_alias()]
-    is_sqlite = connection.vendor == "sqlite"
-    table, names = kind._meta.db_table, tuple(columns)
-    with connection.wrap_database_errors, closing(connection.connection.cursor()) as cursor:
-        for some in batched(rows, ROWS, strict=False):
-            values = chain.from_iterable(some)
-            sql = _statement(table, names, len(some), unique, set_to, "?" if is_sqlite else "%s")
-            cursor.execute(sql, [for_sqlite(value) for value in values] if is_sqlite else list(values))
+    """Insert rows, and where there is one change it as `set_to` says. In the caller's transaction."""
+    told = ([for_sqlite(value) for value in row] for row in rows) if _is_sqlite() else rows
+    insert_many(kind, columns, told, otherwise=f"ON CONFLICT ({unique}) DO UPDATE SET {', '.join(set_to)}")
 
 
 def insert_many(
-    connection: BaseDatabaseWrapper, table: str, columns: tuple[str, ...], rows: Iterable[Sequence[Any]]
+    kind: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]], *, otherwise: str = ""
 ) -> None:
-    """Insert rows, whose values are as SQLite has them, in the caller's transaction.
+    """Insert rows, with values as the engine has them, in the caller's transaction; `otherwise` ends each statement.
 
-    With a statement for each row, as of `executemany`, the driver would let go of the interpreter and ask for it again
-    for each: under load that is three times as dear as the writing, for the event loop wants it at the same time.
+    Past Django's own cursor, which reads each statement's text again for its parameters; and not by the driver's
+    `executemany`, which on SQLite lets go of the interpreter for every row and asks for it again, against the event
+    loop.
     """
+    connection = connections[calls_alias()]
+    table, names, mark = kind._meta.db_table, tuple(columns), "?" if _is_sqlite() else "%s"
     with connection.wrap_database_errors, closing(connection.connection.cursor()) as cursor:
         for some in batched(rows, ROWS, strict=False):
-            cursor.execute(_insertion(table, columns, len(some), "?"), list(chain.from_iterable(some)))
+            sql = _statement(table, names, len(some), mark, otherwise)
+            cursor.execute(sql, list(chain.from_iterable(some)))
 
 
 @cache
-def _statement(
-    table: str, columns: tuple[str, ...], count: int, unique: str, set_to: tuple[str, ...], mark: str
-) -> str:
-    return f"{_insertion(table, columns, count, mark)} ON CONFLICT ({unique}) DO UPDATE SET {', '.join(set_to)}"
-
-
-@cache
-def _insertion(table: str, columns: tuple[str, ...], count: int, mark: str) -> str:
+def _statement(table: str, columns: tuple[str, ...], count: int, mark: str, otherwise: str) -> str:
     row = f"({', '.join([mark] * len(columns))})"
-    return f"INSERT INTO {table} ({', '.join(map(quoted, columns))}) VALUES {', '.join([row] * count)}"  # noqa: S608 - our own names
+    named = ", ".join(map(quoted, columns))
+    return f"INSERT INTO {table} ({named}) VALUES {', '.join([row] * count)} {otherwise}"  # noqa: S608 - our own names
+
+
+def _is_sqlite() -> bool:
+    return connections[calls_alias()].vendor == "sqlite"
 
 
 def for_sqlite(value: Any) -> Any:

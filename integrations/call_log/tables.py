@@ -50,16 +50,14 @@ def write_batch(records: Sequence[CallRecord], rows: Sequence[CallRow]) -> None:
 def insert(rows: Sequence[CallRow]) -> None:
     """Insert rows of calls: COPY on PostgreSQL, many rows in a statement on SQLite."""
     connection = connections[calls_alias()]
-    table = connection.ops.quote_name(Call._meta.db_table)
-    columns = ", ".join(COLUMNS)
-    if connection.vendor == "postgresql":
-        # Django wraps the driver's errors only on the methods it knows; copy() is none of them.
-        into = f"COPY {table} ({columns}) FROM STDIN"
-        with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(into) as copy:
-            for row in rows:
-                copy.write_row(_for_postgresql(row))
-    else:
-        insert_many(connection, table, COLUMNS, map(_for_sqlite, rows))
+    if connection.vendor == "sqlite":
+        insert_many(Call, COLUMNS, map(_for_sqlite, rows))
+        return
+    into = f"COPY {connection.ops.quote_name(Call._meta.db_table)} ({', '.join(COLUMNS)}) FROM STDIN"
+    # Django wraps the driver's errors only on the methods it knows; copy() is none of them.
+    with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(into) as copy:
+        for row in rows:
+            copy.write_row(_for_postgresql(row))
 
 
 def _for_sqlite(row: CallRow) -> list[Any]:
