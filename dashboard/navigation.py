@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from django.urls import NoReverseMatch, reverse
-from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy
 
+from dashboard.words import thousands
 from integrations.models import ErrorGroup, HeldCall, Message
 from integrations.models.held import OPEN_STATES as HELD_STATES
 from integrations.states import is_one_of
@@ -106,8 +106,8 @@ class ShownPlace:
 
     @property
     def told(self) -> str:
-        """Return the count as the rail says it: 17, or "1,000+" of more than are counted."""
-        shown = number_format(min(self.count, MOST_COUNTED), force_grouping=True)
+        """Return the count as the rail says it: 17, or "1,000+" of more than a thousand."""
+        shown = thousands(min(self.count, MOST_COUNTED))
         return f"{shown}+" if self.count > MOST_COUNTED else shown
 
 
