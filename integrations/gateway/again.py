@@ -228,13 +228,12 @@ def effect_of(call: Call) -> Effect:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Which call a person makes again. An `approval` is spent once, however often its form is sent.
+    """Which call a person makes again.
 
     `key_id` is the call whose idempotency key it carries on: to the provider it is the same call. None: a new one.
     """
 
     of: Call
-    approval: UUID
     key_id: UUID | None = None
 
 
@@ -248,19 +247,17 @@ class AlreadyMade(IntegrationError):
         self.call_id = call_id
 
 
-def spend(
-    approval: UUID, *, call_id: UUID, connection: Connection, of: UUID | None = None, key_id: UUID | None = None
-) -> None:
+def spend(approval: UUID, *, call_id: UUID, connection: Connection, again: Again | None = None) -> None:
     """Note what `call_id` is made for, before anything is sent. Raises AlreadyMade. In a transaction.
 
-    `of` is the call that it makes again and `key_id` the one whose idempotency key it carries on: itself where None.
+    An approval sends one call, however often its form comes.
     """
     row, is_new = CallAgain.objects.get_or_create(
         pk=approval,
         defaults={
             "call_id": call_id,
-            "of_id": of or call_id,
-            "key_id": key_id or call_id,
+            "of_id": again.of.pk if again else call_id,
+            "key_id": (again and again.key_id) or call_id,
             "client_id": connection.client_id,
         },
     )

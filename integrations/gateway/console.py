@@ -68,25 +68,23 @@ def try_call(
     body: str = "",
     headers: Sequence[Pair] = (),
     actor: Actor,
+    approval: UUID,
     again: Again | None = None,
-    approval: UUID | None = None,
 ) -> Tried:
     """Make one call on a connection as a person and return what came of it; it is in the call log by then.
 
     `path` is what would follow the connection's name in the gateway's address, with its query, in ASCII. `again`
-    names the call of the log that this one makes again. An `approval`, of its own or in `again`, sends one call only:
-    raises AlreadyMade where it was spent.
+    names the call of the log that this one makes again. An `approval` sends one call: raises AlreadyMade where it was
+    spent.
     """
     asked = _Asked(
         method, path, body.encode(), tuple((n.lower().encode(), v.encode()) for n, v in headers), again=again
     )
     with transaction.atomic():
+        spend(approval, call_id=asked.id, connection=connection, again=again)
         if again is None:
-            if approval is not None:
-                spend(approval, call_id=asked.id, connection=connection)
             record(connection, "connection.test_call", actor=actor, method=method)
         else:
-            spend(again.approval, call_id=asked.id, connection=connection, of=again.of.pk, key_id=again.key_id)
             record(connection, "connection.called_again", actor=actor, method=method, call=str(again.of.pk))
     return _tried(*asyncio.run(_call(connection, asked, actor=actor)))
 

@@ -59,10 +59,10 @@ def _made(
     except ValueError:
         messages.error(request, _("Confirm on this page that the call is to be made again."))
         return render_page(request, TEMPLATE, context, status=422)
-    asked = Again(call, approval, key_of(call))
+    asked = Again(call, key_of(call))
     what = {"method": left.method, "path": left.path, "body": left.body, "headers": left.headers}
     try:
-        tried = try_call(connection, actor=actor_of(request), again=asked, **what)  # type: ignore[arg-type]
+        tried = try_call(connection, actor=actor_of(request), approval=approval, again=asked, **what)  # type: ignore[arg-type]
     except AlreadyMade as made:
         return _as_before(request, call, made.call_id)
     except Problem as problem:

@@ -51,8 +51,8 @@ def call(request: PageRequest, slug: str) -> HttpResponse:
         return render_page(request, TEMPLATE, context | {"asks_again": True}, part="console", status=409)
     try:
         approval = form.cleaned_data["approval"] or uuid7()
-        again = _again(request, connection, form.cleaned_data["earlier"], approval=approval)
-        tried = try_call(connection, actor=actor_of(request), again=again, approval=approval, **asked)
+        again = _again(request, connection, form.cleaned_data["earlier"])
+        tried = try_call(connection, actor=actor_of(request), approval=approval, again=again, **asked)
     except AlreadyMade:
         form.add_error(None, _("This was sent before, and what is sent twice from one form is made once only."))
         return render_page(request, TEMPLATE, context, part="console", status=409)
@@ -102,9 +102,9 @@ def _earlier(request: PageRequest, connection: Connection, text: Any) -> Call | 
     return found
 
 
-def _again(request: PageRequest, connection: Connection, pk: UUID | None, *, approval: UUID) -> Again | None:
+def _again(request: PageRequest, connection: Connection, pk: UUID | None) -> Again | None:
     earlier = _earlier(request, connection, pk) if pk else None
-    return Again(earlier, approval=approval) if earlier else None
+    return Again(earlier) if earlier else None
 
 
 def asks_again(connection: Connection, method: str) -> bool:
