@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from itertools import batched
 from typing import Any
 from uuid import UUID
 
@@ -115,14 +116,10 @@ def fill(count: int, *, now: datetime) -> float:
 
     for day in range(-DAYS, 1):
         ensure_partitions(now + timedelta(days=day))
-    start, batch = time.perf_counter(), []
-    for row in made(count, now=now):
-        batch.append(row)
-        if len(batch) == BATCH:
-            with transaction.atomic(using=calls_alias()):
-                insert(batch)
-            batch = []
-    insert(batch)
+    start = time.perf_counter()
+    for batch in batched(made(count, now=now), BATCH, strict=False):
+        with transaction.atomic(using=calls_alias()):
+            insert(batch)
     with connections[calls_alias()].cursor() as cursor:
         if connections[calls_alias()].vendor == "postgresql":
             cursor.execute("VACUUM ANALYZE integrations_call")
