@@ -6,6 +6,8 @@ import base64
 import html
 import json
 import secrets
+from contextlib import suppress
+from pathlib import Path
 from urllib.parse import quote
 
 import ahocorasick
@@ -48,3 +50,13 @@ class Net:
                 start = end - len(form) + 1
                 hits.append(f"{name} in {where}: …{text[max(0, start - 60) : start]!r}")
         return hits
+
+
+def contents_below(folder: Path) -> dict[Path, bytes]:
+    """Return the content of every file; one that goes meanwhile, as a message of the broker that is read, has none."""
+    contents = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with suppress(FileNotFoundError):
+                contents[path] = path.read_bytes()
+    return contents

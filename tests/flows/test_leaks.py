@@ -24,7 +24,7 @@ import pytest
 
 from secrets_vault.backup.archive import Lock, unpack
 from secrets_vault.secret import Secret
-from tests.canaries import Net, canary, dresses
+from tests.canaries import Net, canary, contents_below, dresses
 from tests.fake_upstream import FakeUpstream
 from tests.flows.issuing import FILE as ISSUED
 from tests.flows.issuing import FolderWatch, Issuer
@@ -372,9 +372,9 @@ class Story:
     def stop(self) -> None:
         self.live.stop()
         self.seen.append(("the processes' output", self.live.output))
-        for path in sorted(self.live.home.rglob("*")):
-            if path.is_file() and path.name not in ("wrapping_key", "secret_key"):
-                self.seen.append((f"file {path.relative_to(self.live.home)}", path.read_bytes()))
+        for path, content in contents_below(self.live.home).items():
+            if path.name not in ("wrapping_key", "secret_key"):
+                self.seen.append((f"file {path.relative_to(self.live.home)}", content))
 
 
 def every_row(url: str) -> bytes:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.canaries import Net
+from tests.canaries import Net, contents_below
 from tests.sdks.conftest import Running
 from tests.sdks.vendors import COOKIE, TYPED, VENDORS
 
@@ -72,9 +72,8 @@ def test_what_is_kept_of_every_sdks_traffic_holds_no_secret(running: Running) ->
     secrets = {vendor.key: vendor.secret for vendor in VENDORS.values()}
     net = Net(secrets | {"gateway token": running.token, "cookie": COOKIE, "typed": TYPED})
     hits = net.found_in("rows", json.dumps(rows)) + net.found_in("output", running.live.output)
-    for path in sorted(running.live.home.rglob("*")):
-        if path.is_file():
-            hits += net.found_in(path.name, path.read_bytes())
+    for path, content in contents_below(running.live.home).items():
+        hits += net.found_in(path.name, content)
     assert not hits
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.canaries import Net, canary
+from tests.canaries import Net, canary, contents_below
 from tests.fake_upstream import OK, FakeUpstream
 from tests.integrations.webhooks.senders import SECRET, SIGNED_ID, body_of
 from tests.integrations.webhooks.test_processes import database, post
@@ -192,20 +192,11 @@ def test_killed_between_store_and_forward_nothing_is_lost(live, receiver):
     assert set(taken.values()) == {1}
 
 
-def contents_below(folder: Path) -> dict[str, bytes]:
-    """Return the content of every file; a message that was taken from the broker meanwhile has none."""
-    contents = {}
-    for path in folder.rglob("*"):
-        with contextlib.suppress(FileNotFoundError, IsADirectoryError):
-            contents[str(path)] = path.read_bytes()
-    return contents
-
-
 def test_no_file_or_line_of_it_all_holds_the_payload_or_the_address(live):
     net = Net({"payload": PAYLOAD, "capability": CAPABILITY, "secret": SECRET})
     files = contents_below(live.home)
 
-    found = [hit for name, content in files.items() for hit in net.found_in(name, content)]
+    found = [hit for path, content in files.items() for hit in net.found_in(path.name, content)]
 
     assert files
     assert found + net.found_in("the log", live.output) == []
