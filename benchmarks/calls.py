@@ -164,7 +164,7 @@ def asked(name: str, filters: dict[str, Any]) -> dict[str, Any]:
     from django.db import connections
     from django.test.utils import CaptureQueriesContext
 
-    from integrations.call_log.search import Criteria, count, find
+    from integrations.call_log.search import Criteria, counted, find
     from integrations.models import Call
     from integrations.models.router import calls_alias
 
@@ -173,14 +173,14 @@ def asked(name: str, filters: dict[str, Any]) -> dict[str, Any]:
         with CaptureQueriesContext(connections[calls_alias()]) as seen:
             start = time.perf_counter()
             found = find(rows, wanted)
-            counted = count(rows, wanted, most=1_001)
+            number = counted(found, rows, wanted, most=1_001)
             times.append(round((time.perf_counter() - start) * 1000, 1))
     start = time.perf_counter()
     if found.older:
         find(rows, wanted, after=found.older)
     second = round((time.perf_counter() - start) * 1000, 1)
-    print(f"{name:28} {times} {second:8} ms", len(found.rows), counted, bool(found.reached), file=sys.stderr)
-    return {"ms": times, "next_ms": second, "queries": len(seen), "found": len(found.rows), "count": counted[0]}
+    print(f"{name:28} {times} {second:8} ms", len(found.rows), number, bool(found.reached), file=sys.stderr)
+    return {"ms": times, "next_ms": second, "queries": len(seen), "found": len(found.rows), "count": number[0]}
 
 
 def writing(now: datetime) -> dict[str, float]:

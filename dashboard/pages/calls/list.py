@@ -14,10 +14,10 @@ from django.utils.translation import ngettext
 from dashboard.names import provider_names
 from dashboard.pages.calls.export import FORMATS, export
 from dashboard.pages.calls.filters import CallFilter, Known, criteria_of
-from dashboard.paging import PAGE_SIZE, Page
+from dashboard.paging import Page
 from dashboard.render import PageRequest, render_page, wants_part
 from dashboard.words import thousands
-from integrations.call_log.search import Criteria, Found, count, find, nearest
+from integrations.call_log.search import Criteria, Found, counted, find, nearest
 from integrations.call_log.search.words import has_index
 from integrations.models import Call
 from secrets_vault.ids import moment_of
@@ -98,13 +98,15 @@ def _counted(rows: VisibleQuerySet, wanted: Criteria, found: Found) -> str:
     """Say how many calls match, counting no further than a thousand, and on the first page only."""
     if not found.is_first:
         return _("Older calls")
-    if len(found.rows) < PAGE_SIZE and found.older is None:
-        number, is_all = len(found.rows), True
-    else:
-        number, is_all = count(rows, wanted, most=MOST_COUNTED + 1)
+    number, is_all = counted(found, rows, wanted, most=MOST_COUNTED + 1)
     if number > MOST_COUNTED:
         return _("more than {n} calls").format(n=thousands(MOST_COUNTED))
-    words = ngettext("{n} call", "{n} calls", number) if is_all else _("at least {n} calls")
+    if not number and not is_all:
+        return _("none so far")
+    if is_all:
+        words = ngettext("{n} call", "{n} calls", number)
+    else:
+        words = ngettext("at least {n} call", "at least {n} calls", number)
     return words.format(n=thousands(number))
 
 

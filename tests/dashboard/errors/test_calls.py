@@ -13,6 +13,7 @@ from django.utils.html import escape
 
 from dashboard.pages.calls.one import cause_of
 from integrations import tokens
+from integrations.call_log.search import pages as search_pages
 from integrations.limits import Reading
 from integrations.models import Connection, ErrorGroup, HeldCall, Outage
 from integrations.models.call import Outcome
@@ -224,6 +225,17 @@ def test_pages_follow_one_another(browser_of, ada, hubspot):
     assert len(first) == 50
     assert len({call.pk for call in [*first, *second]}) == 60
     assert "60 calls" in page_of(browser)
+
+
+def test_what_is_rare_is_counted_as_far_as_was_looked(browser_of, ada, hubspot, monkeypatch):
+    monkeypatch.setattr(search_pages, "ROWS", (2, 3))
+    for _ in range(6):
+        write(hubspot)
+    page = page_of(browser_of(ada), method="PUT", outcome="all")
+    assert "none so far" in page
+    assert "Look further back" in page
+    write(hubspot, method="PUT")
+    assert "at least 1 call<" in page_of(browser_of(ada), method="PUT", outcome="all")
 
 
 def test_the_list_comes_as_csv_and_the_book_knows(browser_of, ada, hubspot):

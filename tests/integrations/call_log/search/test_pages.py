@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.test.utils import CaptureQueriesContext
 
-from integrations.call_log.search import Criteria, count, find, pages
+from integrations.call_log.search import Criteria, count, counted, find, pages
 from integrations.models import Call
 from secrets_vault.ids import uuid7
 from tests.integrations.call_log.search.conftest import ACME, NOW, OTHER, call, full_scans, log, many
@@ -142,6 +142,23 @@ def test_a_count_stops_at_its_most_and_says_so():
     assert count(rows, Criteria(), most=5) == (5, False)
     assert count(rows, Criteria(), most=50) == (7, True)
     assert count(rows, Criteria(outcome="all", method="PUT"), most=50) == (0, True)
+
+
+def test_a_first_page_that_shows_all_it_looked_at_is_counted_without_a_query(monkeypatch, django_assert_num_queries):
+    monkeypatch.setattr(pages, "ROWS", (2, 3))
+    many(8)
+    call(method="PUT")
+    rows = Call.objects.all()
+    for wanted, told in (
+        (Criteria(outcome="all", method="PUT"), (1, False)),  # and perhaps more, further back
+        (Criteria(outcome="all", method="PUT", start=NOW - timedelta(seconds=2.5)), (1, True)),
+        (Criteria(client=uuid4()), (0, True)),
+    ):
+        found = find(rows, wanted)
+        with django_assert_num_queries(0, connection=log()):
+            assert counted(found, rows, wanted, most=9) == told
+    full = find(rows, Criteria(outcome="all"), size=2)
+    assert counted(full, rows, Criteria(outcome="all"), most=9) == (9, False)
 
 
 EVERY_MIX = [
