@@ -136,7 +136,8 @@ def variants(value: str) -> set[str]:
         forms |= {text} | _escaped(text) | _markup(text) | _shell(text) | _wrapped(text)
         for raw in _bytes_of(text):
             forms |= _percent(raw) | _base64(raw) | {raw.hex(), raw.hex().upper(), raw.hex(":"), raw.hex(" ")}
-            forms.add(raw.decode("utf-8", "surrogateescape"))
+            # Heads and paths are read as Latin-1, whatever they were written in.
+            forms |= {raw.decode("utf-8", "surrogateescape"), raw.decode("latin-1")}
             printable = quopri.encodestring(raw).decode("ascii")
             forms |= {printable, printable.replace("=\n", ""), printable.replace("=\n", "=\r\n")}
             forms.add("".join(f"={b:02X}" for b in raw))

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from secrets_vault.masking import Masker, mask_text
+from secrets_vault.masking import Masker, mask_head, mask_path, mask_text
 from secrets_vault.masking.known import KnownValues, cached
 from secrets_vault.masking.lexicon import words
 from secrets_vault.masking.names import classify
@@ -45,6 +45,7 @@ DRESSES = {
     "html hex": lambda v: "".join(f"&#x{ord(c):x};" for c in v),
     "python": lambda v: repr(v)[1:-1],
     "python bytes": lambda v: repr(v.encode())[2:-1],
+    "utf-8 read as latin-1": lambda v: v.encode().decode("latin-1"),
     "shell": shlex.quote,
     "base64": lambda v: base64.b64encode(v.encode()).decode(),
     "base64url": lambda v: base64.urlsafe_b64encode(v.encode()).decode().rstrip("="),
@@ -88,6 +89,14 @@ def test_no_known_value_survives_any_dress(value, dress):
 def test_masking_is_idempotent_and_never_fails(text):
     once = mask_text(text)
     assert mask_text(once) == once
+
+
+def test_a_value_with_accents_goes_from_a_head_and_a_path_in_whatever_bytes_it_came():
+    value = "Größe-à-Köln-7"
+    for raw in (value.encode(), value.encode("latin-1")):
+        head = mask_head([(b"x-echo", b"got " + raw)], [value])
+        path = mask_path(raw.decode("latin-1"), [value])
+        assert [head, path] == ["x-echo: got ****", "****"]
 
 
 def test_a_short_value_is_a_whole_word():
