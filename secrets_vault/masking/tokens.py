@@ -44,7 +44,7 @@ _WEAK: dict[str, re.Pattern[str]] = {
     "v1.0-": re.compile(r"v1\.0-[0-9a-f]{16,}(?:-[0-9a-f]+)?"),
     "md-": re.compile(r"md-(?=[A-Za-z_\-]*\d)[A-Za-z0-9_\-]{22}(?![A-Za-z0-9_\-])"),
     "dG9r": re.compile(r"dG9r[A-Za-z0-9+/=_\-]{30,}"),
-    "AAAA": re.compile(r"A{20,}(?=[A-Za-z%]*\d)[A-Za-z0-9%]{20,}"),
+    "AAAA": re.compile(r"A{20,}+(?=[A-Za-z%]*+\d)[A-Za-z0-9%]{20,}"),
     "_secret_": re.compile(r"_secret_[A-Za-z0-9]{10,}"),
     "SK": re.compile(r"SK[0-9a-f]{32}(?![0-9a-f])"),
     "IG": re.compile(r"IG(?=[A-Za-z]*\d)[A-Za-z0-9_\-]{60,}"),
@@ -156,20 +156,23 @@ def _prefixed(page: Page) -> Iterator[Span]:
             if body and not (prefix in _MEDIUM and not _stands_alone(text, start, body[0])):
                 yield Span(start, _trim(text, start, body.end()), Kind.TOKEN)
             continue
+        is_glued = text[max(0, start - 1) : start].isalnum() and prefix not in _LEFT_OPEN
+        # Asked before the pattern: in a long run of one letter each letter begins a prefix, and each reads to the end.
+        if is_glued and prefix not in _GLUED:
+            continue
         found = weak.match(text, start)
-        if found is None:
+        if found is None or (is_glued and not _is_long_and_made(found[0])):
             continue
         if prefix in _LEFT_OPEN:
             before = _BEFORE[prefix].search(text, max(0, start - 64), start)
             if before is None:
                 continue
             start = before.start()
-        elif start and (text[start - 1].isalnum()) and prefix not in ("00D", "1000."):
-            if not (prefix in _GLUED and sum(c.isdigit() for c in found[0]) >= 2 and len(found[0]) >= 20):
-                continue
-        elif start and text[start - 1].isalnum():
-            continue
         yield Span(start, found.end(), Kind.TOKEN)
+
+
+def _is_long_and_made(token: str) -> bool:
+    return len(token) >= 20 and sum(map(str.isdigit, token)) >= 2
 
 
 def _stands_alone(text: str, start: int, body: str) -> bool:

@@ -32,6 +32,11 @@ def test_a_masker_out_of_time_shows_nothing():
     assert Masker(cpu_limit_s=0.0).mask("hello " * 1000) == WITHHELD
 
 
+@pytest.mark.parametrize("text", ["A" * 3_000, "A" * 20_000 + "1", "/?" + "&#x41;" * 3_000])
+def test_a_long_run_of_what_begins_a_token_is_read_within_the_masker_s_time(text):
+    assert mask_text(text) != WITHHELD
+
+
 def test_a_head_is_masked_by_name_scheme_and_known_value():
     head = [(b"Authorization", b"Basic dXNlcjpwYXNz"), (b"X-Api-Key", b"k1"), (b"X-Note", b"see zebra-42-lion")]
     assert mask_head(head, ["zebra-42-lion"]) == "Authorization: Basic ****\nX-Api-Key: ****\nX-Note: see ****"
