@@ -30,12 +30,13 @@ class NoProbe(IntegrationError):
 
 @dataclass(frozen=True)
 class ProbeAnswer:
-    """What came back. `code` is empty, or why no answer came."""
+    """What came back. `code` is empty, or why no answer came; `free_at` a Unix time, where one is worth waiting for."""
 
     status: int = 0
     body: bytes = field(default=b"", repr=False)
     code: str = ""
     headers: tuple[tuple[bytes, bytes], ...] = field(default=(), repr=False)
+    free_at: float | None = None
 
     def header(self, name: str) -> str | None:
         """Return the first header of this name as text, or None."""

@@ -6,31 +6,31 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from integrations import outbound, wall_clock
+from integrations import outbound, probe_quota, wall_clock
 from integrations.beside import lacks_beside, values_beside
 from integrations.connections.choosing import is_undecided, look
 from integrations.connections.told_end import end_in, keep_end
 from integrations.errors import IntegrationError
-from integrations.gateway.quota import permits
-from integrations.gateway.quota.known import Asker
 from integrations.gateway.quota.permits import NoPermit
-from integrations.gateway.route import limits_of, line_of, whose_of
 from integrations.models import Connection
 from integrations.oauth.account import account_in
 from integrations.oauth.errors import NeedsReconnecting, NotUsableNow
 from integrations.oauth.held import read
-from integrations.oauth.keeping import bound_host, provider_of
+from integrations.oauth.keeping import provider_of
 from integrations.oauth.machine import can_ask, is_machine
 from integrations.oauth.refresh import access_token
 from integrations.oauth.session import Send
 from integrations.probe_call import NoProbe, ProbeAnswer, call_probe
+from integrations.probe_quota import probed_host
 from integrations.providers.parts import TOKEN_KINDS
 from integrations.providers.shape import Provider
 from integrations.status import CHOICE_NEEDED, ConnectionChanged, Status, set_status, swap
@@ -43,6 +43,7 @@ logger = logging.getLogger(__name__)
 
 EVERY = timedelta(days=1)
 SOON = timedelta(minutes=15)
+MINUTE = timedelta(minutes=1)
 PAUSES: dict[str, timedelta] = {Connection.ProbeEvery.DAY: EVERY, Connection.ProbeEvery.HOUR: timedelta(hours=1)}
 SWEEP_S = 120.0  # so that other sweeps get their turn, whatever the providers do
 SENTENCES = {
@@ -115,11 +116,21 @@ def probe(
         outcome = "other_account"
     if outcome == "works" and not row.has_tokens and (ends_at := end_in(provider, answer, now=now)):
         keep_end(row, ends_at, actor=actor)
-    sentence = SENTENCES[outcome].format(name=provider.name)
+    sentence = _limited_until(answer.free_at, provider, now=now) or SENTENCES[outcome].format(name=provider.name)
     result = ProbeResult(outcome, sentence, answer.status, account_id, account_name)
     note(row.pk, result, actor=actor, now=now)
     connection.refresh_from_db(fields=["status", "status_code", "version", "account_id", "account_name", "secret"])
     return result
+
+
+def _limited_until(free_at: float | None, provider: Provider, *, now: datetime) -> str:
+    """Return what to say of a limit that is used up until a known time; empty where no time is known."""
+    if free_at is None:
+        return ""
+    at = timezone.localtime(datetime.fromtimestamp(free_at, UTC) + MINUTE)  # it is shown without seconds
+    when = date_format(at, "H:i" if at.date() == timezone.localdate(now) else _("j M, H:i"))
+    said = _("The limit of {name} is used up until {when}, so nothing was sent. Try again then.")
+    return said.format(name=provider.name, when=when)
 
 
 def _decided(row: Connection, *, actor: Actor, now: datetime, send: Send) -> Connection:
@@ -156,19 +167,19 @@ def _try(row: Connection, provider: Provider, *, now: datetime, send: Send) -> t
             access_token(row, now=now, send=send)
             row = read(row.pk)
             provider = provider_of(row)  # the answer may have told a part of the address
-        beside = values_beside(row, provider, host=_probed_host(provider), actor=SYSTEM)
+        beside = values_beside(row, provider, host=probed_host(provider), actor=SYSTEM)
         fields = {**_fields(row, provider, now=now, send=send), **beside}
-        _take_permits(row, provider)
+        probe_quota.take(row, provider)
         answer = call_probe(provider, row.kind, fields, send=send)
         if answer.status == 401 and row.kind in TOKEN_KINDS:
             refused = row.secret.current_id if row.secret else None
             fresh = access_token(row, now=now, refused=refused, send=send)
-            _take_permits(row, provider)
+            probe_quota.take(row, provider)
             answer = call_probe(provider, row.kind, {**fields, "access_token": fresh}, send=send)
     except NoProbe:
         return "no_probe", ProbeAnswer()
     except NoPermit as error:
-        return "limited", ProbeAnswer(code=error.code)
+        return "limited", ProbeAnswer(code=error.code, free_at=error.until)
     except NeedsReconnecting:
         return "grant_refused" if is_machine(row) else "needs_reconnecting", ProbeAnswer()
     except NotUsableNow as error:
@@ -178,28 +189,14 @@ def _try(row: Connection, provider: Provider, *, now: datetime, send: Send) -> t
     return outcome_of(answer, provider), answer
 
 
-def _take_permits(row: Connection, provider: Provider) -> None:
-    """Have the call count in the connection's quotas; raises NoPermit. Another host's are not ours to know."""
-    if provider.probe is None or _probed_host(provider) != bound_host(provider.base_url):
-        return
-    base = provider.base_url.rstrip("/")
-    path = provider.probe.url.removeprefix(base) if provider.probe.url else provider.probe.path
-    method, limits = provider.probe.method, limits_of(row, provider)
-    permits.take(Asker(whose_of(row), row.pk, method, path.encode(), limits, line_of(row)))
-
-
 def _fields(row: Connection, provider: Provider, *, now: datetime, send: Send) -> Mapping[str, Secret]:
     """Return the credential, after asking its policy whether it may go where the probe goes."""
     assert row.secret is not None  # noqa: S101 - for the type checker; the caller looked
     for slot in provider.injection_for(row.kind).slots:
-        vault.check_policy(row.secret, host=_probed_host(provider), slot=slot)
+        vault.check_policy(row.secret, host=probed_host(provider), slot=slot)
     if row.kind in TOKEN_KINDS:
         return {"access_token": access_token(row, now=now, send=send)}
     return vault.use(row.secret, actor=SYSTEM, purpose="probe")
-
-
-def _probed_host(provider: Provider) -> str:
-    return bound_host(provider.probe.url if provider.probe and provider.probe.url else provider.base_url)
 
 
 def _why_no_token(row: Connection, error: NotUsableNow) -> str:
@@ -227,7 +224,7 @@ def note(pk: Any, result: ProbeResult, *, actor: Actor, now: datetime) -> None:
     again = every if every is None or result.outcome in ("works", "refused", "no_probe") else SOON
     due_at = now + again if again is not None else None
     rows.update(probed_at=now, probe_due_at=due_at, probe_outcome=result.outcome, probe_status=result.status or None)
-    for _ in range(3):
+    for _attempt in range(3):
         try:
             return _follow(read(pk), result, actor=actor, now=now)
         except ConnectionChanged:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from integrations import outbound
+from integrations import outbound, probe_quota
 from integrations.connections.credential import check_values
 from integrations.connections.probing import outcome_of
 from integrations.models import Connection
@@ -57,4 +57,5 @@ def try_values(
     account_id, account_name = account_in(provider, answer.json())
     if connection.is_for_other_than(account_id):
         return Tried("other_account", answer.status, account_id, account_name, connection.wanted_account_id)
+    probe_quota.count(connection, provider)
     return Tried("works", answer.status, account_id, account_name)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from integrations import probe_quota
 from integrations.injecting import IncompleteCredential
 from integrations.models import Connection
 from integrations.oauth.answers import Grant, dig
@@ -63,14 +64,20 @@ def find_account(
     if choices:
         variables = _without_discovered(provider, variables) | (dict(one.variables) if one else {})
         provider = provider_of(_with(connection, variables))
-    id_, name, variables = _named(provider, grant, one, variables, send=send)
+    id_, name, variables = _named(connection, provider, grant, one, variables, send=send)
     if identity is None:
         return Account(id_, name, variables, choices=choices)
     return Account(id_ or identity.key, name or identity.label, variables, None if id_ else identity, choices)
 
 
 def _named(
-    provider: Provider, grant: Grant, one: Reached | None, variables: dict[str, str], *, send: Send
+    connection: Connection,
+    provider: Provider,
+    grant: Grant,
+    one: Reached | None,
+    variables: dict[str, str],
+    *,
+    send: Send,
 ) -> tuple[str, str, dict[str, str]]:
     """Return id and name of the account, and the variables with those that the probe's answer tells."""
     facts, body = provider.identity, None
@@ -81,7 +88,10 @@ def _named(
         body = _probe_body(provider, grant.access_token, send=send)
         if provider.discovery is None:
             variables = variables | told(provider, "discovery", body)
-    return id_ or as_text(dig(body, facts.probe_id)), name or as_text(dig(body, facts.probe_name)), variables
+    id_, name = id_ or as_text(dig(body, facts.probe_id)), name or as_text(dig(body, facts.probe_name))
+    if body is not None and not connection.is_for_other_than(id_):
+        probe_quota.count(connection, provider)
+    return id_, name, variables
 
 
 def _without_discovered(provider: Provider, variables: Mapping[str, str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from integrations import probe_quota
 from integrations.connections.probing import outcome_of
 from integrations.models import Connection, OffboardingItem
 from integrations.oauth import lease, machine
@@ -50,6 +51,7 @@ def is_still_let_in(connection: Connection, *, now: datetime, send: Send) -> Res
     if not machine.signs_alone(connection):
         return Outcome.STILL_WORKS, ""
     provider = provider_of(connection)
+    probe_quota.take_or_count(connection, provider)
     answer = call_probe(provider, connection.kind, {"access_token": grant.access_token}, send=send)
     found = {"works": Outcome.STILL_WORKS, "refused": Outcome.DEAD}
     return found.get(outcome_of(answer, provider), Outcome.BY_HAND), str(answer.status or answer.code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from integrations import outbound
+from integrations import outbound, probe_quota
 from integrations.connections.probing import ProbeResult
 from integrations.errors import IntegrationError
 from integrations.models import Connection
@@ -31,7 +31,9 @@ def try_version(connection: Connection | None, version: SecretVersion, *, send: 
         return ProbeResult(NO_PROBE, "")
     try:
         provider = provider_of(connection)
-        answer = call_probe(provider, connection.kind, _fields(connection, provider, version), send=send)
+        fields = _fields(connection, provider, version)
+        probe_quota.take_or_count(connection, provider)
+        answer = call_probe(provider, connection.kind, fields, send=send)
     except NoProbe:
         return _by_driver(connection, version, send=send)
     except (VaultError, IntegrationError) as error:

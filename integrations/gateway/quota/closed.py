@@ -109,10 +109,10 @@ class Closings:
             logger.warning("a closed quota could not be told to other processes")
 
 
-def is_any(keys: Iterable[str], *, now: float) -> bool:
-    """Tell whether one of these quotas is closed. For threads; raises LedgerUnavailable."""
+def until(keys: Iterable[str], *, now: float) -> float | None:
+    """Return until when one of these quotas is closed, None where none is. For threads; raises LedgerUnavailable."""
     closed = _load(ledger.read(KEY)[1])
-    return any(key in closed and _is_closed(closed[key], now) for key in keys)
+    return max((closed[key].until for key in keys if key in closed and _is_closed(closed[key], now)), default=None)
 
 
 def _is_closed(one: Closed, now: float) -> bool:

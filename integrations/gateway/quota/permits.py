@@ -1,7 +1,8 @@
 """Permits for a call that does not come through the gateway, such as a test of a credential.
 
 It counts in the same quotas as the calls of all processes, and takes its permits from the same shared states. Where
-none is free within some seconds, or nobody can tell, the call is not made: it can be made later, and a caller's cannot.
+none is free within two seconds, or nobody can tell, the call is not made: it can be made later, and a caller's cannot.
+One that cannot be put off is counted there, so that callers are paced by what is left.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from integrations.gateway.quota.share import FIRST_LATE_S, lives_s
 from integrations.gateway.quota.window import Lease, Permit, Question, State
 from integrations.ledger import LedgerUnavailable
 
-WAIT_S = 5.0
+WAIT_S = 2.0  # somebody sits before the page
 LOOK_EVERY_S = 0.1
 
 Clock = Callable[[], float]
@@ -28,9 +29,16 @@ Sleep = Callable[[float], None]
 
 
 class NoPermit(IntegrationError):
-    """A quota of the provider is used up for now, or nobody can tell whether it is."""
+    """A quota of the provider is used up for now, or nobody can tell whether it is.
+
+    `until` is when a permit may be free, a Unix time; None where nobody can tell.
+    """
 
     code = "upstream_limited"
+
+    def __init__(self, message: str, *, until: float | None = None) -> None:
+        self.until = until
+        super().__init__(message)
 
 
 def take(
@@ -47,24 +55,39 @@ def take(
     taken: list[tuple[Rule, Permit]] = []
     ends_at = clock() + (WAIT_S if within_s is None else within_s)
     try:
-        fitting = _fitting(asker, now=clock())
-        for rule in fitting:
+        for rule in _open(asker, now=clock()):
             permit = _one(rule, ends_at=ends_at, clock=clock, sleep=sleep)
             taken.append((rule, permit))
     except (LedgerUnavailable, NoPermit) as error:
         with suppress(LedgerUnavailable):
             for rule, permit in taken:
                 _give_back(rule, permit, clock=clock)
-        raise NoPermit("no permit is free") from error
+        raise NoPermit("no permit is free", until=getattr(error, "until", None)) from error
 
 
-def _fitting(asker: Asker, *, now: float) -> list[Rule]:
+def count(asker: Asker, *, clock: Clock = time.time) -> None:
+    """Count a call that goes whether or not a permit is free. It waits for none, and never fails.
+
+    Where the shared states cannot be reached it is not counted: a 429 to a caller is the lesser evil.
+    """
+    with suppress(LedgerUnavailable):
+        for rule in _fitting(asker):
+            _moved(rule, window.slot_of(rule.quota, clock() + FIRST_LATE_S), 1, clock=clock)
+
+
+def _open(asker: Asker, *, now: float) -> list[Rule]:
     """Return the quotas that a call counts in; raises NoPermit where one is closed, and LedgerUnavailable."""
-    found = rules.rules(asker.whose, asker.documented, learnt_of(asker.whose.connection_id), line=asker.line)
-    fitting = [rule for rule in found if rule.is_for(asker.method, asker.path)]
-    if closed.is_any([asker.whose.key("connection"), *(rule.key for rule in fitting)], now=now):
-        raise NoPermit("the provider has closed it")
+    fitting = _fitting(asker)
+    until = closed.until([asker.whose.key("connection"), *(rule.key for rule in fitting)], now=now)
+    if until is not None:
+        raise NoPermit("the provider has closed it", until=until)
     return fitting
+
+
+def _fitting(asker: Asker) -> list[Rule]:
+    """Return the quotas that a call counts in; raises LedgerUnavailable."""
+    found = rules.rules(asker.whose, asker.documented, learnt_of(asker.whose.connection_id), line=asker.line)
+    return [rule for rule in found if rule.is_for(asker.method, asker.path)]
 
 
 def _one(rule: Rule, *, ends_at: float, clock: Clock, sleep: Sleep) -> Permit:
@@ -73,15 +96,23 @@ def _one(rule: Rule, *, ends_at: float, clock: Clock, sleep: Sleep) -> Permit:
         lease = _asked(rule, Question(taker, 1, 1, 1, FIRST_LATE_S), clock=clock)
         if lease.permits:
             permit = lease.permits[0]
+            if permit.at > max(ends_at, clock()):  # a long window gives them a minute ahead
+                _give_back(rule, permit, clock=clock)
+                raise NoPermit("none is free soon", until=permit.at)
             sleep(max(0.0, permit.at - clock()))
             return permit
         if max(lease.next_at, clock() + LOOK_EVERY_S) > ends_at:
-            raise NoPermit("none is free soon")
+            raise NoPermit("none is free soon", until=lease.next_at)
         sleep(max(LOOK_EVERY_S, min(lease.next_at, lease.ask_at) - clock()))
 
 
 def _give_back(rule: Rule, permit: Permit, *, clock: Clock) -> None:
-    _asked(rule, Question(token_hex(6), 0, 0, 0, FIRST_LATE_S, moved={permit.slot: -1}), clock=clock)
+    _moved(rule, permit.slot, -1, clock=clock)
+
+
+def _moved(rule: Rule, slot: int, change: int, *, clock: Clock) -> None:
+    """Have so many calls more, or fewer, count under a slot."""
+    _asked(rule, Question(token_hex(6), 0, 0, 0, FIRST_LATE_S, moved={slot: change}), clock=clock)
 
 
 def _asked(rule: Rule, question: Question, *, clock: Clock) -> Lease:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from uuid import UUID
 
@@ -91,14 +92,51 @@ def test_a_quota_that_the_provider_has_closed_is_not_asked(monkeypatch):
     assert take(clock) == 0.0
 
 
+def test_a_permit_that_comes_later_than_somebody_waits_is_given_back():
+    clock = Passing()
+    for _ in range(9):
+        take(clock, HOUR)
+    ends_at = clock() + HOUR.window_s
+    clock.now_s = ends_at - 20  # near enough for a permit ahead of its time
+    with pytest.raises(NoPermit) as refused:
+        take(clock, HOUR)
+    assert clock() == ends_at - 20
+    assert ends_at <= refused.value.until <= ends_at + HOUR.window_s / 10
+    clock.now_s = refused.value.until
+    assert [take(clock, HOUR) for _ in range(8)] == [0.0] * 8
+
+
+def test_who_is_refused_hears_when_a_closed_quota_opens():
+    clock = Passing()
+    until = {WHOSE.key("connection"): closed.Closed(clock() + 60, clock())}
+    ledger.change(closed.KEY, lambda _: (closed._dump(until), None), lives_s=60)
+    with pytest.raises(NoPermit) as refused:
+        take(clock)
+    assert refused.value.until == clock() + 60
+
+
+def test_a_call_that_goes_in_any_case_is_counted():
+    clock = Passing()
+    asker = Asker(WHOSE, UUID(int=2), "GET", b"/me", [BURST], 0.8)
+    for _ in range(7):  # more than there are: they were made
+        permits.count(asker, clock=clock)
+    assert clock() == 1_790_000_000.0
+    with pytest.raises(NoPermit):
+        take(clock, BURST)
+    clock.now_s += 12
+    assert take(clock, BURST) == 0.0
+
+
 def test_where_nobody_can_tell_nothing_is_sent(monkeypatch):
     def away(*args: object, **options: object) -> None:
         raise LedgerUnavailable("away")
 
     monkeypatch.setattr(ledger, "read", away)
     monkeypatch.setattr(ledger, "change", away)
-    with pytest.raises(NoPermit):
+    with pytest.raises(NoPermit) as refused:
         take(Passing(), BURST)
+    assert refused.value.until is None
+    permits.count(Asker(WHOSE, UUID(int=2), "GET", b"/me", [BURST], 0.8))
 
 
 def probing_provider(world) -> Connection:  # noqa: F811
@@ -138,3 +176,8 @@ def test_a_probe_is_put_off_where_callers_have_used_the_limit_up(limited, monkey
     connection.refresh_from_db()
     assert connection.status == Connection.Status.CONNECTED
     assert connection.probe_due_at <= now + timedelta(minutes=15)
+    asked = re.fullmatch(
+        r"The limit of Fake is used up until (?:\d+ \w+, )?(\d\d:\d\d), so nothing was sent. Try again then.",
+        str(result),
+    )
+    assert asked is not None, result.sentence
