@@ -72,6 +72,7 @@ _BEFORE = {
 _LEFT_OPEN = frozenset(_BEFORE)
 # What these open is made beyond doubt when it is long: they count right behind a letter or digit too ("x1AKIA…").
 _GLUED = frozenset(("sk-", "AKIA", "ASIA", "patA", "pat"))
+_LONGEST_GLUED = 200  # characters of one, and what is longer is judged by these
 _JWT = re.compile(r"eyJ[A-Za-z0-9_\-+/]{6,}={0,2}(?:\.[A-Za-z0-9_\-+/=]*)*")
 _SPACED_JWTS = (
     re.compile(r"ey(?=[AB])[A-Za-z0-9_\-]{9,}\.[A-Za-z0-9_\-]{8,}(?:\.[A-Za-z0-9_\-]*)*"),
@@ -172,7 +173,7 @@ def _prefixed(page: Page) -> Iterator[Span]:
 
 
 def _is_long_and_made(token: str) -> bool:
-    return len(token) >= 20 and sum(map(str.isdigit, token)) >= 2
+    return len(token) >= 20 and sum(map(str.isdigit, token[:_LONGEST_GLUED])) >= 2
 
 
 def _stands_alone(text: str, start: int, body: str) -> bool:
