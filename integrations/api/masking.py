@@ -47,7 +47,7 @@ def masked(report: ErrorReport, *, client_id: UUID) -> Masked:
         execution_url=_url(report.execution_url, masker),
         code=_text(report.code, masker)[:200],
         host=_text(parts.hostname or "", masker)[:255],
-        path=storable(mask_path(path, masker))[:MAX_PATH],
+        path=storable(mask_path(path, masker, host=parts.hostname or ""))[:MAX_PATH],
         request=_body(report.request_excerpt, masker),
         response=_body(report.response_excerpt, masker),
     )

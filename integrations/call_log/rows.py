@@ -80,7 +80,7 @@ def masked_row(record: CallRecord, client_values: KnownValues | None = None) -> 
         provider_key=record.provider_key,
         method=record.method[:16],
         host=record.host[:255],
-        path=masked_path(record.target, masker),
+        path=masked_path(record.target, masker, host=record.host),
         status=record.status,
         outcome=record.outcome.value,
         code=record.code,
@@ -115,11 +115,11 @@ def masker_for(known: tuple[str, ...], client_values: KnownValues | None = None)
     return Masker(own if client_values is None else Together(own, client_values))
 
 
-def masked_path(target: bytes, masker: Masker) -> str:
-    """Return the path and query, masked and bounded."""
+def masked_path(target: bytes, masker: Masker, *, host: str) -> str:
+    """Return the path and query at a host, masked and bounded."""
     if len(target) > MAX_PATH * 4:
         return WITHHELD
-    return storable(mask_path(target.decode("latin-1"), masker))[:MAX_PATH]
+    return storable(mask_path(target.decode("latin-1"), masker, host=host))[:MAX_PATH]
 
 
 def masked_agent(agent: str, masker: Masker) -> str:

@@ -218,7 +218,7 @@ def _tried(kept: CallRecord | None, answer: _Answer) -> Tried:
         code=kept.code,
         attempts=kept.attempts,
         total_ms=kept.total_ms,
-        path=masked_path(kept.target, masker),
+        path=masked_path(kept.target, masker, host=kept.host),
         readings=tuple(told(reading) for reading in kept.readings),
         head=storable(mask_head(answer.headers, masker)),
         body=body,

@@ -8,6 +8,7 @@ from secrets_vault.masking.known import KnownValues
 from secrets_vault.masking.masker import WITHHELD, MaskedText, Masker
 from secrets_vault.masking.names import classify
 from secrets_vault.masking.spans import Span, render
+from secrets_vault.masking.urls import may_hold_capabilities
 
 Known = Iterable[str] | KnownValues | Masker
 
@@ -70,9 +71,10 @@ def mask_url(url: str, known: Known = ()) -> MaskedText:
     return _masker(known).mask(url)
 
 
-def mask_path(path: str, known: Known = ()) -> MaskedText:
-    """Return a path with its query, masked."""
-    return _masker(known).mask_alike(path)
+def mask_path(path: str, known: Known = (), *, host: str = "") -> MaskedText:
+    """Return a path with its query, masked; at some hosts a path is itself the secret."""
+    masker = _masker(known)
+    return masker.mask_at(host, path) if host and may_hold_capabilities(host) else masker.mask_alike(path)
 
 
 def mask_id(text: str, known: Known = ()) -> MaskedText:

@@ -22,7 +22,7 @@ from secrets_vault.masking.spans import Span, merge, render
 from secrets_vault.masking.sql import find_rows
 from secrets_vault.masking.tables import find_tables
 from secrets_vault.masking.tokens import find_tokens
-from secrets_vault.masking.urls import find_urls
+from secrets_vault.masking.urls import find_capabilities, find_urls
 
 WITHHELD = "[withheld: masker]"
 CPU_LIMIT_S = 2.0
@@ -99,6 +99,19 @@ class Masker:
         except Exception:  # noqa: BLE001 - fails closed, as above
             return MaskedText(WITHHELD)
         return self.mask(text)
+
+    def mask_at(self, host: str, path: str) -> MaskedText:
+        """Return the path of a host masked, where the host is what tells that a path is a secret."""
+        try:
+            behind = [
+                Span(max(0, span.start - len(host)), span.end - len(host), span.kind)
+                for span in find_capabilities(host + path)
+            ]
+            if behind:
+                return MaskedText(render(path, [*self.spans(path), *behind], self.log_key))
+        except Exception:  # noqa: BLE001 - fails closed, as above
+            return MaskedText(WITHHELD)
+        return self.mask_alike(path)
 
     def _holds_nothing(self, kind: str) -> bool:
         """Tell whether there is surely nothing to cover in texts of this outline."""

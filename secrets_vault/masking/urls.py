@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from urllib.parse import unquote
 
 from secrets_vault.masking.lexicon import words
@@ -24,6 +25,7 @@ _BARE_USERINFO = re.compile(
     r"(?<![\w/:.@+\-])(?P<user>[\w.+\-]+):(?P<pw>[^\s:@/\"'<>]{3,})@(?:[\w\-]+\.)*[\w\-]+(?::\d{2,5}|/\w)"
 )
 _NOT_USER = words("not_users")
+_HOSTS = tuple(host.partition("/")[0] for host in words("capability_hosts") if not host.startswith("/"))
 
 _CAPABILITY = re.compile(
     r"hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers|commands|actions)/(?P<slack>[^\s\"'<>`?#\\)\]]+)"
@@ -59,6 +61,19 @@ _ODBC_BRACES = re.compile(r";\s*(?:pwd|password)\s*=\s*(?P<v>\{(?:[^}]|\}\})*\}?
 _ODBC_QUOTED = re.compile(r";\s*(?:pwd|password)\s*=\s*(?P<v>(?:[^;\"'\s]|[ ](?!\w+=))+)", re.I)
 
 
+@lru_cache(maxsize=512)
+def may_hold_capabilities(host: str) -> bool:
+    """Tell whether an address at a host may itself be the secret, as a webhook's of Slack is."""
+    return any(part in host.lower() for part in _HOSTS)
+
+
+def find_capabilities(text: str) -> Iterator[Span]:
+    """Yield, of addresses that are themselves the secret, what nobody may know."""
+    for found in _CAPABILITY.finditer(text):
+        start, end = _trimmed(text, *found.span(found.lastgroup or 0))
+        yield Span(start, end, Kind.SECRET)
+
+
 def find_urls(page: Page) -> Iterator[Span]:
     """Yield passwords in authority parts, capability paths, keys in queries."""
     text = page.text
@@ -70,7 +85,7 @@ def find_urls(page: Page) -> Iterator[Span]:
     for found in _TELEGRAM_PATH.finditer(text):
         yield Span(*found.span("t"), Kind.SECRET)
     if page.has_hosts:
-        yield from _capabilities(text)
+        yield from find_capabilities(text)
     for start, _, _, known in page.known_names():
         if text[start - 1 : start] in ("?", "&", ";"):
             yield from _query(text, start - 1, known)
@@ -114,12 +129,6 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     while end > start + 1 and text[end - 1] in ".,:;!)}]*":
         end -= 1
     return start, end
-
-
-def _capabilities(text: str) -> Iterator[Span]:
-    for found in _CAPABILITY.finditer(text):
-        start, end = _trimmed(text, *found.span(found.lastgroup or 0))
-        yield Span(start, end, Kind.SECRET)
 
 
 def _userinfo(rest: str, offset: int, scheme: str) -> Iterator[Span]:

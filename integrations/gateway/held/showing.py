@@ -53,7 +53,7 @@ def shown(call: HeldCall) -> Shown:
 
 def _request(call: HeldCall, masker: Masker, *, original: bool = False) -> ShownSide:
     request = sealing.open_request(call, original=original)
-    path = storable(mask_path(target_of(request), masker))[:MAX_PATH]
+    path = storable(mask_path(target_of(request), masker, host=call.host))[:MAX_PATH]
     return ShownSide(
         f"{request.method} {path}", _head(request.headers, masker), _body(request.body, request.headers, masker)
     )

@@ -172,7 +172,7 @@ def _row(draft: Draft, values: KnownValues) -> HeldCall:
         held_at=draft.held_at,
         method=request.method[:16],
         host=draft.host[:255],
-        path=masked_path(draft.shown, masker_for(draft.known, values)),
+        path=masked_path(draft.shown, masker_for(draft.known, values), host=draft.host),
         body_bytes=len(request.body),
         size=draft.size,
         caller_ip=draft.caller_ip,

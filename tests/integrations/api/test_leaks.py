@@ -63,3 +63,14 @@ def test_a_refused_report_leaks_nothing_either(post, planted, log):
     answers = [post(report) for report in bad] + [post("{" + value) for value in planted.values()]
     assert not Call.objects.exists()
     assert Net(planted).found_in("what is kept", kept(answers, log)) == []
+
+
+def test_the_address_of_a_webhook_that_failed_is_kept_without_what_makes_it_secret(post):
+    post(
+        {
+            "message": "404 no_service",
+            "url": "https://hooks.slack.com/services/T024BE7LD/B0AAAAAAA/abcdefghijklmnopqrst",
+        }
+    )
+    call = Call.objects.get()
+    assert (call.host, call.path) == ("hooks.slack.com", "/services/****")

@@ -99,6 +99,11 @@ def test_a_body_that_cannot_be_stored_as_it_is_does_not_stop_the_log():
     assert Call.objects.count() == 3
 
 
+def test_a_webhook_s_address_is_stored_without_what_makes_it_secret():
+    write(record(host="hooks.slack.com", target=b"/services/T024BE7LD/B0AAAAAAA/abcdefghijklmnopqrstuvwx"))
+    assert Call.objects.get().path == "/services/****"
+
+
 def test_failures_with_the_same_cause_are_one_group():
     write(failed(), failed(target=b"/crm/v3/objects/contacts/152"), failed(method="DELETE"), record())
     groups = {group.method: group for group in ErrorGroup.objects.all()}

@@ -32,7 +32,7 @@ def test_a_masker_out_of_time_shows_nothing():
     assert Masker(cpu_limit_s=0.0).mask("hello " * 1000) == WITHHELD
 
 
-@pytest.mark.parametrize("text", ["A" * 3_000, "A" * 20_000 + "1", "/?" + "&#x41;" * 3_000])
+@pytest.mark.parametrize("text", ["A" * 3_000, "A" * 20_000 + "1", "/?" + "&#x41;" * 3_000, "ASIA" * 8_000 + "1"])
 def test_a_long_run_of_what_begins_a_token_is_read_within_the_masker_s_time(text):
     assert mask_text(text) != WITHHELD
 
@@ -66,3 +66,25 @@ def test_a_body_is_cut_after_masking_and_loses_the_run_at_the_cut():
 )
 def test_of_a_path_of_words_only_what_is_generated_is_covered(path, shown):
     assert mask_path(path) == (shown or path)
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "shown"),
+    [
+        ("hooks.slack.com", "/services/T024BE7LD/B0AAAAAAA/abcdefghijklmnopqrstuvwx", "/services/****"),
+        ("discord.com", "/api/v10/webhooks/1234567/AbcdefghijklmnopqrstuvwxyzAbcdef?wait=true",
+         "/api/v10/webhooks/1234567/****?wait=true"),
+        ("discord.com", "/api/v10/channels/1234567/messages", "/api/v10/channels/1234567/messages"),
+        ("hook.eu2.make.com", "/abcdefghijklmnopqrstuvwxyzabcdef", "/****"),
+        ("hooks.zapier.com", "/hooks/catch/123456/abcdefg/", "/hooks/catch/123456/****"),
+        ("hc-ping.com", "/3f2504e0-4f89-41d3-9a0c-0305e82c3301/fail", "/****"),
+        ("api.example.com", "/services/T024BE7LD/B0AAAAAAA/report", "/services/T024BE7LD/B0AAAAAAA/report"),
+    ],
+)  # fmt: skip
+def test_at_some_hosts_a_path_is_itself_the_secret(host, path, shown):
+    assert mask_path(path, host=host) == shown
+
+
+def test_a_broken_masker_shows_nothing_of_a_path_that_is_a_secret(monkeypatch):
+    monkeypatch.setattr("secrets_vault.masking.masker.find_capabilities", lambda text: 1 / 0)
+    assert mask_path("/services/T0/B0/abc", host="hooks.slack.com") == WITHHELD
