@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 from secrets_vault.masking.page import Page
 from secrets_vault.masking.spans import Kind, Span
-from secrets_vault.masking.values import HEX, UUID, entropy, is_jumbled
+from secrets_vault.masking.values import HEX, UUID, entropy, is_jumbled, pieces_of
 
+LEAST_MIXED = 32  # characters of a run that only its mixture gives away
 _KEPT_BEFORE = re.compile(
     r"(?:(?:request|trace|span|correlation|transaction|operation|message|event|amz|invocation|activity|thread)[\w\-]*id"
     r"|x-amz-id-2|etag|traceparent|tracestate|cf-ray|integrity|nonce|digest|checksum|hash|cursor|page[_\-]?token|after|"
@@ -14,8 +16,12 @@ _KEPT_BEFORE = re.compile(
     r"[\"']?\s*[:=]\s*[\"']?(?:W/)?\\?[\"'<]?\Z|sha(?:1|256|384|512)[\-:=]\Z|base64,\Z|\bh1:\Z",
     re.I,
 )
-LEAST_MIXED = 32  # characters of a run that only its mixture gives away
 _SHORTEST_CODE = 16
+_LEAST_ENTROPY_OF_ONE_CASE = 4.0  # bits a character: of sixteen digits, as a digest behind a prefix has, it is less
+_MOST_A_PIECE = 4.5  # letters, or digits, that stand together in a code of one case; in words there are twice as many
+# Without a word's capitals and without what would set words apart: nobody writes so much in one piece.
+_ONE_CASE = re.compile(rf"(?<![A-Za-z0-9])(?:[a-z0-9]{{{LEAST_MIXED},}}|[A-Z0-9]{{{LEAST_MIXED},}})(?![A-Za-z0-9])")
+_ESCAPED = re.compile(r"(?:[A-Za-z0-9_\-]++|%2[BFbf]|%3[Dd])+")
 _WORD = re.compile(r"[a-z]{4,}\d?\Z")  # a segment of base64 is one once in fifty times, and two of one run never
 _PUBLIC = re.compile(
     r"(?:pk_live_|pk_test_|phc_|sb_publishable_|AAAAB3NzaC1|AAAAC3NzaC1|AAAAE2VjZHNh|MII[A-Z]|sha\d{3}-"
@@ -31,10 +37,32 @@ def find_mixed(page: Page) -> Iterator[Span]:
         value, at = found[0], found.start()
         if not _is_mixed(value) or is_public(value) or HEX.match(value) or UUID.match(value):
             continue
-        if _KEPT_BEFORE.search(page.text, max(0, at - 48), at):
+        if _is_kept(page.text, at):
             continue
         for start, piece in _pieces(value):
             yield Span(at + start, at + start + len(piece), Kind.TOKEN)
+        for code in _ONE_CASE.finditer(value):
+            if _is_one_case_code(code[0]):
+                yield Span(at + code.start(), at + code.end(), Kind.TOKEN)
+    yield from _escaped(page)
+
+
+def _escaped(page: Page) -> Iterator[Span]:
+    """Yield base64 of which a slash is written %2F: decoded it would read like the places of a path."""
+    if "%2" not in page.text:
+        return
+    for found in _ESCAPED.finditer(page.text):
+        value = unquote(found[0]) if "%2" in found[0] else ""
+        words = sum(1 for _, segment in _segments(value) if _WORD.match(segment))
+        if "/" not in value or words >= 2 or is_public(value) or _is_kept(page.text, found.start()):
+            continue
+        if _is_generated(value):
+            yield Span(*found.span(), Kind.TOKEN)
+
+
+def _is_kept(text: str, at: int) -> bool:
+    """Tell whether what stands before a place says that no secret begins there."""
+    return _KEPT_BEFORE.search(text, max(0, at - 48), at) is not None
 
 
 def is_public(value: str) -> bool:
@@ -66,6 +94,13 @@ def _segments(value: str) -> Iterator[tuple[int, str]]:
 def _is_generated(piece: str) -> bool:
     """Tell whether a long piece is as mixed as only what was generated is."""
     return _is_mixed(piece) and entropy(piece) >= 4.2 and is_jumbled(piece)
+
+
+def _is_one_case_code(code: str) -> bool:
+    """Tell a generated code from words that stand together, and from a digest or a number."""
+    if HEX.match(code.removeprefix("0x")) or code.isalpha() or entropy(code) < _LEAST_ENTROPY_OF_ONE_CASE:
+        return False
+    return len(code) < _MOST_A_PIECE * pieces_of(code)
 
 
 def _is_code(segment: str) -> bool:

@@ -75,9 +75,14 @@ def transitions(value: str) -> float:
 _FRAGMENT = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|.")
 
 
+def pieces_of(value: str) -> int:
+    """Return of how many stretches of one kind a text is made: words, numbers, and every other character alone."""
+    return len(_FRAGMENT.findall(value))
+
+
 def is_jumbled(value: str) -> bool:
     """Tell a generated run from words: its stretches of one kind (words, numbers) are short."""
-    fragments = len(_FRAGMENT.findall(value))
+    fragments = pieces_of(value)
     digits = sum(c.isdigit() for c in value)
     one_case = value.lower() == value or value.upper() == value
     return len(value) < fragments * (3.2 if one_case and digits * 7 > len(value) else 2.6)

@@ -1,5 +1,9 @@
 """The masker's promises in one line each; the wide tables stand in test_leaks and test_kept."""
 
+import random
+from string import ascii_letters, ascii_lowercase, ascii_uppercase, digits
+from urllib.parse import quote
+
 import pytest
 
 from secrets_vault.masking import WITHHELD, MaskedText, Masker, mask_head, mask_path, mask_text, mask_url
@@ -88,3 +92,35 @@ def test_at_some_hosts_a_path_is_itself_the_secret(host, path, shown):
 def test_a_broken_masker_shows_nothing_of_a_path_that_is_a_secret(monkeypatch):
     monkeypatch.setattr("secrets_vault.masking.masker.find_capabilities", lambda text: 1 / 0)
     assert mask_path("/services/T0/B0/abc", host="hooks.slack.com") == WITHHELD
+
+
+LOWER, UPPER, BASE64 = ascii_lowercase + digits, ascii_uppercase + digits, ascii_letters + digits + "+/"
+
+
+@pytest.mark.parametrize("letters", [LOWER, UPPER, BASE64])
+@pytest.mark.parametrize("length", [32, 40, 64])
+@pytest.mark.parametrize("place", ["/users/password/reset/{}", "/api/v1/links/{}/download", "/share/document-{}/view"])
+def test_a_generated_code_among_words_is_covered_whatever_its_letters(letters, length, place):
+    chance, covered = random.Random(7), 0
+    for _ in range(100):
+        code = quote("".join(chance.choices(letters, k=length)), safe="")
+        covered += code[:-4] not in mask_path(place.format(code))
+    assert covered >= 90
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/token/0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed/transfers",
+        "/tx/0x88df016429689c079f3b2f6ad39fa052532c56795b733da78a91ebe6a713944b",
+        "/storage/mystorageaccount001westeurope2production/keys",
+        "/projects/acme-group%2FBackend2%2Fservice-name-v2/repository/files/src%2Fmain%2FjavaIndex2/raw",
+        "/o/reports%2F2024%2FinvoicesAcme%2FinvoiceNr12.pdf?alt=media",
+        "/packages/@acme%2FDesignSystem2-components-react19/versions",
+        "/list?cursor=" + "aB3%2FdE9xQ2Lm%2FpZ7wK4rT8vYcU1nHs6GfJ%3D%3D",
+        "/list?page_token=q1w2e3r4t5y6u7i8o9p0a1s2d3f4g5h6j7k8",
+        "/api/2026quarterlyreportsofallsubsidiaries/v2",
+    ],
+)
+def test_what_people_write_and_everybody_may_see_stays_in_a_path(path):
+    assert mask_path(path) == path
