@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy
 
-from dashboard.words import thousands
+from dashboard.counting import count_short, count_to_most
 from integrations.models import ErrorGroup, HeldCall, Message
 from integrations.models.held import OPEN_STATES as HELD_STATES
 from integrations.states import is_one_of
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from secrets_vault.models import User
 
-MOST_COUNTED = 1_000
 OPEN_STATES = (ErrorGroup.State.OPEN, ErrorGroup.State.CAME_BACK)
 
 
@@ -31,9 +30,8 @@ def open_errors(user: User) -> int:
 
 
 def open_waiting(user: User) -> int:
-    """Count the calls that wait, for their time or for a person; of more than `MOST_COUNTED` one more than that."""
-    waiting = HeldCall.objects.visible_to(user).filter(is_one_of(HELD_STATES)).order_by()
-    return int(waiting.values("pk")[: MOST_COUNTED + 1].count())
+    """Count the calls that wait, for their time or for a person, no further than the rail shows."""
+    return count_to_most(HeldCall.objects.visible_to(user).filter(is_one_of(HELD_STATES)))
 
 
 def unread_messages(user: User) -> int:
@@ -107,8 +105,7 @@ class ShownPlace:
     @property
     def told(self) -> str:
         """Return the count as the rail says it: 17, or "1,000+" of more than a thousand."""
-        shown = thousands(min(self.count, MOST_COUNTED))
-        return f"{shown}+" if self.count > MOST_COUNTED else shown
+        return count_short(self.count)
 
 
 def _is_below(path: str, url: str, place: Place) -> bool:

@@ -21,6 +21,7 @@ from django.utils.translation import ngettext
 
 from dashboard import words
 from dashboard.audit_words import detail_words, who_words, words_of
+from dashboard.counting import counted_words
 from dashboard.light import LightConnection
 from dashboard.words import STATUS_TONES, TONE_ICONS, ago_words, last_provider_word, short_environment
 from integrations.causes.saying import in_words
@@ -230,6 +231,12 @@ def status_tone(status: int | None) -> str:
 def thousands(number: int | None) -> str:
     """Return a whole number with its thousands set apart."""
     return "" if number is None else words.thousands(number)
+
+
+@register.filter
+def counted(count: int) -> str:
+    """Return a count that went no further than a thousand: "17", or "more than 1,000"."""
+    return counted_words(count)
 
 
 @register.filter

@@ -11,12 +11,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from dashboard.counting import MOST_COUNTED, counted_words, is_more
 from dashboard.names import provider_names
 from dashboard.pages.calls.export import FORMATS, export
 from dashboard.pages.calls.filters import CallFilter, Known, criteria_of
 from dashboard.paging import Page
 from dashboard.render import PageRequest, render_page, wants_part
-from dashboard.words import thousands
 from integrations.call_log.search import Criteria, Found, counted, find, nearest
 from integrations.call_log.search.words import has_index
 from integrations.models import Call
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from secrets_vault.access import VisibleQuerySet
 
-MOST_COUNTED = 1_000
 LIST_FIELDS = (
     "id", "at", "client_id", "connection_id", "token_id", "token_name", "provider_key", "method", "path", "status",
     "outcome", "code", "attempts", "total_ms", "group_id", "caller_ip", "jwt_issuer", "jwt_subject", "agent",
@@ -99,15 +98,13 @@ def _counted(rows: VisibleQuerySet, wanted: Criteria, found: Found) -> str:
     if not found.is_first:
         return _("Older calls")
     number, is_all = counted(found, rows, wanted, most=MOST_COUNTED + 1)
-    if number > MOST_COUNTED:
-        return _("more than {n} calls").format(n=thousands(MOST_COUNTED))
     if not number and not is_all:
         return _("none so far")
-    if is_all:
+    if is_all or is_more(number):
         words = ngettext("{n} call", "{n} calls", number)
     else:
         words = ngettext("at least {n} call", "at least {n} calls", number)
-    return words.format(n=thousands(number))
+    return words.format(n=counted_words(number))
 
 
 def _shown(calls: list[Any], known: Known) -> list[Any]:

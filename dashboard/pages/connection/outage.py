@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from dashboard.counting import count_to_most
 from dashboard.pages.connection.finding import back_to, manageable_connection
 from dashboard.render import PageRequest, actor_of
 from integrations import outages
@@ -24,22 +25,15 @@ if TYPE_CHECKING:
 
     from integrations.models import Connection, Outage
 
-MOST_COUNTED = 1000
-
 
 @dataclass(frozen=True)
 class ShownOutage:
-    """What the page says of an outage. `refused` is one more than `MOST_COUNTED` where it was not counted on."""
+    """What the page says of an outage. `refused` is counted as `count_to_most` does."""
 
     row: Outage
     refused: int
     is_trying: bool
     is_due: bool
-
-    @property
-    def is_more(self) -> bool:
-        """Tell whether more calls were refused than were counted."""
-        return self.refused > MOST_COUNTED
 
 
 def shown_outage(connection: Connection, *, now: datetime) -> ShownOutage | None:
@@ -50,7 +44,7 @@ def shown_outage(connection: Connection, *, now: datetime) -> ShownOutage | None
     refused = Call.objects.filter(connection_id=connection.pk, code="breaker_open", pk__gte=id_at(row.opened_at))
     return ShownOutage(
         row,
-        refused=refused.order_by()[: MOST_COUNTED + 1].count(),
+        refused=count_to_most(refused),
         is_trying=row.trying_until is not None and row.trying_until > now,
         is_due=row.next_try_at <= now,
     )

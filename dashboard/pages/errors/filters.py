@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from dashboard.counting import MOST_COUNTED
 from dashboard.forms import FilterForm
 from dashboard.moments import Span
 from dashboard.names import provider_names
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from secrets_vault.models import User
 
 State = ErrorGroup.State
-MOST_COUNTED = 1_000
 MOST_FAILING = 10_000
 DAYS = (("1", gettext_lazy("24 hours")), ("7", gettext_lazy("7 days")), ("30", gettext_lazy("30 days")))
 WHO_WORDS = {

@@ -13,12 +13,12 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from dashboard.call_words import described
+from dashboard.counting import count_to_most
 from dashboard.csv import csv_response
 from dashboard.failures import failures_of
 from dashboard.health import lightly
 from dashboard.names import name_providers
 from dashboard.pages.errors.filters import (
-    MOST_COUNTED,
     Facets,
     GroupFilter,
     connections_asked_for,
@@ -70,7 +70,7 @@ def _show(request: PageRequest, group: ErrorGroup | None) -> HttpResponseBase:
         return _export(request, rows)
     page = page_by_time(rows, request, column="last_seen_at", size=SHOWN)
     chosen = filters.chosen()
-    count = rows.order_by()[: MOST_COUNTED + 1].count()
+    count = count_to_most(rows)
     shown: Any = group or (page.rows[0] if page.rows else None)
     if shown is not None:
         shown.client_name = facets.client_names.get(shown.client_id, "")
@@ -81,7 +81,6 @@ def _show(request: PageRequest, group: ErrorGroup | None) -> HttpResponseBase:
         "is_filtered": bool(set(chosen) - {"state", "days"}),
         "state": chosen.get("state", ""),
         "count": count,
-        "count_words": f"more than {MOST_COUNTED:,}" if count > MOST_COUNTED else f"{count:,}",
         "failures": failures_of(
             user,
             days=int(chosen.get("days", 1)),

@@ -7,13 +7,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from dashboard.counting import MOST_COUNTED
 from integrations.models import Call, HeldCall
 from integrations.models.held import OPEN_STATES
 
 if TYPE_CHECKING:
     from secrets_vault.models import User
-
-MOST_COUNTED = 1_000
 
 
 def count_queued(groups: Iterable[Any], user: User) -> None:

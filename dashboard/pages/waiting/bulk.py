@@ -16,8 +16,8 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from dashboard.choosing import chosen_ids
+from dashboard.counting import MOST_COUNTED, count_to_most, is_more
 from dashboard.pages.waiting.filters import WaitingFilter, narrowed
-from dashboard.pages.waiting.list import MOST_COUNTED
 from dashboard.pages.waiting.words import TONES, WHY, worded
 from dashboard.paging import page_of
 from dashboard.render import PageRequest, actor_of, render_page
@@ -71,10 +71,10 @@ def _selected(request: PageRequest) -> tuple[VisibleQuerySet | None, list[tuple[
 
 def _ask_why(request: PageRequest, rows: VisibleQuerySet, fields: list[tuple[str, str]], *, back: str) -> HttpResponse:
     """Say how many would be discarded, and ask why."""
-    count = rows.filter(state__in=acts.UNSENT).order_by().values("pk")[: MOST_COUNTED + 1].count()
+    count = count_to_most(rows.filter(state__in=acts.UNSENT))
     context = {
         "count": min(count, MOST_COUNTED),
-        "left_out": count > MOST_COUNTED,
+        "left_out": is_more(count),
         "most": MOST_COUNTED,
         "fields": fields,
         "back": back,

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
+from dashboard.counting import count_to_most
 from dashboard.csv import csv_response
 from dashboard.pages.waiting.filters import WaitingFilter, narrowed
 from dashboard.pages.waiting.lanes import lanes_of
@@ -25,7 +26,6 @@ from secrets_vault import audit
 if TYPE_CHECKING:
     from secrets_vault.access import VisibleQuerySet
 
-MOST_COUNTED = 1_000
 MOST_EXPORTED = 10_000
 REMEMBERED = timedelta(days=7)
 BULK = [("plan", gettext_lazy("Send now")), ("discard", gettext_lazy("Discard"))]
@@ -55,7 +55,7 @@ def waiting(request: PageRequest) -> HttpResponseBase:
         "chosen": chosen,
         "page": page,
         "calls": worded(page.rows),
-        "count": rows.order_by().values("pk")[: MOST_COUNTED + 1].count(),
+        "count": count_to_most(rows),
         "manageable": set(manageable.values_list("pk", flat=True)) if page.rows else set(),
         "running": HeldRun.objects.filter(made_by=request.user, stopped_at=None, rows__state__in=("waiting", "sending"))
         .distinct()

@@ -18,8 +18,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from dashboard.choosing import chosen_ids
+from dashboard.counting import MOST_COUNTED, count_to_most
 from dashboard.forms import FilterForm
-from dashboard.pages.webhooks.event_list import MOST_COUNTED
 from dashboard.pages.webhooks.replaying import carry_out, show_plan
 from dashboard.paging import page_of
 from dashboard.render import PageRequest, actor_of, render_page
@@ -81,7 +81,7 @@ def dead_letters(request: PageRequest) -> HttpResponse:
         "is_filtered": bool(chosen),
         "page": page,
         "letters": _worded(page.rows),
-        "count": rows.order_by().values("pk")[: MOST_COUNTED + 1].count(),
+        "count": count_to_most(rows),
         "manageable": set(
             manageable.filter(pk__in={row.endpoint_id for row in page.rows}).values_list("pk", flat=True)
         ),

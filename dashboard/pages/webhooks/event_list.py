@@ -11,9 +11,9 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from dashboard.counting import count_to_most, counted_words
 from dashboard.csv import csv_response
 from dashboard.render import actor_of
-from dashboard.words import thousands
 from integrations.models import WebhookDelivery, WebhookEvent
 from secrets_vault import audit
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from secrets_vault.access import VisibleQuerySet
 
 State = WebhookDelivery.State
-MOST_COUNTED = 1_000
 MOST_EXPORTED = 10_000
 LIST_FIELDS = (
     "id", "endpoint_id", "client_id", "received_at", "event_key", "event_type", "verdict", "reason", "why", "remote_ip",
@@ -79,10 +78,8 @@ def mark_of(events: Iterable[Any]) -> str:
 def count_words(rows: VisibleQuerySet, page: Page[Any]) -> str:
     """Say how many events match, counting no further than a thousand."""
     is_whole = page.is_first and not page.has_more
-    count = len(page.rows) if is_whole else rows.order_by()[: MOST_COUNTED + 1].count()
-    if count > MOST_COUNTED:
-        return _("more than {n} events").format(n=thousands(MOST_COUNTED))
-    return _("1 event") if count == 1 else _("{n} events").format(n=thousands(count))
+    count = len(page.rows) if is_whole else count_to_most(rows)
+    return _("1 event") if count == 1 else _("{n} events").format(n=counted_words(count))
 
 
 def export(request: PageRequest, endpoint: WebhookEndpoint, rows: VisibleQuerySet) -> HttpResponseBase:

@@ -8,11 +8,12 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from dashboard import counting
 from dashboard.outage_needs import outage_needs
 from integrations import outages
 from integrations.alerts.outages import KEPT, LASTS, STAYS_OVER, look
 from integrations.models import Call, Connection, Message, Outage
-from secrets_vault.models import AuditEvent
+from secrets_vault.models import AuditEvent, User
 from tests.factories import make_client
 
 pytestmark = pytest.mark.django_db
@@ -36,7 +37,7 @@ def hubspot(acme):
     return make_connection(acme, "acme-hubspot")
 
 
-def test_the_page_says_since_when_how_many_calls_and_when_it_is_tried(client, ada, ben, hubspot):
+def test_the_page_says_since_when_how_many_calls_and_when_it_is_tried(client, ada, ben, hubspot, monkeypatch):
     outage = went_down(at=timezone.now() - timedelta(minutes=1))
     Outage.objects.update(next_try_at=timezone.now() + timedelta(minutes=1))
     for _ in range(3):
@@ -50,6 +51,10 @@ def test_the_page_says_since_when_how_many_calls_and_when_it_is_tried(client, ad
     assert "3 calls of this connection were refused so far" in shown
     assert "Next try at" in shown
     assert "Let the next call try" in shown
+    monkeypatch.setattr(counting, "MOST_COUNTED", 2)
+    for language, words in {"en": "More than 2 calls of this", "de": "Bisher wurden mehr als 2 Aufrufe"}.items():
+        User.objects.filter(pk=ada.pk).update(language=language)
+        assert words in client.get(reverse("dashboard:connection", args=[hubspot.slug])).content.decode()
     client.force_login(ben)
     shown = client.get(reverse("dashboard:connection", args=[hubspot.slug])).content.decode()
     assert "api.hubapi.com has not answered since" in shown

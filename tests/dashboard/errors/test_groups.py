@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.html import escape
 
+from dashboard import counting
 from integrations import tokens
 from integrations.call_log.settling import wake_snoozed
 from integrations.models import Call, ErrorGroup, HeldCall
@@ -46,6 +47,16 @@ def test_only_who_may_see_a_client_sees_its_errors(request, browser_of, hubspot,
 def test_an_empty_list_says_what_will_fill_it(browser_of, ada):
     assert "No open errors" in page_of(browser_of(ada))
     assert "Nothing is resolved yet" in page_of(browser_of(ada), state="resolved")
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "more than 1 groups"), ("de", "mehr als 1 Gruppen")])
+def test_more_groups_than_are_counted_are_said_to_be_more(browser_of, ada, hubspot, monkeypatch, language, words):
+    monkeypatch.setattr(counting, "MOST_COUNTED", 1)
+    ada.language = language
+    ada.save()
+    for path in (b"/things", b"/others"):
+        write(hubspot, target=path)
+    assert words in page_of(browser_of(ada))
 
 
 def test_the_chosen_group_says_what_happened_what_to_do_and_who_must_act(browser_of, ada, hubspot):

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client as Browser
 from django.utils import timezone
 
+from dashboard import counting
 from dashboard.navigation import PLACES, ShownPlace
 from dashboard.pages.waiting.words import why
 from integrations.gateway.held import runs, sealing
@@ -222,6 +223,17 @@ def test_a_long_list_costs_what_a_short_one_does(cast, django_assert_max_num_que
     assert few.status_code == 200
     assert page.count("data-row>") == 50
     assert "after=" in page
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "More than 1 calls"), ("de", "Mehr als 1 Aufrufe")])
+def test_more_calls_than_are_counted_are_said_to_be_more(cast, monkeypatch, language, words):
+    monkeypatch.setattr(counting, "MOST_COUNTED", 1)
+    cast.ada.language = language
+    cast.ada.save()
+    make_held_call(cast.connection, cast.token)
+    page = text(browser_of(cast.ada).get(PAGE))
+    assert f"<h2>{words}" in page
+    assert ">1+<span" in page
 
 
 def test_today_says_what_waits_for_a_person(cast):
