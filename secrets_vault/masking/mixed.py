@@ -52,7 +52,9 @@ def _escaped(page: Page) -> Iterator[Span]:
     if "%2" not in page.text:
         return
     for found in _ESCAPED.finditer(page.text):
-        value = unquote(found[0]) if "%2" in found[0] else ""
+        if len(found[0]) < LEAST_MIXED or "%2" not in found[0]:
+            continue
+        value = unquote(found[0])
         words = sum(1 for _, segment in _segments(value) if _WORD.match(segment))
         if "/" not in value or words >= 2 or is_public(value) or _is_kept(page.text, found.start()):
             continue
