@@ -150,7 +150,9 @@ class Masker:
         yield from self.known.find(text)
         page = Page(text)
         for finder in self.finders:
-            yield from finder(page)
+            for span in finder(page):
+                yield span
+                _check(deadline)
             _check(deadline)
         if coats == 0:
             yield from find_deltas(text, lambda joined: merge(self._find(joined, 1, deadline)))

@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from secrets_vault.masking import WITHHELD, MaskedText, Masker, mask_head, mask_path, mask_text, mask_url
+from secrets_vault.masking.spans import Kind, Span
 
 
 def test_a_password_never_shows_a_tail():
@@ -36,9 +37,19 @@ def test_a_masker_out_of_time_shows_nothing():
     assert Masker(cpu_limit_s=0.0).mask("hello " * 1000) == WITHHELD
 
 
-@pytest.mark.parametrize("text", ["A" * 3_000, "A" * 20_000 + "1", "/?" + "&#x41;" * 3_000, "ASIA" * 8_000 + "1"])
+@pytest.mark.parametrize(
+    "text", ["A" * 3_000, "A" * 20_000 + "1", "/?" + "&#x41;" * 3_000, "ASIA" * 8_000 + "1", "x.webhook." * 7_000]
+)
 def test_a_long_run_of_what_begins_a_token_is_read_within_the_masker_s_time(text):
     assert mask_text(text) != WITHHELD
+
+
+def test_a_finder_that_finds_without_end_is_left_when_time_is_up():
+    found = iter(range(1_000))
+    masker = Masker(cpu_limit_s=0)
+    masker.finders = (lambda page: (Span(at, at + 1, Kind.TOKEN) for at in found),)
+    assert masker.mask("x" * 1_000) == WITHHELD
+    assert next(found) < 10
 
 
 def test_a_head_is_masked_by_name_scheme_and_known_value():
