@@ -6,7 +6,8 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 from secrets_vault.masking.lexicon import words
-from secrets_vault.masking.names import NameClass
+from secrets_vault.masking.mixed import is_public
+from secrets_vault.masking.names import NameClass, classify
 from secrets_vault.masking.page import Page
 from secrets_vault.masking.spans import Kind, Span
 from secrets_vault.masking.values import is_nothing, is_random
@@ -53,6 +54,7 @@ _CAPABILITY = re.compile(
 )
 _WEBHOOK_PATH = re.compile(r"/webhook(?:-test|-waiting)?/(?P<id>[^\s\"'<>`?#\\)\],;&]+)")
 _TELEGRAM_PATH = re.compile(r"/bot(?P<t>\d{5,}(?::|%3A)[\w\-]{6,})")
+_PLACE = re.compile(r"/(?P<name>[A-Za-z][\w\-]{2,39})(?=/(?P<v>[A-Za-z0-9_\-]{16,255})(?![\w\-%.~]))")
 _QUERY_KEY = re.compile(r"[?&](?:amp;)?(?P<n>[\w\-.]+)=(?P<v>[^&\s\"'<>`#;]+)")
 _FIND_AT = re.compile("@")
 _SCHEME_BEFORE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]{0,30}\Z")
@@ -84,11 +86,24 @@ def find_urls(page: Page) -> Iterator[Span]:
         yield Span(*_trimmed(text, *found.span("id")), Kind.SECRET)
     for found in _TELEGRAM_PATH.finditer(text):
         yield Span(*found.span("t"), Kind.SECRET)
+    yield from _behind_its_name(text)
     if page.has_hosts:
         yield from find_capabilities(text)
     for start, _, _, known in page.known_names():
         if text[start - 1 : start] in ("?", "&", ";"):
             yield from _query(text, start - 1, known)
+
+
+def _behind_its_name(text: str) -> Iterator[Span]:
+    """Yield what was generated and stands in a path behind the name of a secret: `/oauth/v1/refresh-tokens/<uuid>`."""
+    for found in _PLACE.finditer(text):
+        known = classify(found["name"])
+        if known is None or known.only_if == "never":
+            continue
+        value = found["v"]
+        is_shown = value.startswith("0x") or is_public(value)  # `/token/0x…` is the address of a coin
+        if is_random(value) and not is_shown:
+            yield Span(*found.span("v"), Kind.TOKEN)
 
 
 def _query(text: str, start: int, known: NameClass) -> Iterator[Span]:

@@ -77,6 +77,10 @@ def test_a_body_is_cut_after_masking_and_loses_the_run_at_the_cut():
         ("/v1/databases/0192f3aa-7c4e-7b11-9c55-1234567890ab/query", None),
         ("/organizations/243216c5-369e-4056-ac67-05388f86dc81/oauth2/243216c5-369e-4056-ac67-05388f86dc82", None),
         ("/drive/v3/files/1BxiMVs0XRA5nFMdKvBdBZjgmUUqptlbs74OgvE2upms/copy", "/drive/v3/files/****upms/copy"),
+        # HubSpot's own address: its refresh tokens are UUIDs.
+        ("/oauth/v1/refresh-tokens/6f18f21e-a743-4509-b7fd-1a5e632fffa1", "/oauth/v1/refresh-tokens/****ffa1"),
+        ("/v1/api_key/0123456789abcdef0123456789abcdef/usage", "/v1/api_key/****cdef/usage"),
+        ("/repos/x/y/commits/9c4a1c4e8f7d3b2a9c4a1c4e8f7d3b2a9c4a1c4e", None),
     ],
 )
 def test_of_a_path_of_words_only_what_is_generated_is_covered(path, shown):
