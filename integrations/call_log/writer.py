@@ -112,10 +112,13 @@ class CallWriter:
         try:
             while not is_ending:
                 records, flushed, is_ending = self._gathered()
-                self._write(records)
+                try:
+                    self._write(records)
+                    self._write_uses(is_due=is_ending or bool(flushed))
+                except Exception:  # nobody starts this thread again: one batch may be lost, the log may not end with it
+                    logger.exception("calls are missing from the log: a batch broke", extra={"rows": len(records)})
                 self._done_bytes += sum(record.weight for record in records)
                 self._tell_dropped(is_due=is_ending)
-                self._write_uses(is_due=is_ending or bool(flushed))
                 for event in flushed:
                     event.set()
         finally:

@@ -15,6 +15,7 @@ from django.db import OperationalError, connections
 from integrations.call_log import CallRecord, CallWriter, drop_old, ensure_partitions, page
 from integrations.call_log import writer as writing
 from integrations.call_log.keeping import Kept
+from integrations.call_log.known import ClientValues
 from integrations.call_log.record import THIN_BYTES
 from integrations.call_log.tables import COLUMNS
 from integrations.limits import Reading, read_limits
@@ -175,6 +176,31 @@ def test_a_row_that_no_column_can_hold_does_not_end_the_log(monkeypatch, caplog)
     write(record(), bad, record())
     assert Call.objects.count() == 2
     assert [entry.call for entry in caplog.records if entry.message == "a call could not be logged"] == [str(bad.id)]
+
+
+def test_whatever_breaks_a_batch_the_log_goes_on_and_says_what_is_missing(monkeypatch, caplog):
+    real, asked = ClientValues.of, []
+
+    def broken_once(self, clients):
+        asked.append(1)
+        if len(asked) == 1:
+            raise RuntimeError
+        return real(self, clients)
+
+    monkeypatch.setattr(ClientValues, "of", broken_once)
+    writer = CallWriter()
+    writer.start()
+    try:
+        writer.put(record())
+        writer.flush()
+        written = record()
+        writer.put(written)
+        writer.flush()
+    finally:
+        writer.close()
+    assert [call.pk for call in Call.objects.all()] == [written.id]
+    assert [entry.rows for entry in caplog.records if "a batch broke" in entry.message] == [1]
+    assert writer._done_bytes == writer._put_bytes
 
 
 def test_a_limit_that_ends_with_the_calendar_is_written_like_any_other():
