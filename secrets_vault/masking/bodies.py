@@ -16,9 +16,9 @@ _BOMS = (
 )
 
 
-def to_text(body: bytes, *, media: str | None = None, encoding: str | None = None) -> str:
-    """Return a body as text, whatever content coding and charset it came in. It never raises."""
-    plain = decompress(body, encoding=encoding)
+def to_text(body: bytes, *, media: str | None = None, encoding: str | None = None, most: int = MAX_DECODED) -> str:
+    """Return a body as text, whatever content coding and charset it came in, up to `most` bytes. It never raises."""
+    plain = decompress(body, encoding=encoding, most=most)
     for mark, charset in _BOMS:
         if plain.startswith(mark):
             return plain.decode(charset, "replace")
@@ -33,25 +33,28 @@ def to_text(body: bytes, *, media: str | None = None, encoding: str | None = Non
     return plain.decode("latin-1")
 
 
-def decompress(body: bytes, *, encoding: str | None = None) -> bytes:
-    """Undo gzip, zlib, deflate and br, by magic number or by the named coding; a cut stream gives what it held."""
+def decompress(body: bytes, *, encoding: str | None = None, most: int = MAX_DECODED) -> bytes:
+    """Undo gzip, zlib, deflate and br, by magic number or by the named coding, up to `most` bytes.
+
+    A cut stream gives what it held.
+    """
     for _ in range(3):
-        plain = _once(body, (encoding or "").lower())
+        plain = _once(body, (encoding or "").lower(), most)
         if plain is None:
             return body
         body, encoding = plain, None
     return body
 
 
-def _once(body: bytes, encoding: str) -> bytes | None:
+def _once(body: bytes, encoding: str, most: int) -> bytes | None:
     if body[:2] == b"\x1f\x8b":
-        return _inflate(body, (31,))
+        return _inflate(body, (31,), most)
     if body[:1] == b"\x78" and len(body) > 2 and (body[0] * 256 + body[1]) % 31 == 0:
-        return _inflate(body, (15,))
+        return _inflate(body, (15,), most)
     if "deflate" in encoding:
-        return _inflate(body, (15, -15))
+        return _inflate(body, (15, -15), most)
     if "br" in encoding.split(",")[-1] or (not encoding and _looks_binary(body)):
-        return _unbrotli(body) or (None if encoding else _inflate(body, (-15,)))
+        return _unbrotli(body, most) or (None if encoding else _inflate(body, (-15,), most))
     return None
 
 
@@ -63,14 +66,14 @@ def _looks_binary(body: bytes) -> bool:
     return sum(ord(c) < 9 for c in head) * 10 > len(head)
 
 
-def _inflate(body: bytes, windows: Iterable[int]) -> bytes | None:
+def _inflate(body: bytes, windows: Iterable[int], most: int) -> bytes | None:
     for window in windows:
         reader = zlib.decompressobj(window)
         out = b""
         try:
             for at in range(0, len(body), 4096):
-                out += reader.decompress(body[at : at + 4096], MAX_DECODED - len(out))
-                if len(out) >= MAX_DECODED:
+                out += reader.decompress(body[at : at + 4096], most - len(out))
+                if len(out) >= most:
                     break
         except zlib.error:
             if not out:
@@ -80,10 +83,10 @@ def _inflate(body: bytes, windows: Iterable[int]) -> bytes | None:
     return None
 
 
-def _unbrotli(body: bytes) -> bytes | None:
+def _unbrotli(body: bytes, most: int) -> bytes | None:
     reader = brotli.Decompressor()
     try:
-        out = reader.process(body, output_buffer_limit=MAX_DECODED)
+        out = reader.process(body, output_buffer_limit=most)
     except brotli.error:
         return None
-    return bytes(out[:MAX_DECODED]) or None  # its limit is a hint: it ends with the buffer that passes it
+    return bytes(out[:most]) or None  # its limit is a hint: it ends with the buffer that passes it

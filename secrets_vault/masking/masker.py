@@ -29,6 +29,7 @@ CPU_LIMIT_S = 2.0
 MAX_COATS = 4
 BODY_CAP = 64 * 1024
 _MARGIN = 256 * 1024
+_WIDEST = 4  # bytes a character takes in any charset
 _MOST_OUTLINES = 512
 _LONGEST_LINE = 200
 
@@ -136,7 +137,8 @@ class Masker:
     def mask_body(self, body: bytes, *, media: str | None = None, encoding: str | None = None) -> MaskedText:
         """Return a body masked and then cut to 64 KB; what the cut left of a token is dropped."""
         try:
-            plain = bodies.to_text(body, media=media, encoding=encoding)[: BODY_CAP + _MARGIN]
+            most = BODY_CAP + _MARGIN
+            plain = bodies.to_text(body, media=media, encoding=encoding, most=_WIDEST * most)[:most]
         except Exception:  # noqa: BLE001 - fails closed, as above
             return MaskedText(WITHHELD)
         return cut(self.mask(plain, media=media))

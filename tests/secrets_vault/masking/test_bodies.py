@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 import zlib
 
 import brotli
 import pytest
 
+from secrets_vault.masking import Masker
 from secrets_vault.masking.bodies import MAX_DECODED, to_text
 
 pytestmark = pytest.mark.matrix  # no database: one engine is enough
@@ -75,3 +77,17 @@ def test_what_only_looks_packed_stays_as_it_is():
 def test_a_bomb_is_unpacked_up_to_a_cap(pack):
     text = to_text(pack(b"\0" * (MAX_DECODED + 5_000_000)), encoding="br" if pack is brotli.compress else None)
     assert len(text) <= MAX_DECODED
+
+
+@pytest.mark.parametrize(
+    "packed", [gzip.compress(bytes(50_000_000)), brotli.compress(b"word " * 10_000_000)], ids=["gzip", "br"]
+)
+def test_a_body_that_unpacks_to_much_more_than_is_kept_takes_little_memory(packed):
+    tracemalloc.start()
+    try:
+        masked = Masker().mask_body(packed, encoding="gzip" if packed[:1] == b"\x1f" else "br")
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(masked) <= 66_000
+    assert most < 8_000_000
