@@ -163,7 +163,7 @@ def problem_of(check: Callable[[], None]) -> str:
 
 def coverage_is_enough() -> bool:
     """Combine the runs' measurements and hold them against the threshold in pyproject.toml."""
-    say("coverage of secrets_vault and integrations, lines and branches, all runs together")
+    say("coverage of secrets_vault and integrations, lines of all runs together")
     tool = str(BIN / "coverage")
     subprocess.run([tool, "combine", "--quiet"], cwd=ROOT, check=False)
     return subprocess.run([tool, "report", "--skip-covered"], cwd=ROOT, check=False).returncode == 0
