@@ -63,6 +63,8 @@ class Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read an answer. What comes without a question, or after its answer, makes the connection unusable."""
+        if self._is_spoilt:  # the loop hands over megabytes before anybody has closed: the parser would keep them all
+            return
         if not self._is_busy or self.is_over:
             self._spoil()
             return

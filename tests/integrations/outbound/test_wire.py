@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 
 import pytest
 
@@ -182,6 +183,27 @@ def test_a_body_that_nobody_takes_stops_the_reading():
         assert not transport.is_reading
         assert len(wire.take()) == MOST_AHEAD + 1
         assert transport.is_reading
+
+    asyncio.run(run())
+
+
+def test_what_still_comes_of_a_head_that_was_too_large_is_not_kept():
+    async def flooded():
+        wire, _ = connected()
+        wire.data_received(b"HTTP/1.1 200 OK\r\nX-A: ")
+        tracemalloc.start()
+        try:
+            for _ in range(200):  # a loop that is late hands over all of it before anybody hears of the failure
+                wire.data_received(b"a" * 65_536)
+            return wire, tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    async def run():
+        wire, most = await flooded()
+        with pytest.raises(InvalidAnswer, match="too large"):
+            await wire.head(Deadline(0.2))
+        assert most < 2_000_000
 
     asyncio.run(run())
 
