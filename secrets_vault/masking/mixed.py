@@ -55,8 +55,7 @@ def _escaped(page: Page) -> Iterator[Span]:
         if len(found[0]) < LEAST_MIXED or "%2" not in found[0]:
             continue
         value = unquote(found[0])
-        words = sum(1 for _, segment in _segments(value) if _WORD.match(segment))
-        if "/" not in value or words >= 2 or is_public(value) or _is_kept(page.text, found.start()):
+        if "/" not in value or _has_words(value) or is_public(value) or _is_kept(page.text, found.start()):
             continue
         if _is_generated(value):
             yield Span(*found.span(), Kind.TOKEN)
@@ -81,9 +80,14 @@ def _pieces(value: str) -> list[tuple[int, str]]:
         return [(at, segment) for at, segment in placed if _is_generated(segment)]
     if not _is_generated(value):
         return []
-    if sum(1 for segment in segments if _WORD.match(segment)) >= 2:
+    if _has_words(value):
         return [(at, segment) for at, segment in placed if _is_code(segment)]
     return [(0, value)]
+
+
+def _has_words(value: str) -> bool:
+    """Tell a path from base64 with slashes: two words at least stand between them."""
+    return sum(1 for segment in value.split("/") if _WORD.match(segment)) >= 2
 
 
 def _segments(value: str) -> Iterator[tuple[int, str]]:
