@@ -21,7 +21,7 @@ from secrets_vault.secret import Secret
 from tests.factories import make_client
 from tests.integrations.gateway.conftest import upstream  # noqa: F401 - a fixture
 from tests.integrations.gateway.quota.test_calls import limited, states_are_rows  # noqa: F401 - fixtures
-from tests.integrations.gateway.quota.test_permits import probing_provider
+from tests.integrations.gateway.quota.test_permits import callers_get_the_rest, probing_provider
 from tests.integrations.links.conftest import vendor  # noqa: F401 - a fixture
 from tests.integrations.links.vendor import GOOD, OTHERS, RETIRED, make_key_connection
 from tests.integrations.oauth.conftest import (  # noqa: F401 - fixtures
@@ -59,14 +59,7 @@ def tried(row: Connection) -> str:
 def test_the_trial_of_a_rotated_key_takes_from_what_callers_may_use(rotating):
     world, row = rotating
     assert [tried(row) for _ in range(4)] == ["works"] * 4
-    header = [(b"authorization", b"Bearer " + world.text.encode()), (b"x-keylodge-max-wait", b"0.2")]
-
-    async def five(gateway):
-        return [(await world.ask(gateway, headers=header)).status for _ in range(5)]
-
-    statuses = world.run(five)
-    assert set(statuses) <= {200, 429}
-    assert len(world.upstream.requests) == 4 + statuses.count(200) <= 5
+    callers_get_the_rest(world, taken=4)
 
 
 def test_a_rotation_goes_on_where_callers_have_used_the_limit_up(rotating):
