@@ -62,7 +62,8 @@ def take(
         with suppress(LedgerUnavailable):
             for rule, permit in taken:
                 _give_back(rule, permit, clock=clock)
-        raise NoPermit("no permit is free", until=getattr(error, "until", None)) from error
+        until = error.until if isinstance(error, NoPermit) else None
+        raise NoPermit("no permit is free", until=until) from error
 
 
 def count(asker: Asker, *, clock: Clock = time.time) -> None:
